@@ -1,0 +1,230 @@
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os';
+import { FaceswapError } from '../errors.js';
+import type { ProviderProbe } from '../inference/session.js';
+import { loadRegistry, verifyModelFile } from '../inference/model-registry.js';
+import { type FfmpegTools, listEncoders, locateTools } from '../media/ffmpeg-tools.js';
+import { probeProviders } from '../pipeline/provider-probe.js';
+
+/** `warn`: works, with a limit worth knowing; `fail`: a face swap cannot run. */
+export type CheckStatus = 'ok' | 'warn' | 'fail';
+
+/** One line of `faceswap doctor`. */
+export type Check = {
+  readonly area: 'node' | 'ffmpeg' | 'encoders' | 'provider' | 'model' | 'memory' | 'cores' | 'disk';
+  readonly status: CheckStatus;
+  readonly detail: string;
+  /** What to do about it. */
+  readonly advice?: string;
+};
+
+/** The lowest Node that package.json's `engines` names. */
+const lowestNodeMajor = 20;
+
+/** Encoders worth a word, in the order of the list. Those of `expected` are used by default for some container. */
+const notedEncoders = {
+  expected: ['libx264', 'libvpx-vp9', 'ffv1'],
+  others: [
+    'libx265',
+    'libsvtav1',
+    'libaom-av1',
+    'prores_ks',
+    'h264_nvenc',
+    'hevc_nvenc',
+    'h264_qsv',
+    'hevc_qsv',
+    'h264_videotoolbox',
+    'hevc_videotoolbox',
+    'h264_amf',
+    'hevc_amf',
+    'h264_vaapi',
+    'hevc_vaapi',
+  ],
+} as const;
+
+/** Below these a run of a 1080p video is likely to fail: the process and its two ffmpegs, and the job folder. */
+const lowMemoryBytes = 2 ** 30;
+const lowDiskBytes = 2 * 2 ** 30;
+
+/** `1.5 GiB`. */
+export const sizeText = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+
+/** Is this Node new enough? */
+export const checkNode = (version: string): Check => {
+  const enough = Number.parseInt(version, 10) >= lowestNodeMajor;
+  return enough
+    ? { area: 'node', status: 'ok', detail: version }
+    : {
+        area: 'node',
+        status: 'fail',
+        detail: `${version} is too old`,
+        advice: `Install Node ${lowestNodeMajor} or newer`,
+      };
+};
+
+const originText: Readonly<Record<FfmpegTools['origin'], string>> = {
+  environment: 'named by FACESWAP_FFMPEG',
+  path: 'found on PATH',
+  package: 'from the optional npm packages',
+};
+
+/** Which of the noted encoders a build lists. */
+export const checkEncoders = (listed: readonly string[]): Check => {
+  const names = [...notedEncoders.expected, ...notedEncoders.others];
+  const present = names.filter((name) => listed.includes(name));
+  const absent = names.filter((name) => !listed.includes(name));
+  const detail = `${present.join(' ') || 'none'}${absent.length === 0 ? '' : `; not there: ${absent.join(' ')}`}`;
+  const wanted = notedEncoders.expected.filter((name) => !listed.includes(name));
+  if (wanted.length === 0) return { area: 'encoders', status: 'ok', detail };
+  return {
+    area: 'encoders',
+    status: 'warn',
+    detail,
+    advice: `Install an ffmpeg with ${wanted.join(', ')}, or choose another with --output-video-encoder`,
+  };
+};
+
+const checkFfmpeg = async (): Promise<readonly Check[]> => {
+  try {
+    const tools = await locateTools();
+    const encoders = await listEncoders(tools);
+    return [
+      {
+        area: 'ffmpeg',
+        status: 'ok',
+        detail: `${tools.ffmpegVersion} at ${tools.ffmpegPath}, ${originText[tools.origin]}`,
+      },
+      { area: 'ffmpeg', status: 'ok', detail: `ffprobe at ${tools.ffprobePath}` },
+      checkEncoders(encoders.map(({ name }) => name)),
+    ];
+  } catch (error) {
+    const { message, context } = FaceswapError.from(error);
+    return [
+      {
+        area: 'ffmpeg',
+        status: 'fail',
+        detail: message,
+        advice: context.hint ?? 'Install ffmpeg and ffprobe',
+      },
+    ];
+  }
+};
+
+const providerAdvice: Readonly<Record<string, string>> = {
+  cuda:
+    'With an NVIDIA card, fetch the CUDA libraries: ' +
+    'ONNXRUNTIME_NODE_INSTALL=1 node node_modules/onnxruntime-node/script/install.js',
+  tensorrt: 'With an NVIDIA card: it comes with the CUDA libraries and needs TensorRT',
+  webgpu: 'It needs a graphics card with a Vulkan, Metal or Direct3D 12 driver',
+};
+
+/** One line per provider; only the CPU must work. */
+export const checkProvider = (probe: ProviderProbe): Check => {
+  if (probe.ok) return { area: 'provider', status: 'ok', detail: `${probe.name} runs a model` };
+  const detail = `${probe.name} is not usable: ${probe.reason}`;
+  if (probe.name === 'cpu') {
+    return { area: 'provider', status: 'fail', detail, advice: 'Reinstall the package: npm ci' };
+  }
+  const advice = providerAdvice[probe.name];
+  return { area: 'provider', status: 'warn', detail, ...(advice === undefined ? {} : { advice }) };
+};
+
+const checkProviders = async (): Promise<readonly Check[]> => {
+  try {
+    return (await probeProviders()).map(checkProvider);
+  } catch (error) {
+    const { message, context } = FaceswapError.from(error);
+    const advice = context.hint ?? 'Reinstall the package: npm ci';
+    return [{ area: 'provider', status: 'fail', detail: message, advice }];
+  }
+};
+
+const checkModels = async (): Promise<readonly Check[]> => {
+  try {
+    const { models } = loadRegistry();
+    return await Promise.all(
+      models.map(async (entry): Promise<Check> => {
+        try {
+          await verifyModelFile(entry);
+          return { area: 'model', status: 'ok', detail: `${entry.id} (${entry.role}), hash as registered` };
+        } catch (error) {
+          return failedModel(error);
+        }
+      }),
+    );
+  } catch (error) {
+    return [failedModel(error)];
+  }
+};
+
+const failedModel = (error: unknown): Check => {
+  const { message, context } = FaceswapError.from(error);
+  return { area: 'model', status: 'fail', detail: message, advice: context.hint ?? 'Reinstall the package' };
+};
+
+/**
+ * Memory that this process may use.
+ *
+ * @param limitBytes limit of the control group; 0, undefined or more than there is means none.
+ */
+export const checkMemory = (totalBytes: number, freeBytes: number, limitBytes: number | undefined): Check => {
+  const limited = limitBytes !== undefined && limitBytes > 0 && limitBytes < totalBytes;
+  const usable = Math.min(freeBytes, limited ? limitBytes : totalBytes);
+  const limit = limited ? `, limited to ${sizeText(limitBytes)} by the control group` : '';
+  const detail = `${sizeText(freeBytes)} free of ${sizeText(totalBytes)}${limit}`;
+  if (usable >= lowMemoryBytes) return { area: 'memory', status: 'ok', detail };
+  return {
+    area: 'memory',
+    status: 'warn',
+    detail,
+    advice: 'Free memory or raise the limit to 1 GiB or more',
+  };
+};
+
+/** Free space for the job folder, which lies beside the output. */
+export const checkDisk = (folder: string, freeBytes: number): Check => {
+  const detail = `${sizeText(freeBytes)} free in ${folder}`;
+  if (freeBytes >= lowDiskBytes) return { area: 'disk', status: 'ok', detail };
+  return {
+    area: 'disk',
+    status: 'warn',
+    detail,
+    advice: 'Free space: rendered segments need it until the end of a run',
+  };
+};
+
+const checkFolder = async (folder: string): Promise<Check> => {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return checkDisk(folder, bavail * bsize);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      area: 'disk',
+      status: 'warn',
+      detail: `${folder}: ${reason}`,
+      advice: 'Check that the folder exists',
+    };
+  }
+};
+
+/** Looks at this machine. Takes about a second: ffmpeg is asked, models are hashed, each provider runs a tiny model. */
+export const collectChecks = async (): Promise<readonly Check[]> => {
+  const [ffmpeg, providers, models, here, temporary] = await Promise.all([
+    checkFfmpeg(),
+    checkProviders(),
+    checkModels(),
+    checkFolder(process.cwd()),
+    checkFolder(tmpdir()),
+  ]);
+  return [
+    checkNode(process.versions.node),
+    ...ffmpeg,
+    ...providers,
+    ...models,
+    checkMemory(totalmem(), freemem(), process.constrainedMemory()),
+    { area: 'cores', status: 'ok', detail: `${availableParallelism()} for this process` },
+    here,
+    temporary,
+  ];
+};

@@ -1,0 +1,313 @@
+import { optionChoices, runDefaults } from '../pipeline/resolve-run-options.js';
+import type { RunOptions } from '../pipeline/run-options.js';
+
+/** Switches of the command itself, which the library does not know. */
+export type CommandSwitches = {
+  config?: string;
+  dryRun?: boolean;
+  json?: boolean;
+  progress?: ProgressMode;
+};
+
+/** How `--progress` shows what a run is doing. */
+export type ProgressMode = 'auto' | 'bar' | 'json' | 'none';
+
+/** The JSON type of an option's value; `texts` and `numbers` are lists of one or more. */
+export type OptionValueKind = 'text' | 'texts' | 'number' | 'numbers' | 'number-or-text' | 'flag';
+
+/** The heading under which `--help` lists an option. */
+export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Machine' | 'Run';
+
+/**
+ * One option of `faceswap run`: its flag, its key in `--config` and its line of help. The camelCase form of
+ * `name` is the field of {@link RunOptions}, or of {@link CommandSwitches} where `command` is set.
+ */
+export type RunOptionEntry = {
+  /** Kebab-case, without dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** FaceFusion's name for the same thing, accepted and not listed in the help. */
+  readonly alias?: string;
+  readonly group: OptionGroup;
+  readonly kind: OptionValueKind;
+  /** What stands between the angle brackets of the help; unused for flags. */
+  readonly placeholder?: string;
+  readonly choices?: readonly string[];
+  readonly description: string;
+  /** The default of a command option; those of the library's are asked from it by {@link defaultTextOf}. */
+  readonly defaultText?: string;
+  /** The value is a file: relative ones in a config file count from that file's folder. */
+  readonly path?: true;
+  /** An option of the command, not of the library. */
+  readonly command?: true;
+};
+
+/**
+ * Every option of `faceswap run`, in the order of the help. Flags, config keys, help text and the check of the
+ * documentation are all made from this list.
+ */
+export const runOptionTable = [
+  {
+    name: 'source',
+    short: 's',
+    alias: 'source-paths',
+    group: 'Files',
+    kind: 'texts',
+    placeholder: 'image',
+    path: true,
+    description: 'photos of the face to put in; several poses of one person help',
+  },
+  {
+    name: 'target',
+    short: 't',
+    alias: 'target-path',
+    group: 'Files',
+    kind: 'text',
+    placeholder: 'file',
+    path: true,
+    description: 'the video or image to change',
+  },
+  {
+    name: 'output',
+    short: 'o',
+    alias: 'output-path',
+    group: 'Files',
+    kind: 'text',
+    placeholder: 'file',
+    path: true,
+    description: 'where the result goes; the extension chooses the container',
+  },
+  {
+    name: 'overwrite',
+    group: 'Files',
+    kind: 'flag',
+    description: 'replace an output that exists',
+  },
+  {
+    name: 'config',
+    group: 'Files',
+    kind: 'text',
+    placeholder: 'file',
+    command: true,
+    description: 'read options from a JSON file with these same names; the command line wins',
+  },
+  {
+    name: 'report',
+    group: 'Files',
+    kind: 'text',
+    placeholder: 'file',
+    path: true,
+    description: 'write totals and one row per frame as JSON',
+  },
+  {
+    name: 'processors',
+    group: 'Face',
+    kind: 'texts',
+    placeholder: 'name',
+    choices: optionChoices.processors,
+    description: 'what is done to each face, in this order',
+  },
+  {
+    name: 'face-swapper-model',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'name',
+    choices: optionChoices.faceSwapperModel,
+    description: 'the swapper; mesh needs no download',
+  },
+  {
+    name: 'face-selector-mode',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: optionChoices.faceSelectorMode,
+    description: 'swap every face, or only the largest of each frame',
+  },
+  {
+    name: 'face-detector-score',
+    group: 'Face',
+    kind: 'number',
+    placeholder: '0..1',
+    description: 'lowest detector score that counts as a face',
+  },
+  {
+    name: 'landmark-smoother',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: optionChoices.landmarkSmoother,
+    description: 'how landmarks are steadied over time',
+  },
+  {
+    name: 'on-no-face',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'policy',
+    choices: optionChoices.onNoFace,
+    description: 'a target without any face: stop with exit code 5, or copy it untouched',
+  },
+  {
+    name: 'face-mask-blur',
+    group: 'Picture',
+    kind: 'number',
+    placeholder: '0..1',
+    description: "width of the mask's soft edge",
+  },
+  {
+    name: 'face-mask-padding',
+    group: 'Picture',
+    kind: 'numbers',
+    placeholder: 'percent',
+    description: 'insets of the mask: one to four numbers (top right bottom left)',
+  },
+  {
+    name: 'blend',
+    group: 'Picture',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: optionChoices.blend,
+    description: 'how the new face is laid into the frame',
+  },
+  {
+    name: 'color-match',
+    group: 'Picture',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: optionChoices.colorMatch,
+    description: "fit the new face's colours to the target's",
+  },
+  {
+    name: 'output-video-encoder',
+    group: 'Video',
+    kind: 'text',
+    placeholder: 'name',
+    description: 'ffmpeg encoder; default: libx264, or libvpx-vp9 for webm',
+  },
+  {
+    name: 'output-video-quality',
+    group: 'Video',
+    kind: 'number',
+    placeholder: '0..100',
+    description: '80 is crf 10 with libx264, 100 is crf 0',
+  },
+  {
+    name: 'output-video-preset',
+    group: 'Video',
+    kind: 'text',
+    placeholder: 'name',
+    choices: optionChoices.outputVideoPreset,
+    description: 'speed of the encoder against file size',
+  },
+  {
+    name: 'output-video-fps',
+    group: 'Video',
+    kind: 'number-or-text',
+    placeholder: 'rate',
+    description: "another frame rate, such as 25 or 24000/1001; default: the target's",
+  },
+  {
+    name: 'trim-frame-start',
+    group: 'Video',
+    kind: 'number',
+    placeholder: 'frame',
+    description: 'first frame to render, counted from 0',
+  },
+  {
+    name: 'trim-frame-end',
+    group: 'Video',
+    kind: 'number',
+    placeholder: 'frame',
+    description: 'first frame not to render',
+  },
+  {
+    name: 'trim-start',
+    group: 'Video',
+    kind: 'number-or-text',
+    placeholder: 'time',
+    description: 'the same as a time: seconds or [[hh:]mm:]ss[.fraction]',
+  },
+  {
+    name: 'trim-end',
+    group: 'Video',
+    kind: 'number-or-text',
+    placeholder: 'time',
+    description: 'time at which rendering ends',
+  },
+  {
+    name: 'execution-provider',
+    alias: 'execution-providers',
+    group: 'Machine',
+    kind: 'text',
+    placeholder: 'name',
+    choices: optionChoices.executionProvider,
+    description: 'where the models run; `faceswap doctor` lists what is there',
+  },
+  {
+    name: 'execution-thread-count',
+    group: 'Machine',
+    kind: 'number',
+    placeholder: '1..64',
+    description: 'threads that one model may use; default: the number of cores, at most 4',
+  },
+  {
+    name: 'dry-run',
+    group: 'Run',
+    kind: 'flag',
+    command: true,
+    description: 'check everything and print the plan, render nothing',
+  },
+  {
+    name: 'json',
+    group: 'Run',
+    kind: 'flag',
+    command: true,
+    description: 'print one JSON object on stdout instead of the table',
+  },
+  {
+    name: 'progress',
+    group: 'Run',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: ['auto', 'bar', 'json', 'none'],
+    defaultText: 'auto',
+    command: true,
+    description: 'on stderr: a bar on terminals, or one JSON event per line',
+  },
+  {
+    name: 'log-level',
+    group: 'Run',
+    kind: 'text',
+    placeholder: 'level',
+    choices: optionChoices.logLevel,
+    description: 'how much is said on stderr',
+  },
+] as const satisfies readonly RunOptionEntry[];
+
+/** The table under its general type, for code that walks over it. */
+export const runOptionEntries: readonly RunOptionEntry[] = runOptionTable;
+
+type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
+  ? `${Head}${Capitalize<CamelCase<Tail>>}`
+  : Name;
+
+/** Fields that the table has; the two checks below fail to compile when it and the types differ. */
+type TableField = CamelCase<(typeof runOptionTable)[number]['name']>;
+type KnownField = keyof RunOptions | keyof CommandSwitches;
+type SameFields = [Exclude<KnownField, TableField>, Exclude<TableField, KnownField>] extends [never, never]
+  ? true
+  : never;
+
+/** True as a type: every option of the library and of the command stands in the table, and nothing else does. */
+export const tableIsComplete: SameFields = true;
+
+/** `face-mask-blur` → `faceMaskBlur`; camelCase names stay as they are. */
+export const camelCase = (name: string): string =>
+  name.replace(/-([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());
+
+/** The default in words; undefined where it depends on the machine or the media, or where there is none. */
+export const defaultTextOf = (entry: RunOptionEntry): string | undefined => {
+  const defaults: Readonly<Record<string, unknown>> = runDefaults;
+  const value = defaults[camelCase(entry.name)];
+  if (value === undefined || entry.kind === 'flag') return entry.defaultText;
+  return Array.isArray(value) ? value.join(' ') : String(value);
+};

@@ -1,0 +1,34 @@
+/**
+ * The library. Importing it loads nothing heavy: ffmpeg adapters, sharp and models come with the first run.
+ */
+export { type ErrorContext, type ErrorKind, type ErrorRecord, ExitCode, FaceswapError } from './errors.js';
+export { type DryRun, dryRun } from './pipeline/dry-run.js';
+export type { PlanSegment, RenderPlan } from './pipeline/plan.js';
+export type { ProgressEvent, RunPhase } from './pipeline/progress.js';
+export { run, type RunContext, type RunHandle } from './pipeline/run.js';
+export type { RunLogger } from './pipeline/run-logger.js';
+export type {
+  BlendMode,
+  ColorMatchMode,
+  FaceSelectorMode,
+  LogLevel,
+  MaskPadding,
+  NoFacePolicy,
+  ProcessorName,
+  Rational,
+  RunConfig,
+  RunOptions,
+  SmootherMode,
+  TrimPoint,
+} from './pipeline/run-options.js';
+export type {
+  FaceRow,
+  FrameRow,
+  Percentiles,
+  QualityTotals,
+  RunReport,
+  RunWarning,
+  SkipReason,
+  Spread,
+  StageTimes,
+} from './pipeline/run-report.js';

@@ -1,0 +1,222 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { FaceswapError } from '../errors.js';
+
+/** How a child ended: one of the two is not null. */
+export type ChildExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
+
+/**
+ * Arguments that every ffmpeg and ffprobe call begins with. Media are hostile: without the whitelist a playlist
+ * or reference inside a file could make ffmpeg open network addresses.
+ */
+export const inputProtection: readonly string[] = ['-protocol_whitelist', 'file,pipe'];
+
+/**
+ * Splits text that arrives in pieces into lines and keeps the last few: what a child said before it died.
+ * Memory is bounded: at most `maxLines` lines of at most `maxLineChars` characters.
+ */
+export class LineTail {
+  readonly #maxLines: number;
+  readonly #maxLineChars = 4000;
+  readonly #onLine: ((line: string) => boolean) | undefined;
+  readonly #lines: string[] = [];
+  #rest = '';
+
+  /** `onLine` sees every full line first; lines for which it returns true are not kept. */
+  constructor(onLine?: (line: string) => boolean, maxLines = 20) {
+    this.#onLine = onLine;
+    this.#maxLines = maxLines;
+  }
+
+  push(text: string): void {
+    const parts = (this.#rest + text).split(/\r\n|\n|\r/);
+    const rest = parts.pop() ?? '';
+    for (const line of parts) this.#take(line);
+    if (rest.length > this.#maxLineChars) {
+      this.#take(rest);
+      this.#rest = '';
+    } else {
+      this.#rest = rest;
+    }
+  }
+
+  /** Takes what stands after the last line break as a line of its own; call it once at the end. */
+  end(): void {
+    if (this.#rest !== '') this.#take(this.#rest);
+    this.#rest = '';
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  #take(line: string): void {
+    if (this.#onLine?.(line) === true || line.trim() === '') return;
+    this.#lines.push(line.slice(0, this.#maxLineChars));
+    if (this.#lines.length > this.#maxLines) this.#lines.shift();
+  }
+}
+
+/** A started child whose stderr is always drained and whose end is one promise. */
+export type RunningTool = {
+  readonly process: ChildProcess;
+  /** Resolves after the process ended and its streams were read to their ends; rejects only when it could not start. */
+  readonly exited: Promise<ChildExit>;
+  readonly stderr: LineTail;
+  /** SIGKILL, then waits for the end. Safe to call at any time. */
+  readonly kill: () => Promise<void>;
+};
+
+export type StartToolOptions = {
+  readonly stdin: 'pipe' | 'ignore';
+  readonly stdout: 'pipe' | 'ignore';
+  readonly stage: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onStderrLine?: ((line: string) => boolean) | undefined;
+};
+
+/** The error that an aborted run ends with. */
+export const interruptedError = (stage: string): FaceswapError =>
+  new FaceswapError('interrupted', 'Interrupted', { stage });
+
+/**
+ * Starts ffmpeg or ffprobe. The child gets a process group of its own, so that Ctrl-C in a terminal reaches only
+ * us and the order in which things stop is ours; an abort of `signal` kills it.
+ */
+export function startTool(path: string, args: readonly string[], options: StartToolOptions): RunningTool {
+  const { signal, stage } = options;
+  if (signal?.aborted === true) throw interruptedError(stage);
+  const child = spawn(path, args, {
+    stdio: [options.stdin, options.stdout, 'pipe'],
+    detached: process.platform !== 'win32',
+    windowsHide: true,
+  });
+  const stderr = new LineTail(options.onStderrLine);
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => stderr.push(text));
+  const onAbort = (): void => {
+    child.kill('SIGKILL');
+  };
+  // A dying parent must not leave a child that waits on a half-open pipe.
+  process.once('exit', onAbort);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const exited = new Promise<ChildExit>((resolve, reject) => {
+    child.once('error', (cause) => {
+      if (child.pid !== undefined) return;
+      reject(
+        new FaceswapError('unavailable', `Cannot start ${path}`, {
+          stage,
+          cause,
+          hint: 'Check that the file exists and may be executed',
+        }),
+      );
+    });
+    child.once('close', (code, exitSignal) => {
+      stderr.end();
+      resolve({ code, signal: exitSignal });
+    });
+  }).finally(() => {
+    process.removeListener('exit', onAbort);
+    signal?.removeEventListener('abort', onAbort);
+  });
+  // Callers look at `exited` when they are ready; until then a failure to start must not count as unhandled.
+  exited.catch(() => undefined);
+  const kill = async (): Promise<void> => {
+    child.stdout?.destroy();
+    child.stdin?.destroy();
+    child.kill('SIGKILL');
+    await exited.catch(() => undefined);
+  };
+  return { process: child, exited, stderr, kill };
+}
+
+/** `exit code 1` or `signal SIGKILL`. */
+export const describeExit = ({ code, signal }: ChildExit): string =>
+  signal === null ? `exit code ${code}` : `signal ${signal}`;
+
+/** ffmpeg's last words in one line: errors first when there are any, without the addresses in its prefixes. */
+export function lastWords(lines: readonly string[], count = 3): string {
+  const clean = lines.map((line) => line.replace(/ @ 0x[0-9a-f]+/gi, '').trim());
+  const errors = clean.filter((line) => /\[(error|fatal|panic)\]/.test(line));
+  return (errors.length > 0 ? errors : clean).slice(-count).join(' | ').slice(0, 600);
+}
+
+/**
+ * Turns a child's bad end into an error. Killed from outside or out of disk are failures of the machine
+ * (`resources`), an exit code is ffmpeg's verdict on the media (`media`).
+ */
+export function childFailure(
+  tool: string,
+  exit: ChildExit,
+  lines: readonly string[],
+  context: { stage: string; file?: string | undefined; frame?: number | undefined },
+): FaceswapError {
+  const words = lastWords(lines);
+  const said = words === '' ? '' : `: ${words}`;
+  if (/No space left on device|Disk quota exceeded/i.test(words)) {
+    return new FaceswapError('resources', `${tool} ran out of disk space${said}`, {
+      ...context,
+      hint: 'Free some space or choose another folder',
+    });
+  }
+  if (/Cannot allocate memory/i.test(words)) {
+    return new FaceswapError('resources', `${tool} ran out of memory${said}`, context);
+  }
+  if (exit.signal !== null) {
+    return new FaceswapError('resources', `${tool} was killed by ${exit.signal}${said}`, {
+      ...context,
+      hint: 'Out of memory, or somebody ended it; the run can be resumed',
+    });
+  }
+  return new FaceswapError('media', `${tool} failed with ${describeExit(exit)}${said}`, context);
+}
+
+export type RunToolOptions = {
+  readonly stage: string;
+  readonly file?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Sees stdout as it comes; without it stdout is returned, up to 16 MiB. */
+  readonly onStdout?: ((text: string) => void) | undefined;
+};
+
+/** What a finished child said. */
+export type ToolResult = {
+  readonly exit: ChildExit;
+  readonly stdout: string;
+  readonly stderr: readonly string[];
+};
+
+/**
+ * Runs a tool to its end and returns what it said, whatever its exit code.
+ *
+ * @throws FaceswapError (unavailable) when it cannot start, (interrupted) on abort.
+ */
+export async function runTool(
+  path: string,
+  args: readonly string[],
+  options: RunToolOptions,
+): Promise<ToolResult> {
+  const { stage, signal } = options;
+  const tool = startTool(path, args, { stdin: 'ignore', stdout: 'pipe', stage, signal });
+  const maxChars = 16 * 1024 * 1024;
+  const parts: string[] = [];
+  let chars = 0;
+  const onStdout =
+    options.onStdout ??
+    ((text: string): void => {
+      chars += text.length;
+      if (chars <= maxChars) parts.push(text);
+    });
+  let failure: unknown;
+  tool.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    if (failure !== undefined) return;
+    try {
+      onStdout(text);
+    } catch (error) {
+      failure = error;
+      tool.process.kill('SIGKILL');
+    }
+  });
+  const exit = await tool.exited;
+  if (signal?.aborted === true) throw interruptedError(stage);
+  if (failure !== undefined) throw failure;
+  return { exit, stdout: parts.join(''), stderr: tool.stderr.lines };
+}

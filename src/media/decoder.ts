@@ -1,0 +1,325 @@
+import type { Readable } from 'node:stream';
+import { FaceswapError } from '../errors.js';
+import { frameLayout } from '../imaging/planar-frame.js';
+import {
+  childFailure,
+  inputProtection,
+  interruptedError,
+  type RunningTool,
+  startTool,
+} from './child-process.js';
+import { type FfmpegTools, passthroughArguments } from './ffmpeg-tools.js';
+import type { TargetMedia } from './probe.js';
+import { type Rational, rationalToNumber } from './rational.js';
+
+/** Frame indexes `[start, end)`. */
+export type FrameRange = { readonly start: number; readonly end: number };
+
+/** A decoded frame; `buffer` came from `acquire` and belongs to the receiver. */
+export type DecodedFrame = { readonly index: number; readonly buffer: ArrayBuffer };
+
+export type FrameDecoderOptions = {
+  readonly tools: FfmpegTools;
+  readonly target: TargetMedia;
+  readonly range: FrameRange;
+  /** Gives a buffer of exactly one frame; decoding waits until it resolves. */
+  readonly acquire: () => Promise<ArrayBuffer>;
+  /** Takes back a buffer that was acquired and never delivered (failure, early stop). */
+  readonly release?: ((buffer: ArrayBuffer) => void) | undefined;
+  /** Decoder threads of ffmpeg; they change no pixel. */
+  readonly threads: number;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** What ffmpeg's showinfo filter said about a frame, before the frame's bytes were written. */
+type FrameNote = { readonly seconds: number; readonly widthPx: number; readonly heightPx: number };
+
+/** How to reach the first frame: where to seek, and whether earlier frames may come and are thrown away. */
+type Approach = { readonly seekSeconds: number | undefined; readonly mayComeEarlier: boolean };
+
+/** Thrown inside when a seek landed on the wrong frame and another approach may succeed. */
+class WrongStart extends Error {
+  override readonly name = 'WrongStart';
+}
+
+const stage = 'decode';
+
+/** Reads showinfo's lines into a queue that the frame reader consumes in step with the bytes. */
+class FrameNotes {
+  readonly #notes: FrameNote[] = [];
+  #timeBase: Rational | undefined;
+  #wake: (() => void) | undefined;
+  #hasEnded = false;
+
+  /** Takes one line of stderr; true when it needs not be kept for error messages. */
+  readonly take = (line: string): boolean => {
+    const config = /\[Parsed_showinfo_\d+ @ [^\]]*\] (?:\[info\] )?config in time_base: (\d+)\/(\d+)/.exec(
+      line,
+    );
+    if (config !== null) this.#timeBase = { num: Number(config[1]), den: Number(config[2]) };
+    const note =
+      /\[Parsed_showinfo_\d+ @ [^\]]*\] (?:\[info\] )?n: *\d+ pts: *(-?\d+|NOPTS) .* s:(\d+)x(\d+) /.exec(
+        line,
+      );
+    if (note !== null) {
+      this.#notes.push({
+        seconds:
+          this.#timeBase === undefined ? Number.NaN : Number(note[1]) * rationalToNumber(this.#timeBase),
+        widthPx: Number(note[2]),
+        heightPx: Number(note[3]),
+      });
+      this.#wake?.();
+    }
+    return !/\[(warning|error|fatal|panic)\]/.test(line);
+  };
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#wake?.();
+  }
+
+  /** The note of the next frame; undefined when ffmpeg ended without one. */
+  async next(): Promise<FrameNote | undefined> {
+    while (this.#notes.length === 0 && !this.#hasEnded) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      this.#wake = undefined;
+    }
+    return this.#notes.shift();
+  }
+}
+
+/** Copies a byte stream into buffers of fixed size, reading no further than the buffer at hand asks for. */
+class FrameBytes {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #rest: Buffer | undefined;
+
+  constructor(stream: Readable) {
+    this.#chunks = stream[Symbol.asyncIterator]();
+  }
+
+  /** Fills `target` from its start and returns how many bytes came before the stream ended. */
+  async fill(target: Uint8Array): Promise<number> {
+    let filled = 0;
+    while (filled < target.length) {
+      const chunk = this.#rest ?? (await this.#next());
+      if (chunk === undefined) break;
+      const wanted = target.length - filled;
+      target.set(chunk.length > wanted ? chunk.subarray(0, wanted) : chunk, filled);
+      filled += Math.min(wanted, chunk.length);
+      this.#rest = chunk.length > wanted ? chunk.subarray(wanted) : undefined;
+    }
+    return filled;
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    try {
+      const { value, done } = await this.#chunks.next();
+      return done === true ? undefined : value;
+    } catch {
+      // The stream is destroyed when the child is killed or closed on purpose; the child's exit tells the story.
+      return undefined;
+    }
+  }
+}
+
+/**
+ * Decodes a range of frames with one ffmpeg child: planar rawvideo in the stream's own pixel format, upright,
+ * every frame checked against the packet table by its timestamp and size. The check costs about 3 % of the
+ * decoding time (1080p H.264) and is what makes a seek trustworthy: some containers land frames late.
+ *
+ * When a seek does land wrong, the child is started again at an earlier keyframe, then at the start of the file,
+ * and frames are thrown away until the right one comes.
+ */
+export class FrameDecoder {
+  readonly #options: FrameDecoderOptions;
+  #child: RunningTool | undefined;
+  /** Acquired, not yet delivered. */
+  #held: ArrayBuffer | undefined;
+  #isClosed = false;
+
+  constructor(options: FrameDecoderOptions) {
+    const { range, target } = options;
+    if (range.start < 0 || range.end > target.video.frameCount || range.start > range.end) {
+      throw new FaceswapError(
+        'bug',
+        `Frames [${range.start}, ${range.end}) are outside the ${target.video.frameCount} of the target`,
+      );
+    }
+    this.#options = options;
+  }
+
+  /**
+   * The frames in order. Leaving the loop early ends the child. Call it once.
+   *
+   * @throws FaceswapError (media) with the frame when the file ends early, changes its picture size or has
+   * wrong timestamps; (resources) when ffmpeg is killed; (interrupted) on abort.
+   */
+  async *frames(): AsyncGenerator<DecodedFrame, void, void> {
+    const { range, target } = this.#options;
+    if (range.start === range.end) return;
+    const approaches = this.#approaches();
+    try {
+      for (const [attempt, approach] of approaches.entries()) {
+        try {
+          yield* this.#decode(approach);
+          return;
+        } catch (error) {
+          if (!(error instanceof WrongStart)) throw error;
+          if (attempt === approaches.length - 1) {
+            throw new FaceswapError('media', `Cannot reach the frame: ${error.message}`, {
+              file: target.file,
+              frame: range.start,
+              stage,
+              hint: 'Its timestamps or index are damaged; remux it: ffmpeg -i IN -map 0 -c copy OUT.mkv',
+            });
+          }
+        }
+      }
+    } finally {
+      if (this.#held !== undefined) this.#options.release?.(this.#held);
+      this.#held = undefined;
+    }
+  }
+
+  /** Ends the child and waits until it is gone. Safe to call at any time and more than once. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#child?.kill();
+  }
+
+  #seconds(frame: number): number {
+    const { video } = this.#options.target;
+    return (video.ptsTicks[frame] ?? Number.NaN) * rationalToNumber(video.timeBase);
+  }
+
+  #approaches(): Approach[] {
+    const { range, target } = this.#options;
+    const fromStart: Approach = { seekSeconds: undefined, mayComeEarlier: true };
+    if (range.start === 0) return [{ seekSeconds: undefined, mayComeEarlier: false }, fromStart];
+    // ffmpeg counts the seek time from the start of the file, and lands on the first frame at or after it: half
+    // a frame early leaves room for rounding on both sides.
+    const halfPeriod = target.video.frameRate.den / target.video.frameRate.num / 2;
+    const seekTo = (frame: number): number =>
+      Math.max(0, this.#seconds(frame) - target.startMicroseconds / 1e6 - halfPeriod);
+    const direct: Approach = { seekSeconds: seekTo(range.start), mayComeEarlier: false };
+    const safeKeyframe = target.video.keyframes.lastIndexOf(1, Math.max(0, range.start - 48));
+    if (safeKeyframe <= 0) return [direct, fromStart];
+    return [direct, { seekSeconds: seekTo(safeKeyframe), mayComeEarlier: true }, fromStart];
+  }
+
+  #arguments({ seekSeconds, mayComeEarlier }: Approach): string[] {
+    const { tools, target, range, threads } = this.#options;
+    return [
+      ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+info'],
+      ...inputProtection,
+      ...['-threads', String(threads), '-copyts'],
+      ...(seekSeconds === undefined ? [] : ['-ss', seekSeconds.toFixed(6)]),
+      ...['-i', target.file, '-map', `0:${target.video.streamIndex}`],
+      ...['-vf', 'showinfo=checksum=0'],
+      ...passthroughArguments(tools),
+      ...(mayComeEarlier ? [] : ['-frames:v', String(range.end - range.start)]),
+      ...['-f', 'rawvideo', '-pix_fmt', target.video.pixelFormat, 'pipe:1'],
+    ];
+  }
+
+  async *#decode(approach: Approach): AsyncGenerator<DecodedFrame, void, void> {
+    const { tools, range, target, signal, acquire } = this.#options;
+    if (this.#isClosed) return;
+    const notes = new FrameNotes();
+    const child = startTool(tools.ffmpegPath, this.#arguments(approach), {
+      stdin: 'ignore',
+      stdout: 'pipe',
+      stage,
+      signal,
+      onStderrLine: notes.take,
+    });
+    this.#child = child;
+    const { stdout } = child.process;
+    if (stdout === null) throw new FaceswapError('bug', 'ffmpeg has no stdout', { stage });
+    child.process.stderr?.once('close', () => notes.end());
+    child.process.once('error', () => notes.end());
+    const bytes = new FrameBytes(stdout);
+    const { byteLength } = frameLayout(target.video.format);
+    try {
+      let index = range.start;
+      while (index < range.end) {
+        this.#held ??= await acquire();
+        const held = this.#held;
+        if (held.byteLength !== byteLength) {
+          throw new FaceswapError(
+            'bug',
+            `A frame buffer has ${held.byteLength} bytes instead of ${byteLength}`,
+          );
+        }
+        const filled = await bytes.fill(new Uint8Array(held));
+        if (signal?.aborted === true) throw interruptedError(stage);
+        if (this.#isClosed) return;
+        if (filled < byteLength) throw await this.#endedEarly(child, index);
+        if (!this.#isExpected(await notes.next(), index, approach)) continue;
+        this.#held = undefined;
+        yield { index, buffer: held };
+        index += 1;
+      }
+    } finally {
+      await child.kill();
+    }
+  }
+
+  /**
+   * Whether the frame that came is number `index`; false when it is an earlier one to be thrown away.
+   *
+   * @throws WrongStart when the first frame is another one, FaceswapError (media) when a later one is.
+   */
+  #isExpected(note: FrameNote | undefined, index: number, approach: Approach): boolean {
+    const { range, target } = this.#options;
+    const { format, frameRate } = target.video;
+    const expected = this.#seconds(index);
+    const early = note === undefined ? Number.NaN : expected - note.seconds;
+    const halfPeriod = frameRate.den / frameRate.num / 2;
+    if (note === undefined || !(Math.abs(early) < halfPeriod)) {
+      const isFirst = index === range.start;
+      if (isFirst && approach.mayComeEarlier && early > 0) return false;
+      const came = `a frame at ${note?.seconds.toFixed(3)} s came where one at ${expected.toFixed(3)} s should be`;
+      if (isFirst) throw new WrongStart(came);
+      throw new FaceswapError('media', `Frames are missing or damaged: ${came}`, {
+        file: target.file,
+        frame: index,
+        stage,
+        hint: 'Repair the file by converting it once: ffmpeg -i IN -map 0 -c copy -c:v libx264 -crf 12 OUT.mkv',
+      });
+    }
+    if (note.widthPx !== format.widthPx || note.heightPx !== format.heightPx) {
+      throw new FaceswapError(
+        'media',
+        `The picture size changes from ${format.widthPx}x${format.heightPx} to ${note.widthPx}x${note.heightPx}`,
+        {
+          file: target.file,
+          frame: index,
+          stage,
+          hint: 'Cut the file there and process the parts separately',
+        },
+      );
+    }
+    return true;
+  }
+
+  /** Waits for the child's end and says why frame `index` never came. */
+  async #endedEarly(child: RunningTool, index: number): Promise<Error> {
+    const { target, range, signal } = this.#options;
+    const context = { file: target.file, frame: index, stage };
+    const exit = await child.exited;
+    if (signal?.aborted === true) return interruptedError(stage);
+    if (exit.code !== 0) return childFailure('ffmpeg', exit, child.stderr.lines, context);
+    if (index === range.start && index > 0) return new WrongStart('the video ended before it');
+    return new FaceswapError(
+      'media',
+      `The video ends at frame ${index}, before the ${target.video.frameCount} frames that its index lists`,
+      {
+        ...context,
+        hint: `The file is cut off or damaged; --trim-frame-end ${index} processes what is there`,
+      },
+    );
+  }
+}

@@ -1,0 +1,209 @@
+import { constants } from 'node:fs';
+import { access, chmod, stat } from 'node:fs/promises';
+import { delimiter, dirname, join } from 'node:path';
+import { FaceswapError } from '../errors.js';
+import { lastWords, runTool } from './child-process.js';
+
+/** Where ffmpeg and ffprobe were found. */
+export type FfmpegTools = {
+  readonly ffmpegPath: string;
+  readonly ffprobePath: string;
+  /** First word after `ffmpeg version`, such as `5.1.9-0+deb12u1`. */
+  readonly ffmpegVersion: string;
+  /** Of ffmpeg. `environment`: FACESWAP_FFMPEG; `path`: found on PATH; `package`: the optional npm packages. */
+  readonly origin: 'environment' | 'path' | 'package';
+};
+
+/** A video encoder that an ffmpeg build lists. Listed does not mean that its hardware is there. */
+export type VideoEncoderInfo = { readonly name: string; readonly description: string };
+
+type Tool = 'ffmpeg' | 'ffprobe';
+type FoundTool = { readonly path: string; readonly origin: FfmpegTools['origin'] };
+
+const stage = 'tools';
+const installHint =
+  'Install it: "apt install ffmpeg" (Debian, Ubuntu), "brew install ffmpeg" (macOS), "winget install ffmpeg" (Windows), ' +
+  'or set FACESWAP_FFMPEG and FACESWAP_FFPROBE to the two programs';
+
+const isExecutable = async (path: string): Promise<boolean> => {
+  try {
+    await access(path, constants.X_OK);
+    return (await stat(path)).isFile();
+  } catch {
+    return false;
+  }
+};
+
+const firstExecutable = async (paths: readonly string[]): Promise<string | undefined> => {
+  for (const path of paths) if (await isExecutable(path)) return path;
+  return undefined;
+};
+
+const fromEnvironment = async (
+  tool: Tool,
+  environment: NodeJS.ProcessEnv,
+): Promise<FoundTool | undefined> => {
+  const variable = `FACESWAP_${tool.toUpperCase()}`;
+  const path = environment[variable];
+  if (path === undefined || path === '') return undefined;
+  if (await isExecutable(path)) return { path, origin: 'environment' };
+  throw new FaceswapError('unavailable', `${variable} names no program that can be executed`, {
+    file: path,
+    stage,
+    hint: `Correct ${variable} or unset it`,
+  });
+};
+
+const fromPath = async (tool: Tool, environment: NodeJS.ProcessEnv): Promise<FoundTool | undefined> => {
+  const fileName = process.platform === 'win32' ? `${tool}.exe` : tool;
+  const folders = (environment['PATH'] ?? environment['Path'] ?? '').split(delimiter);
+  const candidates = folders.filter((folder) => folder !== '').map((folder) => join(folder, fileName));
+  const path = await firstExecutable(candidates);
+  return path === undefined ? undefined : { path, origin: 'path' };
+};
+
+const packagePath = (module: unknown): string | undefined => {
+  if (typeof module !== 'object' || module === null) return undefined;
+  const holder: unknown = 'default' in module ? module.default : module;
+  if (typeof holder !== 'object' || holder === null || !('path' in holder)) return undefined;
+  return typeof holder.path === 'string' ? holder.path : undefined;
+};
+
+const fromPackage = async (tool: Tool): Promise<FoundTool | undefined> => {
+  const packageName: string = `@${tool}-installer/${tool}`;
+  let path: string | undefined;
+  try {
+    path = packagePath(await import(packageName));
+  } catch {
+    // Optional: neither its absence nor a platform that it does not serve is an error.
+    return undefined;
+  }
+  if (path === undefined) return undefined;
+  if (!(await isExecutable(path))) {
+    // Some npm versions unpack the binaries without the executable bit; in a read-only installation this fails
+    // and the tool counts as absent.
+    await chmod(path, 0o755).catch(() => undefined);
+  }
+  return (await isExecutable(path)) ? { path, origin: 'package' } : undefined;
+};
+
+/**
+ * Finds ffmpeg and ffprobe: the environment variables FACESWAP_FFMPEG and FACESWAP_FFPROBE, then PATH, then the
+ * optional npm packages. When only FACESWAP_FFMPEG is set, an ffprobe beside it is preferred to the one on PATH.
+ *
+ * @throws FaceswapError (unavailable) when one is nowhere or ffmpeg does not run.
+ */
+export async function locateTools(environment: NodeJS.ProcessEnv = process.env): Promise<FfmpegTools> {
+  const ffmpeg =
+    (await fromEnvironment('ffmpeg', environment)) ??
+    (await fromPath('ffmpeg', environment)) ??
+    (await fromPackage('ffmpeg'));
+  if (ffmpeg === undefined) {
+    throw new FaceswapError('unavailable', 'ffmpeg was not found', { stage, hint: installHint });
+  }
+  const sibling = join(dirname(ffmpeg.path), process.platform === 'win32' ? 'ffprobe.exe' : 'ffprobe');
+  const ffprobePath =
+    (await fromEnvironment('ffprobe', environment))?.path ??
+    (await firstExecutable([sibling])) ??
+    (await fromPath('ffprobe', environment))?.path ??
+    (await fromPackage('ffprobe'))?.path;
+  if (ffprobePath === undefined) {
+    throw new FaceswapError('unavailable', 'ffprobe was not found', { stage, hint: installHint });
+  }
+  const { exit, stdout, stderr } = await runTool(ffmpeg.path, ['-hide_banner', '-version'], { stage });
+  const version = /^ffmpeg version (\S+)/m.exec(stdout)?.[1];
+  if (exit.code !== 0 || version === undefined) {
+    throw new FaceswapError('unavailable', `ffmpeg does not run: ${lastWords(stderr)}`, {
+      file: ffmpeg.path,
+      stage,
+      hint: installHint,
+    });
+  }
+  return { ffmpegPath: ffmpeg.path, ffprobePath, ffmpegVersion: version, origin: ffmpeg.origin };
+}
+
+/**
+ * The arguments that hand every frame through with its own timestamp. `-fps_mode` came with ffmpeg 5.1, where
+ * `-vsync` began to be deprecated; builds whose version is no plain number get the older spelling, which all
+ * releases up to 7 accept.
+ */
+export function passthroughArguments(tools: FfmpegTools): readonly string[] {
+  const [, major, minor] = /^n?(\d{1,2})\.(\d+)/.exec(tools.ffmpegVersion) ?? [];
+  const isModern = Number(major ?? 0) > 5 || (major === '5' && Number(minor ?? 0) >= 1);
+  return isModern ? ['-fps_mode', 'passthrough'] : ['-vsync', '0'];
+}
+
+/** Reads the table that `ffmpeg -encoders` prints; audio and subtitle encoders are left out. */
+export function parseEncoders(text: string): readonly VideoEncoderInfo[] {
+  const encoders: VideoEncoderInfo[] = [];
+  for (const line of text.split('\n')) {
+    const match = /^ V[A-Z.]{5} (\S+)\s+(.*)$/.exec(line.trimEnd());
+    if (match?.[1] !== undefined && match[1] !== '=') {
+      encoders.push({ name: match[1], description: match[2] ?? '' });
+    }
+  }
+  return encoders;
+}
+
+const encodersByPath = new Map<string, Promise<readonly VideoEncoderInfo[]>>();
+
+/**
+ * The video encoders that this ffmpeg was built with. Asked once per ffmpeg and process; a failure is not kept.
+ *
+ * @throws FaceswapError (unavailable) when ffmpeg does not run.
+ */
+export function listEncoders(tools: FfmpegTools): Promise<readonly VideoEncoderInfo[]> {
+  const known = encodersByPath.get(tools.ffmpegPath);
+  if (known !== undefined) return known;
+  const asked = runTool(tools.ffmpegPath, ['-hide_banner', '-encoders'], { stage }).then((result) => {
+    const encoders = parseEncoders(result.stdout);
+    if (result.exit.code === 0 && encoders.length > 0) return encoders;
+    throw new FaceswapError('unavailable', `ffmpeg lists no encoders: ${lastWords(result.stderr)}`, {
+      file: tools.ffmpegPath,
+      stage,
+      hint: installHint,
+    });
+  });
+  encodersByPath.set(tools.ffmpegPath, asked);
+  asked.catch(() => encodersByPath.delete(tools.ffmpegPath));
+  return asked;
+}
+
+const isHardwareEncoder = (name: string): boolean => /_(nvenc|qsv|amf|videotoolbox)$/.test(name);
+
+/**
+ * Checks that an encoder can be used. A hardware encoder is listed wherever it was compiled in, so one frame is
+ * really encoded with it; software encoders are believed.
+ *
+ * @throws FaceswapError (unavailable) that lists what is there, or says why the hardware refused.
+ */
+export async function requireEncoder(tools: FfmpegTools, name: string): Promise<VideoEncoderInfo> {
+  const encoders = await listEncoders(tools);
+  const found = encoders.find((encoder) => encoder.name === name);
+  if (found === undefined) {
+    const there = encoders
+      .map((encoder) => encoder.name)
+      .filter((other) => /^(lib(x26[45]|vpx-vp9|svtav1|aom-av1)|ffv1|prores_ks)$/.test(other))
+      .join(', ');
+    throw new FaceswapError('unavailable', `This ffmpeg has no encoder "${name}"`, {
+      file: tools.ffmpegPath,
+      stage,
+      hint: `It has: ${there === '' ? 'none of the encoders that faceswap drives' : there}`,
+    });
+  }
+  if (isHardwareEncoder(name)) {
+    const trial = ['-f', 'lavfi', '-i', 'color=c=black:s=320x240:r=25', '-frames:v', '1', '-c:v', name];
+    const { exit, stderr } = await runTool(
+      tools.ffmpegPath,
+      ['-nostdin', '-hide_banner', '-loglevel', 'error', ...trial, '-f', 'null', '-'],
+      { stage },
+    );
+    if (exit.code !== 0) {
+      throw new FaceswapError('unavailable', `Encoder "${name}" does not work here: ${lastWords(stderr)}`, {
+        stage,
+        hint: 'Check the driver, or choose a software encoder such as libx264',
+      });
+    }
+  }
+  return found;
+}

@@ -1,0 +1,91 @@
+import type { MessagePort } from 'node:worker_threads';
+import { FaceswapError } from '../errors.js';
+import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import type { ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
+import type { SourcePhoto } from './source-preparation.js';
+import type {
+  PreparedSources,
+  WorkerCommand,
+  WorkerReply,
+  WorkerRequest,
+  WorkerResults,
+} from './worker-protocol.js';
+
+/** The part of {@link FaceChain} that a worker drives. */
+export type ServedChain = Pick<
+  FaceChain,
+  'begin' | 'push' | 'finish' | 'takeStageTimes' | 'takeWarnings' | 'dispose'
+>;
+
+/** Where the server gets its chain from; tests give their own. */
+export type ChainFactory = {
+  readonly createChain: (settings: ChainSettings, sources: readonly SourceFace[]) => Promise<ServedChain>;
+  readonly prepareSources: (
+    photos: readonly SourcePhoto[],
+    settings: ChainSettings,
+  ) => Promise<PreparedSources>;
+};
+
+const buffersOf = (outputs: readonly ChainOutput[]): readonly ArrayBuffer[] =>
+  outputs.map((output) => output.buffer);
+
+const transferList = (result: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] =>
+  result !== null && 'outputs' in result ? buffersOf(result.outputs) : [];
+
+/**
+ * Answers the commands that arrive at a worker's port, one after the other. Model runs block this thread, so a
+ * `dispose` is noticed between two of them; all that still waits is then refused instead of computed.
+ */
+export function serveChain(port: MessagePort, factory: ChainFactory): void {
+  let chain: ServedChain | undefined;
+  let disposing = false;
+  let tail: Promise<void> = Promise.resolve();
+
+  const liveChain = (): ServedChain => {
+    if (chain !== undefined) return chain;
+    throw new FaceswapError('bug', 'A worker was given frames before its chain was made');
+  };
+
+  const perform = async (command: WorkerCommand): Promise<WorkerResults[keyof WorkerResults]> => {
+    switch (command.name) {
+      case 'prepareSources':
+        return factory.prepareSources(command.photos, command.settings);
+      case 'init':
+        await chain?.dispose();
+        chain = await factory.createChain(command.settings, command.sources);
+        return null;
+      case 'beginSegment':
+        liveChain().begin(command.segment);
+        return null;
+      case 'frame':
+        return { outputs: await liveChain().push(command.frame) };
+      case 'endSegment': {
+        const outputs = await liveChain().finish();
+        return { outputs, stageTimes: liveChain().takeStageTimes(), warnings: liveChain().takeWarnings() };
+      }
+      case 'dispose':
+        await chain?.dispose();
+        chain = undefined;
+        return null;
+    }
+  };
+
+  const answer = async ({ id, command }: WorkerRequest): Promise<void> => {
+    try {
+      if (disposing && command.name !== 'dispose') {
+        throw new FaceswapError('interrupted', 'The worker is being stopped');
+      }
+      const result = await perform(command);
+      port.postMessage({ id, ok: true, result } satisfies WorkerReply, transferList(result));
+    } catch (error) {
+      const failure = FaceswapError.from(error, command.name === 'prepareSources' ? 'sources' : 'swap');
+      const stack = error instanceof Error ? error.stack : undefined;
+      port.postMessage({ id, ok: false, error: failure.toRecord(), stack } satisfies WorkerReply);
+    }
+  };
+
+  port.on('message', (request: WorkerRequest) => {
+    if (request.command.name === 'dispose') disposing = true;
+    tail = tail.then(() => answer(request));
+  });
+}

@@ -1,0 +1,98 @@
+import { FaceswapError } from '../errors.js';
+import { throwIfInterrupted } from './interruption.js';
+import type { RenderPlan } from './plan.js';
+import { resolveRunOptions } from './resolve-run-options.js';
+import type { RunContext } from './run.js';
+import type { RunConfig, RunOptions } from './run-options.js';
+import type { RunWarning } from './run-report.js';
+
+/** What a run would do. */
+export type DryRun = {
+  readonly schema: 1;
+  readonly config: RunConfig;
+  readonly kind: 'video' | 'image';
+  /** Null for an image target. */
+  readonly plan: RenderPlan | null;
+  readonly estimate: {
+    /** Frames that would be rendered. */
+    readonly frames: number;
+    readonly segments: number;
+    /** Null: nothing was measured, and a guess would be worth nothing. */
+    readonly seconds: number | null;
+    /** Memory of all frame buffers together, in bytes. */
+    readonly frameBufferBytes: number;
+  };
+  /** ffmpeg's name of the video encoder; null for an image target. */
+  readonly encoder: string | null;
+  /** Streams besides the video that the output would hold. */
+  readonly keptStreams: readonly { readonly index: number; readonly type: string; readonly codec: string }[];
+  readonly droppedStreams: readonly {
+    readonly index: number;
+    readonly type: string;
+    readonly reason: string;
+  }[];
+  readonly warnings: readonly RunWarning[];
+};
+
+const planImage = async (config: RunConfig): Promise<DryRun> => {
+  const { readStill } = await import('../media/still-image.js');
+  const { widthPx, heightPx } = await readStill(config.target, 'target');
+  return {
+    schema: 1,
+    config,
+    kind: 'image',
+    plan: null,
+    estimate: { frames: 1, segments: 1, seconds: null, frameBufferBytes: 3 * widthPx * heightPx },
+    encoder: null,
+    keptStreams: [],
+    droppedStreams: [],
+    warnings: [],
+  };
+};
+
+const planVideo = async (config: RunConfig, signal: AbortSignal | undefined): Promise<DryRun> => {
+  const { locateTools } = await import('../media/ffmpeg-tools.js');
+  const { prepareVideo } = await import('./video-preparation.js');
+  const { framesInFlight } = await import('./render-segment.js');
+  const prepared = await prepareVideo({ config, tools: await locateTools(), signal, onPhase: () => {} });
+  const { plan, mux } = prepared;
+  const frames = plan.range.end - plan.range.start;
+  return {
+    schema: 1,
+    config,
+    kind: 'video',
+    plan,
+    estimate: {
+      frames,
+      segments: plan.segments.length,
+      seconds: null,
+      frameBufferBytes: Math.min(framesInFlight, frames) * prepared.frameBytes,
+    },
+    encoder: prepared.encoding.encoder,
+    keptStreams: mux.kept.map(({ streamIndex, type, codec }) => ({ index: streamIndex, type, codec })),
+    droppedStreams: mux.dropped.map(({ streamIndex, type, reason }) => ({
+      index: streamIndex,
+      type,
+      reason,
+    })),
+    warnings: prepared.warnings,
+  };
+};
+
+/**
+ * Does all checks of a run and makes its plan, without running a model or writing the output.
+ *
+ * @throws FaceswapError: everything that `run` would refuse before rendering, except what is wrong with the faces on
+ * the source photos.
+ */
+export async function dryRun(options: RunOptions, { signal }: RunContext = {}): Promise<DryRun> {
+  try {
+    const config = resolveRunOptions(options);
+    throwIfInterrupted(signal);
+    const { checkFiles } = await import('./preflight.js');
+    const kind = await checkFiles(config);
+    return kind === 'image' ? await planImage(config) : await planVideo(config, signal);
+  } catch (error) {
+    throw FaceswapError.from(error);
+  }
+}

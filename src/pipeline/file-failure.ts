@@ -1,0 +1,40 @@
+import { FaceswapError } from '../errors.js';
+
+const codeOf = (error: unknown): string | undefined => {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+};
+
+/**
+ * Turns a failure of the file system into the error that its reader can act on: a full disk is `resources`,
+ * a missing or forbidden file is `media`, the rest is unexpected.
+ */
+export function fileFailure(error: unknown, file: string, stage: string): FaceswapError {
+  if (error instanceof FaceswapError) return error;
+  switch (codeOf(error)) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new FaceswapError('resources', 'The disk is full', {
+        file,
+        stage,
+        cause: error,
+        hint: 'Free some space or choose another output folder',
+      });
+    case 'EMFILE':
+    case 'ENFILE':
+      return new FaceswapError('resources', 'Too many open files', { file, stage, cause: error });
+    case 'ENOENT':
+      return new FaceswapError('media', 'The file does not exist', { file, stage, cause: error });
+    case 'EACCES':
+    case 'EPERM':
+    case 'EROFS':
+      return new FaceswapError('media', 'The file may not be accessed', {
+        file,
+        stage,
+        cause: error,
+        hint: 'Check its permissions and those of its folder',
+      });
+    default:
+      return FaceswapError.from(error, stage);
+  }
+}

@@ -1,0 +1,173 @@
+import { constants } from 'node:fs';
+import { access, open, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, extname, join } from 'node:path';
+import { FaceswapError } from '../errors.js';
+import { type FfmpegTools, requireEncoder } from '../media/ffmpeg-tools.js';
+import { type MediaKind, sniffMediaKind } from '../media/media-kind.js';
+import { defaultVideoEncoder, outputContainer } from '../media/output-container.js';
+import { stillFormatOf } from '../media/still-image.js';
+import { fileFailure } from './file-failure.js';
+import { optionFlag } from './resolve-run-options.js';
+import type { RunConfig, RunOptions } from './run-options.js';
+
+type FileIdentity = { readonly path: string; readonly device: bigint; readonly inode: bigint };
+
+const inputIdentity = async (option: keyof RunOptions, file: string): Promise<FileIdentity> => {
+  try {
+    const path = await realpath(file);
+    const status = await stat(path, { bigint: true });
+    if (!status.isFile()) {
+      throw new FaceswapError('media', `${optionFlag(option)} is not a regular file`, {
+        file,
+        stage: 'preflight',
+      });
+    }
+    if (status.size === 0n) {
+      throw new FaceswapError('media', 'The file is empty', { file, stage: 'preflight' });
+    }
+    const handle = await open(path, 'r');
+    await handle.close();
+    return { path, device: status.dev, inode: status.ino };
+  } catch (error) {
+    throw fileFailure(error, file, 'preflight');
+  }
+};
+
+/** Where a file to be written really lies; its folder must be there and writable. */
+const outputPath = async (file: string): Promise<string> => {
+  const folder = dirname(file);
+  try {
+    const real = await realpath(folder);
+    if (!(await stat(real)).isDirectory()) {
+      throw new FaceswapError('media', 'The place for the output is not a folder', {
+        file: folder,
+        stage: 'preflight',
+      });
+    }
+    await access(real, constants.W_OK | constants.X_OK);
+    return join(real, basename(file));
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw new FaceswapError('media', 'The output folder does not exist', {
+        file: folder,
+        stage: 'preflight',
+        cause: error,
+        hint: 'Make it first',
+      });
+    }
+    throw fileFailure(error, folder, 'preflight');
+  }
+};
+
+const existingIdentity = async (path: string): Promise<FileIdentity | undefined> => {
+  try {
+    const real = await realpath(path);
+    const status = await stat(real, { bigint: true });
+    if (status.isDirectory()) {
+      throw new FaceswapError('usage', 'The output is a folder', { file: path, hint: 'Give a file name' });
+    }
+    return { path: real, device: status.dev, inode: status.ino };
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw fileFailure(error, path, 'preflight');
+  }
+};
+
+const sameFile = (a: FileIdentity, b: FileIdentity): boolean =>
+  a.path === b.path || (a.inode !== 0n && a.inode === b.inode && a.device === b.device);
+
+const checkWritten = async (
+  option: 'output' | 'report',
+  file: string,
+  config: RunConfig,
+  inputs: readonly { readonly option: 'source' | 'target'; readonly identity: FileIdentity }[],
+): Promise<string> => {
+  const path = await outputPath(file);
+  const existing = await existingIdentity(path);
+  for (const input of inputs) {
+    const same = existing === undefined ? input.identity.path === path : sameFile(existing, input.identity);
+    if (!same) continue;
+    throw new FaceswapError(
+      'usage',
+      `${optionFlag(option)} must be another file than ${optionFlag(input.option)}`,
+      {
+        file,
+        hint: 'Inputs are never overwritten',
+      },
+    );
+  }
+  if (existing !== undefined && !config.overwrite) {
+    throw new FaceswapError('usage', `${optionFlag(option)} must be a new file, but it exists already`, {
+      file,
+      hint: 'Give --overwrite to replace it',
+    });
+  }
+  return path;
+};
+
+const refuseVideoOptions = (config: RunConfig): void => {
+  const given = (
+    [
+      ['outputVideoEncoder', config.outputVideoEncoder],
+      ['outputVideoFps', config.outputVideoFps],
+      ['trimStart', config.trimStart],
+      ['trimEnd', config.trimEnd],
+    ] as const
+  ).find(([, value]) => value !== undefined);
+  if (given === undefined) return;
+  const [name, value] = given;
+  const trimmedByFrame = typeof value === 'object' && 'unit' in value && value.unit === 'frame';
+  const flag = optionFlag(trimmedByFrame ? name.replace('trim', 'trimFrame') : name);
+  throw new FaceswapError('usage', `${flag} must be left out when the target is an image`, {
+    file: config.target,
+  });
+};
+
+/** @throws FaceswapError (usage) when the output's extension does not name a format for this kind of target. */
+const checkExtension = (kind: MediaKind, output: string): void => {
+  if (kind === 'image') stillFormatOf(output);
+  else outputContainer(output);
+};
+
+/**
+ * Checks the files before any work: inputs are there and readable, the output's folder is writable, the output is
+ * none of the inputs (also by another name or link) and does not exist unless `overwrite`, and its extension fits
+ * what the target is.
+ *
+ * @returns what the target is, by its content.
+ * @throws FaceswapError `media` for inputs and folders, `usage` for contradictions between options.
+ */
+export async function checkFiles(config: RunConfig): Promise<MediaKind> {
+  const target = await inputIdentity('target', config.target);
+  const sources = await Promise.all(config.sources.map((file) => inputIdentity('source', file)));
+  const inputs = [
+    { option: 'target' as const, identity: target },
+    ...sources.map((identity) => ({ option: 'source' as const, identity })),
+  ];
+  const output = await checkWritten('output', config.output, config, inputs);
+  if (config.report !== undefined) {
+    const report = await checkWritten('report', config.report, config, inputs);
+    if (report === output) throw new FaceswapError('usage', '--report must be another file than --output');
+  }
+  if (extname(config.output) === '') {
+    throw new FaceswapError('usage', '--output must have an extension that names its format', {
+      file: config.output,
+      hint: 'For example .mp4, .mkv, .mov, .webm; .png, .jpg or .webp for an image target',
+    });
+  }
+  const kind = await sniffMediaKind(config.target);
+  checkExtension(kind, config.output);
+  if (kind === 'image') refuseVideoOptions(config);
+  return kind;
+}
+
+/**
+ * The encoder that a video run uses: the one asked for, else the output container's default.
+ *
+ * @throws FaceswapError (unavailable) when this ffmpeg does not have it.
+ */
+export async function checkEncoder(tools: FfmpegTools, config: RunConfig): Promise<string> {
+  const encoder = config.outputVideoEncoder ?? defaultVideoEncoder(outputContainer(config.output));
+  await requireEncoder(tools, encoder);
+  return encoder;
+}

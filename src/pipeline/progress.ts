@@ -1,0 +1,25 @@
+import type { RunWarning } from './run-report.js';
+
+/** What a run is doing, in order. */
+export type RunPhase = 'probe' | 'plan' | 'sources' | 'render' | 'join' | 'mux' | 'verify' | 'done';
+
+/** Events that a run emits; `--progress json` prints each as one line. */
+export type ProgressEvent =
+  | { readonly type: 'phase'; readonly phase: RunPhase }
+  | {
+      readonly type: 'frames';
+      /** Frames rendered so far, of the whole job. */
+      readonly done: number;
+      readonly total: number;
+      readonly framesPerSecond: number;
+      /** Estimated seconds to the end of rendering; null before there is an estimate. */
+      readonly etaSeconds: number | null;
+      readonly facesSwapped: number;
+    }
+  | {
+      readonly type: 'segment';
+      readonly index: number;
+      readonly total: number;
+      readonly state: 'started' | 'done';
+    }
+  | { readonly type: 'warning'; readonly warning: RunWarning };

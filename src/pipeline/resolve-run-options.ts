@@ -1,0 +1,311 @@
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { FaceswapError } from '../errors.js';
+import { parseFrameRate } from './frame-rate.js';
+import { nearestName } from './nearest-name.js';
+import type {
+  BlendMode,
+  ColorMatchMode,
+  FaceSelectorMode,
+  LogLevel,
+  MaskPadding,
+  NoFacePolicy,
+  ProcessorName,
+  Rational,
+  RunConfig,
+  RunOptions,
+  SmootherMode,
+  TrimPoint,
+} from './run-options.js';
+import { parseTrimTime } from './trim-time.js';
+
+/** The values that each option with a fixed vocabulary takes; help texts and shell completion read them here. */
+export const optionChoices = {
+  processors: ['face_swapper'] satisfies ProcessorName[],
+  faceSwapperModel: ['mesh'] as const,
+  faceSelectorMode: ['many', 'one'] satisfies FaceSelectorMode[],
+  landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
+  blend: ['multiband', 'basic'] satisfies BlendMode[],
+  colorMatch: ['lab', 'none'] satisfies ColorMatchMode[],
+  /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
+  executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
+  /** x264's names without `placebo`, as in FaceFusion. */
+  outputVideoPreset: [
+    'ultrafast',
+    'superfast',
+    'veryfast',
+    'faster',
+    'fast',
+    'medium',
+    'slow',
+    'slower',
+    'veryslow',
+  ],
+  onNoFace: ['fail', 'copy'] satisfies NoFacePolicy[],
+  logLevel: ['silent', 'error', 'warn', 'info', 'debug'] satisfies LogLevel[],
+} as const;
+
+/** More threads per model than this give nothing on the small embedded models. */
+const defaultThreadLimit = 4;
+
+/** The defaults that do not depend on the machine. */
+export const runDefaults = {
+  processors: ['face_swapper'],
+  faceSwapperModel: 'mesh',
+  faceSelectorMode: 'many',
+  faceDetectorScore: 0.5,
+  faceMaskBlur: 0.3,
+  faceMaskPadding: [0],
+  landmarkSmoother: 'window',
+  blend: 'multiband',
+  colorMatch: 'lab',
+  executionProvider: 'cpu',
+  outputVideoQuality: 80,
+  outputVideoPreset: 'medium',
+  onNoFace: 'fail',
+  overwrite: false,
+  logLevel: 'info',
+} as const satisfies Partial<RunOptions>;
+
+/** Every key of {@link RunOptions}, mapped so that the compiler notices a key that is missing here. */
+const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
+  source: true,
+  target: true,
+  output: true,
+  processors: true,
+  faceSwapperModel: true,
+  faceSelectorMode: true,
+  faceDetectorScore: true,
+  faceMaskBlur: true,
+  faceMaskPadding: true,
+  landmarkSmoother: true,
+  blend: true,
+  colorMatch: true,
+  executionProvider: true,
+  executionThreadCount: true,
+  outputVideoEncoder: true,
+  outputVideoQuality: true,
+  outputVideoPreset: true,
+  outputVideoFps: true,
+  trimFrameStart: true,
+  trimFrameEnd: true,
+  trimStart: true,
+  trimEnd: true,
+  onNoFace: true,
+  overwrite: true,
+  report: true,
+  logLevel: true,
+};
+
+/** The names of all options, as `RunOptions` spells them. */
+export const runOptionNames = Object.keys(knownKeys) as readonly (keyof RunOptions)[];
+
+/** `faceMaskBlur` → `--face-mask-blur`. */
+export const optionFlag = (name: string): string =>
+  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+
+const shown = (value: unknown): string => {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'number') return String(value);
+  return JSON.stringify(value) ?? String(value);
+};
+
+const refuse = (name: keyof RunOptions, expected: string, value: unknown, hint?: string): FaceswapError =>
+  new FaceswapError('usage', `${optionFlag(name)} must be ${expected}, got ${shown(value)}`, { hint });
+
+const textOption = (name: keyof RunOptions, value: unknown, expected: string): string => {
+  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw refuse(name, expected, value);
+  return value;
+};
+
+const choiceOption = <Choice extends string>(
+  name: keyof RunOptions,
+  value: unknown,
+  choices: readonly Choice[],
+): Choice => {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  const near = typeof value === 'string' ? nearestName(value, choices) : undefined;
+  const expected = choices.length === 1 ? String(choices[0]) : `one of ${choices.join(', ')}`;
+  throw refuse(name, expected, value, near === undefined ? undefined : `Did you mean ${near}?`);
+};
+
+type NumberRange = { readonly lowest: number; readonly highest: number; readonly integer: boolean };
+
+const numberOption = (name: keyof RunOptions, value: unknown, range: NumberRange): number => {
+  const { lowest, highest, integer } = range;
+  const fits =
+    typeof value === 'number' &&
+    value >= lowest &&
+    value <= highest &&
+    (integer ? Number.isSafeInteger(value) : Number.isFinite(value));
+  if (fits) return value;
+  const kind = integer ? 'a whole number' : 'a number';
+  const bounds =
+    highest === Number.MAX_SAFE_INTEGER ? `of at least ${lowest}` : `from ${lowest} to ${highest}`;
+  throw refuse(name, `${kind} ${bounds}`, value);
+};
+
+const resolveSources = (value: unknown): readonly string[] => {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length === 0) throw refuse('source', 'one or more image files', value);
+  return list.map((file) => resolve(textOption('source', file, 'one or more image files')));
+};
+
+const resolveProcessors = (value: unknown): readonly ProcessorName[] => {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw refuse('processors', `a list of ${optionChoices.processors.join(', ')}`, value);
+  }
+  const names = value.map((name) => choiceOption('processors', name, optionChoices.processors));
+  if (new Set(names).size !== names.length) throw refuse('processors', 'a list without repetitions', value);
+  return names;
+};
+
+const resolvePadding = (value: unknown): MaskPadding => {
+  const expected = 'one to four numbers from 0 to 100 (top, right, bottom, left)';
+  if (!Array.isArray(value) || value.length < 1 || value.length > 4) {
+    throw refuse('faceMaskPadding', expected, value);
+  }
+  const insets = value.map((inset: unknown) => {
+    if (typeof inset === 'number' && inset >= 0 && inset <= 100) return inset;
+    throw refuse('faceMaskPadding', expected, value);
+  });
+  const top = insets[0] ?? 0;
+  const right = insets[1] ?? top;
+  const bottom = insets[2] ?? top;
+  return { top, right, bottom, left: insets[3] ?? right };
+};
+
+const resolveFps = (value: unknown): Rational | undefined => {
+  if (value === undefined) return undefined;
+  const rate = typeof value === 'number' || typeof value === 'string' ? parseFrameRate(value) : undefined;
+  if (rate !== undefined) return rate;
+  throw refuse('outputVideoFps', 'a rate from 1 to 1000 such as 25, 29.97 or 24000/1001', value);
+};
+
+type TrimNames = {
+  readonly frame: 'trimFrameStart' | 'trimFrameEnd';
+  readonly time: 'trimStart' | 'trimEnd';
+  /** The lowest frame number that makes sense: an exclusive end of 0 would leave nothing. */
+  readonly lowestFrame: number;
+};
+
+const resolveTrim = (options: RunOptions, names: TrimNames): TrimPoint | undefined => {
+  const frame: unknown = options[names.frame];
+  const time: unknown = options[names.time];
+  if (frame !== undefined && time !== undefined) {
+    const message = `${optionFlag(names.time)} must be left out when ${optionFlag(names.frame)} is given, got ${shown(time)}`;
+    throw new FaceswapError('usage', message);
+  }
+  if (frame !== undefined) {
+    const range = { lowest: names.lowestFrame, highest: Number.MAX_SAFE_INTEGER, integer: true };
+    return { unit: 'frame', frame: numberOption(names.frame, frame, range) };
+  }
+  if (time === undefined) return undefined;
+  const microseconds = typeof time === 'number' || typeof time === 'string' ? parseTrimTime(time) : undefined;
+  if (microseconds === undefined) {
+    throw refuse(names.time, 'a time in seconds or [[hh:]mm:]ss[.fraction]', time);
+  }
+  return { unit: 'time', microseconds };
+};
+
+const trimValue = (point: TrimPoint): number => (point.unit === 'frame' ? point.frame : point.microseconds);
+
+const checkTrimOrder = (
+  options: RunOptions,
+  start: TrimPoint | undefined,
+  end: TrimPoint | undefined,
+): void => {
+  if (start === undefined || end === undefined || start.unit !== end.unit) return;
+  if (trimValue(start) < trimValue(end)) return;
+  const [endName, startName] =
+    end.unit === 'frame'
+      ? (['trimFrameEnd', 'trimFrameStart'] as const)
+      : (['trimEnd', 'trimStart'] as const);
+  throw refuse(
+    endName,
+    `greater than ${optionFlag(startName)} (${shown(options[startName])})`,
+    options[endName],
+  );
+};
+
+const checkKeys = (options: RunOptions): void => {
+  for (const key of Object.keys(options)) {
+    if (Object.hasOwn(knownKeys, key)) continue;
+    const near = nearestName(key, runOptionNames);
+    throw new FaceswapError('usage', `Unknown option ${JSON.stringify(key)}`, {
+      hint: near === undefined ? 'See the documentation of RunOptions' : `Did you mean ${near}?`,
+    });
+  }
+};
+
+/**
+ * Checks every option and fills in every default: the only place where defaults are decided. A key whose value is
+ * undefined counts as not given. Relative paths are resolved against the working directory. Whether files,
+ * encoders and providers are there is asked later, by the preflight.
+ *
+ * @throws FaceswapError (usage): "--option must be …, got …", with the nearest name for a misspelt key or choice.
+ */
+export function resolveRunOptions(options: RunOptions): RunConfig {
+  if (typeof options !== 'object' || options === null) {
+    throw new FaceswapError('usage', `The options must be an object, got ${shown(options)}`);
+  }
+  checkKeys(options);
+  const cores = availableParallelism();
+  const unit = { lowest: 0, highest: 1, integer: false };
+  const trimStart = resolveTrim(options, { frame: 'trimFrameStart', time: 'trimStart', lowestFrame: 0 });
+  const trimEnd = resolveTrim(options, { frame: 'trimFrameEnd', time: 'trimEnd', lowestFrame: 1 });
+  checkTrimOrder(options, trimStart, trimEnd);
+  const overwrite: unknown = options.overwrite ?? runDefaults.overwrite;
+  if (typeof overwrite !== 'boolean') throw refuse('overwrite', 'true or false', overwrite);
+  const choose = <Name extends keyof typeof optionChoices & keyof typeof runDefaults>(name: Name) =>
+    choiceOption(
+      name,
+      options[name] ?? runDefaults[name],
+      optionChoices[name],
+    ) as (typeof optionChoices)[Name][number];
+  return {
+    sources: resolveSources(options.source),
+    target: resolve(textOption('target', options.target, 'a video or image file')),
+    output: resolve(textOption('output', options.output, 'the file to write')),
+    processors: resolveProcessors(options.processors ?? runDefaults.processors),
+    faceSwapperModel: choose('faceSwapperModel'),
+    faceSelectorMode: choose('faceSelectorMode'),
+    faceDetectorScore: numberOption(
+      'faceDetectorScore',
+      options.faceDetectorScore ?? runDefaults.faceDetectorScore,
+      unit,
+    ),
+    faceMaskBlur: numberOption('faceMaskBlur', options.faceMaskBlur ?? runDefaults.faceMaskBlur, unit),
+    faceMaskPadding: resolvePadding(options.faceMaskPadding ?? runDefaults.faceMaskPadding),
+    landmarkSmoother: choose('landmarkSmoother'),
+    blend: choose('blend'),
+    colorMatch: choose('colorMatch'),
+    executionProvider: choose('executionProvider'),
+    executionThreadCount: numberOption(
+      'executionThreadCount',
+      options.executionThreadCount ?? Math.min(cores, defaultThreadLimit),
+      { lowest: 1, highest: 64, integer: true },
+    ),
+    outputVideoEncoder:
+      options.outputVideoEncoder === undefined
+        ? undefined
+        : textOption('outputVideoEncoder', options.outputVideoEncoder, 'the name of an ffmpeg video encoder'),
+    outputVideoQuality: numberOption(
+      'outputVideoQuality',
+      options.outputVideoQuality ?? runDefaults.outputVideoQuality,
+      { lowest: 0, highest: 100, integer: true },
+    ),
+    outputVideoPreset: choose('outputVideoPreset'),
+    outputVideoFps: resolveFps(options.outputVideoFps),
+    trimStart,
+    trimEnd,
+    onNoFace: choose('onNoFace'),
+    overwrite,
+    report:
+      options.report === undefined
+        ? undefined
+        : resolve(textOption('report', options.report, 'the file to write')),
+    logLevel: choose('logLevel'),
+  };
+}

@@ -1,0 +1,147 @@
+import { copyFile } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { frameLayout, type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
+import { readStill, type StillImage, stillFormatOf, writeStill } from '../media/still-image.js';
+import { FaceswapError } from '../errors.js';
+import { fileFailure } from './file-failure.js';
+import { untilInterrupted } from './interruption.js';
+import { noFaceFailure, noFaceReason } from './no-face.js';
+import { chainSettings } from './plan.js';
+import { qualityTotals } from './quality-totals.js';
+import type { QualityTotals } from './run-report.js';
+import { RenderProgress } from './render-progress.js';
+import { finishOutput, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
+import { loadSourceFaces } from './source-faces.js';
+
+/** The layout in which a still picture goes through the chain: planes R, G and B in full range. */
+export const stillFormat = ({
+  widthPx,
+  heightPx,
+}: Pick<StillImage, 'widthPx' | 'heightPx'>): PlanarFormat => ({
+  widthPx,
+  heightPx,
+  chromaShiftX: 0,
+  chromaShiftY: 0,
+  matrix: 'rgb',
+  range: 'full',
+});
+
+/** Interleaved RGB → a buffer of three planes. */
+export function splitPlanes(image: Pick<StillImage, 'widthPx' | 'heightPx' | 'rgb'>): ArrayBuffer {
+  const format = stillFormat(image);
+  const buffer = new ArrayBuffer(frameLayout(format).byteLength);
+  const { data, layout } = wrapFrame(format, buffer);
+  const { rgb } = image;
+  for (const [channel, { offset }] of layout.planes.entries()) {
+    for (let from = channel, to = offset; from < rgb.length; from += 3, to += 1) data[to] = rgb[from] ?? 0;
+  }
+  return buffer;
+}
+
+/** A buffer of three planes → interleaved RGB; the exact inverse of {@link splitPlanes}. */
+export function joinPlanes(size: Pick<StillImage, 'widthPx' | 'heightPx'>, buffer: ArrayBuffer): Uint8Array {
+  const { data, layout } = wrapFrame(stillFormat(size), buffer);
+  const rgb = new Uint8Array(data.length);
+  for (const [channel, { offset }] of layout.planes.entries()) {
+    for (let to = channel, from = offset; to < rgb.length; to += 3, from += 1) rgb[to] = data[from] ?? 0;
+  }
+  return rgb;
+}
+
+const copyImage = async (
+  parts: RunParts,
+  { image, quality, file }: { image: StillImage; quality: QualityTotals; file: string },
+): Promise<void> => {
+  const { config } = parts;
+  const sameFormat = image.format === stillFormatOf(config.output);
+  if (!sameFormat) {
+    await writeStill(file, image, { format: stillFormatOf(config.output) });
+  } else {
+    await copyFile(config.target, file).catch((error: unknown) => {
+      throw fileFailure(error, config.output, 'mux');
+    });
+  }
+  parts.warnings.add({
+    code: 'no-face-copied',
+    message: `${noFaceReason(quality)}: the output is ${
+      sameFormat ? 'an untouched copy of it' : 'the same picture in another format'
+    }`,
+    file: config.target,
+  });
+};
+
+/**
+ * Swaps the faces of a still picture: the chain sees one frame of three planes R, G, B. Pixels that it does not touch
+ * keep their value; alpha, colour profile and size stay.
+ *
+ * @throws FaceswapError: `media` for an unusable target, `noFace` when there is no face and `onNoFace` is `fail`.
+ */
+export async function runImage(parts: RunParts): Promise<RunResult> {
+  const { config, progress, signal } = parts;
+  progress.emit({ type: 'phase', phase: 'probe' });
+  const image = await readStill(config.target, 'target');
+  progress.emit({ type: 'phase', phase: 'sources' });
+  const worker = parts.openWorker();
+  const settings = chainSettings(config);
+  const sources = await untilInterrupted(
+    loadSourceFaces(config.sources, settings, { worker, signal }),
+    signal,
+  );
+  for (const warning of sources.warnings) parts.warnings.add(warning);
+
+  progress.emit({ type: 'phase', phase: 'render' });
+  const renderProgress = new RenderProgress(progress, 1);
+  const render = async () => {
+    await worker.init(settings, sources.faces);
+    const range = { start: 0, end: 1 };
+    const format = stillFormat(image);
+    await worker.beginSegment({ format, frameRate: { num: 1, den: 1 }, decode: range, render: range });
+    const pushed = await worker.push({ index: 0, buffer: splitPlanes(image) });
+    const end = await worker.endSegment();
+    return { ...end, outputs: [...pushed.outputs, ...end.outputs] };
+  };
+  const { outputs, stageTimes, warnings } = await untilInterrupted(render(), signal);
+  for (const warning of warnings) parts.warnings.add(warning);
+  const [output] = outputs;
+  if (output === undefined || output.row === null || outputs.length !== 1) {
+    throw new FaceswapError('bug', `The chain gave back ${outputs.length} frames for one picture`, {
+      stage: 'swap',
+    });
+  }
+  renderProgress.add(output.row);
+  const rows = [output.row];
+  const quality = qualityTotals(rows);
+
+  const temporary = join(await parts.openJobFolder(), `output${extname(config.output)}`);
+  const swapped = quality.facesSwapped + quality.facesFilled > 0;
+  const encodeStartMs = performance.now();
+  if (swapped) {
+    const result = { ...image, rgb: joinPlanes(image, output.buffer) };
+    await writeStill(temporary, result, { format: stillFormatOf(config.output) });
+  } else if (config.onNoFace === 'fail') {
+    throw noFaceFailure(config.target, quality);
+  } else {
+    await copyImage(parts, { image, quality, file: temporary });
+  }
+  const encode = performance.now() - encodeStartMs;
+  const outputSha256 = await finishOutput(parts, temporary);
+  return {
+    status: swapped ? 'swapped' : 'copied',
+    outputSha256,
+    media: {
+      kind: 'image',
+      widthPx: image.widthPx,
+      heightPx: image.heightPx,
+      frameCount: 1,
+      frameRate: null,
+      durationSeconds: 0,
+      segments: 1,
+      videoEncoder: null,
+      streamsCopied: 0,
+      streamsDropped: [],
+    },
+    stageMs: { ...noStageTimes, ...stageTimes, encode },
+    quality,
+    rows,
+  };
+}

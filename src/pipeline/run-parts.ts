@@ -1,0 +1,68 @@
+import { rename } from 'node:fs/promises';
+import { contentHash } from '../media/content-hash.js';
+import { fileFailure } from './file-failure.js';
+import { throwIfInterrupted } from './interruption.js';
+import { syncFile } from './journal.js';
+import type { ProgressChannel } from './progress-channel.js';
+import type { RunLogger } from './run-logger.js';
+import type { RunConfig } from './run-options.js';
+import type { FrameRow, QualityTotals, RunReport, StageTimes } from './run-report.js';
+import type { WarningList } from './warning-list.js';
+import type { WorkerClient } from './worker-client.js';
+
+/** What every kind of run works with; the runner makes it and takes it down. */
+export type RunParts = {
+  readonly config: RunConfig;
+  /** Starts the worker thread at the first call; the runner closes it. */
+  readonly openWorker: () => WorkerClient;
+  /** Makes the folder for unfinished files at the first call; the runner deletes it. Absolute path. */
+  readonly openJobFolder: () => Promise<string>;
+  readonly progress: ProgressChannel;
+  readonly warnings: WarningList;
+  readonly logger: RunLogger;
+  readonly signal: AbortSignal | undefined;
+};
+
+/** What a run of either kind ends with; the runner makes the report of it. */
+export type RunResult = Pick<RunReport, 'status' | 'outputSha256' | 'media'> & {
+  readonly stageMs: StageTimes;
+  readonly quality: QualityTotals;
+  readonly rows: readonly FrameRow[];
+};
+
+export const noStageTimes: StageTimes = {
+  decode: 0,
+  detect: 0,
+  landmarks: 0,
+  identity: 0,
+  smooth: 0,
+  swap: 0,
+  blend: 0,
+  monitor: 0,
+  encode: 0,
+  mux: 0,
+};
+
+/** Adds times stage by stage; stages that one side lacks count as zero there. */
+export function addStageTimes(a: StageTimes, b: Partial<StageTimes>): StageTimes {
+  const stages = Object.keys(noStageTimes) as (keyof StageTimes)[];
+  return Object.fromEntries(stages.map((stage) => [stage, a[stage] + (b[stage] ?? 0)])) as StageTimes;
+}
+
+/**
+ * Moves a finished file to the output's name: the last step of a run, and the only one that can be seen from outside.
+ *
+ * @returns sha256 of the output, hex.
+ * @throws FaceswapError (resources, media) when the disk refuses, (interrupted).
+ */
+export async function finishOutput({ config, signal }: RunParts, temporary: string): Promise<string> {
+  await syncFile(temporary);
+  const sha256 = await contentHash(temporary, { signal });
+  throwIfInterrupted(signal);
+  try {
+    await rename(temporary, config.output);
+  } catch (error) {
+    throw fileFailure(error, config.output, 'mux');
+  }
+  return sha256;
+}

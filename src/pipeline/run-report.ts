@@ -1,0 +1,117 @@
+import type { RunConfig } from './run-options.js';
+
+/** Five-number style summary of a per-frame figure. */
+export type Spread = { readonly mean: number; readonly std: number; readonly min: number };
+
+/** Percentiles of a per-face figure. */
+export type Percentiles = {
+  readonly p5: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly count: number;
+};
+
+/** Why a face that was found was not swapped. */
+export type SkipReason = 'not-selected' | 'too-small' | 'turned-away' | 'outside-frame' | 'no-source-fits';
+
+/** One face in one frame, as the monitor saw it. */
+export type FaceRow = {
+  readonly trackId: number;
+  /** `swapped`: found and swapped; `filled`: not detected, landmarks interpolated, swapped; `skipped`: left alone. */
+  readonly outcome: 'swapped' | 'filled' | 'skipped';
+  readonly skipReason?: SkipReason;
+  /** Face box in frame pixels. */
+  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
+  /** Index of the source photo that was used. */
+  readonly sourceIndex?: number;
+  /** dB between the face box of this frame and of the previous one; null on the first frame of a shot or track. */
+  readonly tpsnrOutputDb: number | null;
+  readonly tpsnrSourceDb: number | null;
+  /** RMS second difference of the landmarks / inter-ocular distance; null where there are no two neighbours. */
+  readonly jitterBefore: number | null;
+  readonly jitterAfter: number | null;
+  /** Cosine of the rendered face's descriptor to the source's and to the target's own; null when not sampled. */
+  readonly identityToSource: number | null;
+  readonly identityToTarget: number | null;
+};
+
+/** One frame of the output; rows go to the report file. */
+export type FrameRow = {
+  readonly frame: number;
+  readonly sceneCut: boolean;
+  readonly faces: readonly FaceRow[];
+};
+
+/** Milliseconds of busy time per stage, summed over workers; stages overlap, so the sum may exceed the wall time. */
+export type StageTimes = Readonly<
+  Record<
+    | 'decode'
+    | 'detect'
+    | 'landmarks'
+    | 'identity'
+    | 'smooth'
+    | 'swap'
+    | 'blend'
+    | 'monitor'
+    | 'encode'
+    | 'mux',
+    number
+  >
+>;
+
+/** Totals of the quality monitor (DESIGN "quality monitor"). A figure that could not be taken is null, never 0. */
+export type QualityTotals = {
+  readonly facesFound: number;
+  readonly facesSwapped: number;
+  readonly facesFilled: number;
+  readonly facesSkipped: Readonly<Partial<Record<SkipReason, number>>>;
+  readonly framesWithoutFace: number;
+  readonly sceneCuts: number;
+  readonly tpsnrOutputDb: Spread | null;
+  readonly tpsnrSourceDb: Spread | null;
+  /** Share of jitter frames, 0..1. */
+  readonly jitterShareBefore: number | null;
+  readonly jitterShareAfter: number | null;
+  readonly identityToSource: Percentiles | null;
+  readonly identityToTarget: Percentiles | null;
+};
+
+/** A remark that does not stop the run but that its user must see. */
+export type RunWarning = {
+  readonly code: string;
+  readonly message: string;
+  readonly file?: string;
+  readonly frame?: number;
+};
+
+/** What `run()` returns and `--json` prints. */
+export type RunReport = {
+  readonly schema: 1;
+  readonly version: string;
+  readonly status: 'swapped' | 'copied';
+  readonly output: string;
+  readonly outputSha256: string;
+  readonly config: RunConfig;
+  readonly media: {
+    readonly kind: 'video' | 'image';
+    readonly widthPx: number;
+    readonly heightPx: number;
+    readonly frameCount: number;
+    /** Exact rational such as `24000/1001`; null for images. */
+    readonly frameRate: string | null;
+    readonly durationSeconds: number;
+    readonly segments: number;
+    readonly videoEncoder: string | null;
+    readonly streamsCopied: number;
+    readonly streamsDropped: readonly {
+      readonly index: number;
+      readonly type: string;
+      readonly reason: string;
+    }[];
+  };
+  readonly wallMs: number;
+  readonly framesPerSecond: number;
+  readonly stageMs: StageTimes;
+  readonly quality: QualityTotals;
+  readonly warnings: readonly RunWarning[];
+};

@@ -1,0 +1,165 @@
+import { FaceswapError } from '../errors.js';
+import { packageVersion } from '../version.js';
+import { interruption, throwIfInterrupted } from './interruption.js';
+import type { JobFolder } from './job-folder.js';
+import type { ProgressEvent } from './progress.js';
+import { ProgressChannel } from './progress-channel.js';
+import { resolveRunOptions } from './resolve-run-options.js';
+import { type RunLogger, silentLogger } from './run-logger.js';
+import type { RunConfig, RunOptions } from './run-options.js';
+import type { RunParts, RunResult } from './run-parts.js';
+import type { RunReport } from './run-report.js';
+import { WarningList } from './warning-list.js';
+import type { WorkerClient } from './worker-client.js';
+
+/** What a caller may give besides the options. */
+export type RunContext = {
+  /** Aborting stops the run: children end, unfinished files go, the promise rejects with kind `interrupted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** A pino logger, or anything with its four methods. Without it nothing is logged. */
+  readonly logger?: RunLogger | undefined;
+};
+
+/** A running job: a promise of the report, and what happens until then. */
+export type RunHandle = Promise<RunReport> & {
+  /** For one reader. It ends with the run and never throws: failures come through the promise. */
+  readonly progress: AsyncIterable<ProgressEvent>;
+};
+
+/** What tests put in place of the real thing. */
+export type RunInternals = {
+  /** Module that the worker thread runs. */
+  readonly workerEntry?: URL | undefined;
+};
+
+/** Everything that a run opens, closed again in reverse order. */
+class RunResources {
+  readonly #logger: RunLogger;
+  readonly #output: string;
+  readonly #startWorker: () => WorkerClient;
+  #worker: WorkerClient | undefined;
+  #jobFolder: JobFolder | undefined;
+
+  constructor(options: { logger: RunLogger; output: string; startWorker: () => WorkerClient }) {
+    this.#logger = options.logger;
+    this.#output = options.output;
+    this.#startWorker = options.startWorker;
+  }
+
+  openWorker(): WorkerClient {
+    this.#worker ??= this.#startWorker();
+    return this.#worker;
+  }
+
+  async openJobFolder(): Promise<string> {
+    const { createJobFolder } = await import('./job-folder.js');
+    this.#jobFolder ??= await createJobFolder(this.#output);
+    return this.#jobFolder.path;
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.close();
+    try {
+      await this.#jobFolder?.remove();
+    } catch (error) {
+      this.#logger.warn({ err: error }, `The folder ${this.#jobFolder?.path} could not be deleted`);
+    }
+  }
+}
+
+const runTarget = async (parts: RunParts): Promise<RunResult> => {
+  const { checkFiles } = await import('./preflight.js');
+  const kind = await checkFiles(parts.config);
+  throwIfInterrupted(parts.signal);
+  if (kind === 'image') {
+    const { runImage } = await import('./run-image.js');
+    return runImage(parts);
+  }
+  const { locateTools } = await import('../media/ffmpeg-tools.js');
+  const tools = await locateTools();
+  parts.logger.debug(tools, 'ffmpeg');
+  const { runVideo } = await import('./run-video.js');
+  return runVideo(parts, tools);
+};
+
+const makeReport = (
+  config: RunConfig,
+  result: RunResult,
+  rest: Pick<RunReport, 'wallMs' | 'warnings'>,
+): RunReport => ({
+  schema: 1,
+  version: packageVersion(),
+  status: result.status,
+  output: config.output,
+  outputSha256: result.outputSha256,
+  config,
+  media: result.media,
+  wallMs: rest.wallMs,
+  framesPerSecond: (result.rows.length * 1000) / Math.max(1, rest.wallMs),
+  stageMs: result.stageMs,
+  quality: result.quality,
+  warnings: rest.warnings,
+});
+
+const execute = async (
+  options: RunOptions,
+  { signal, logger = silentLogger }: RunContext,
+  { channel, workerEntry }: RunInternals & { readonly channel: ProgressChannel },
+): Promise<RunReport> => {
+  const startMs = performance.now();
+  const config = resolveRunOptions(options);
+  throwIfInterrupted(signal);
+  const { WorkerClient: Client } = await import('./worker-client.js');
+  const resources = new RunResources({
+    logger,
+    output: config.output,
+    startWorker: () => new Client({ logger, entry: workerEntry }),
+  });
+  const warnings = new WarningList(channel);
+  let result: RunResult;
+  try {
+    result = await runTarget({
+      config,
+      openWorker: () => resources.openWorker(),
+      openJobFolder: () => resources.openJobFolder(),
+      progress: channel,
+      warnings,
+      logger,
+      signal,
+    });
+  } catch (error) {
+    await resources.close();
+    // By now a signal that stopped both us and our children has arrived, whichever of the two was noticed first.
+    if (signal?.aborted === true) throw interruption();
+    throw FaceswapError.from(error);
+  }
+  await resources.close();
+  const report = makeReport(config, result, { wallMs: performance.now() - startMs, warnings: warnings.all });
+  if (config.report !== undefined) {
+    const { writeReportFile } = await import('./report-file.js');
+    await writeReportFile(config.report, report, result.rows);
+  }
+  channel.emit({ type: 'phase', phase: 'done' });
+  return report;
+};
+
+/**
+ * {@link run} with internals that tests replace.
+ */
+export function startRun(options: RunOptions, context: RunContext, internals: RunInternals): RunHandle {
+  const channel = new ProgressChannel();
+  const report = execute(options, context, { ...internals, channel }).finally(() => channel.close());
+  // A caller may read all progress before it looks at the promise; a failure meanwhile must not end the process.
+  report.catch(() => {});
+  return Object.assign(report, { progress: channel });
+}
+
+/**
+ * Puts the face of the source photos into the target and writes the output. Files appear under their final names only
+ * when they are whole; after a failure or an abort nothing is left behind.
+ *
+ * @returns a promise of the report that also carries the progress events.
+ * @throws (rejects with) FaceswapError, whatever went wrong; `exitCode` and `toRecord()` say the same to machines.
+ */
+export const run = (options: RunOptions, context: RunContext = {}): RunHandle =>
+  startRun(options, context, {});

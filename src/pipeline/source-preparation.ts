@@ -1,0 +1,171 @@
+import { FaceswapError } from '../errors.js';
+import { type PlanarFrame, wrapFrame } from '../imaging/planar-frame.js';
+import {
+  cropFromBox,
+  faceFlagThreshold,
+  pointsInCrop,
+  landmarkInputPx,
+} from '../processors/face-landmarker/face-landmarker.js';
+import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { AppearanceReader } from '../processors/face-swapper/appearance.js';
+import { headPose } from '../processors/face-swapper/head-pose.js';
+import { facingOf } from '../processors/face-swapper/rectify.js';
+import { buildTexture, faceWidth, type SourceFace } from '../processors/face-swapper/source-face.js';
+import { type EmbeddedModels, loadEmbeddedModels } from './embedded-models.js';
+import type { ChainSettings } from './face-chain.js';
+import { zonesFor } from './mask-zones.js';
+import type { RunWarning } from './run-report.js';
+
+/** A decoded source photo: interleaved 8-bit sRGB, orientation applied. */
+export type SourcePhoto = {
+  readonly index: number;
+  readonly file: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly rgb: Uint8Array;
+};
+
+/** Below this width a face has less detail than a swapped close-up shows. */
+const smallFacePx = 80;
+/** Turned further than this, half of the face has to be made up from the other half. */
+const turnedRadians = 0.6;
+/** RMS of the finest detail band, in L units per unit of skin contrast, below which a photo is out of focus. */
+const blurredDetail = 0.045;
+
+/**
+ * Finds the face of each photo and makes it ready for swapping. Runs models, so it must be called in a worker.
+ *
+ * @throws FaceswapError (noFace) when no photo has a usable face; a photo without one among others is a warning.
+ */
+export async function prepareSources(
+  photos: readonly SourcePhoto[],
+  settings: ChainSettings,
+): Promise<{ faces: readonly SourceFace[]; warnings: readonly RunWarning[] }> {
+  const models = await loadEmbeddedModels(settings);
+  try {
+    const zones = zonesFor(settings);
+    const reader = new AppearanceReader(zones);
+    const faces: SourceFace[] = [];
+    const warnings: RunWarning[] = [];
+    for (const photo of photos) {
+      const frame = photoFrame(photo);
+      const largest = await largestFace(frame, models);
+      if (largest === null) {
+        warnings.push({
+          code: 'source-without-face',
+          message: 'No face was found in this source photo; it is not used',
+          file: photo.file,
+        });
+        continue;
+      }
+      if (largest.others > 0) {
+        warnings.push({
+          code: 'source-with-several-faces',
+          message: `The source photo shows ${largest.others + 1} faces; the largest one is used`,
+          file: photo.file,
+        });
+      }
+      const { mesh } = largest;
+      // Read once more on the settled crop: the landmarker's input must show what the mesh says.
+      const settled = await models.landmarker.read(frame, mesh.crop);
+      const facing = facingOf(settled.points, new Float32Array(meshPointCount));
+      const appearance = reader.read(
+        models.landmarker.input,
+        landmarkInputPx,
+        pointsInCrop(settled, new Float32Array(3 * meshPointCount)),
+        facing,
+      );
+      const face: SourceFace = {
+        index: photo.index,
+        file: photo.file,
+        descriptor: (await models.recognizer.identify(frame, settled.points)).descriptor,
+        texture: buildTexture(frame, settled.points, zones),
+        appearance,
+        pose: headPose(settled.points),
+        widthPx: faceWidth(settled.points),
+      };
+      warnings.push(...qualityWarnings(face));
+      faces.push(face);
+    }
+    if (faces.length === 0) {
+      const [only] = photos;
+      throw new FaceswapError(
+        'noFace',
+        photos.length === 1
+          ? 'No face was found in the source photo'
+          : 'No face was found in any source photo',
+        {
+          file: photos.length === 1 ? only?.file : undefined,
+          stage: 'sources',
+          hint: 'Use a sharp photo that shows one person from the front, the face at least 80 pixels wide',
+        },
+      );
+    }
+    return { faces, warnings };
+  } finally {
+    await models.dispose();
+  }
+}
+
+function photoFrame(photo: SourcePhoto): PlanarFrame {
+  const { widthPx, heightPx, rgb } = photo;
+  const area = widthPx * heightPx;
+  const frame = wrapFrame(
+    { widthPx, heightPx, chromaShiftX: 0, chromaShiftY: 0, matrix: 'rgb', range: 'full' },
+    new ArrayBuffer(3 * area),
+  );
+  for (let i = 0, at = 0; i < area; i++) {
+    frame.data[i] = rgb[at++] as number;
+    frame.data[area + i] = rgb[at++] as number;
+    frame.data[2 * area + i] = rgb[at++] as number;
+  }
+  return frame;
+}
+
+async function largestFace(
+  frame: PlanarFrame,
+  models: EmbeddedModels,
+): Promise<{ mesh: Awaited<ReturnType<EmbeddedModels['landmarker']['refine']>>; others: number } | null> {
+  const detections = await models.detector.detectAll(frame);
+  detections.sort((first, second) => second.box.width - first.box.width);
+  let largest: Awaited<ReturnType<EmbeddedModels['landmarker']['refine']>> | null = null;
+  let others = 0;
+  for (const { box, rollRadians } of detections) {
+    const mesh = await models.landmarker.refine(frame, cropFromBox(box, rollRadians));
+    if (mesh.flag < faceFlagThreshold) continue;
+    if (largest === null) largest = mesh;
+    // A face in the far background is no second candidate.
+    else if (mesh.crop.sidePx > 0.3 * largest.crop.sidePx) others++;
+  }
+  return largest === null ? null : { mesh: largest, others };
+}
+
+function qualityWarnings(face: SourceFace): RunWarning[] {
+  const warnings: RunWarning[] = [];
+  const { file, widthPx, pose, appearance } = face;
+  if (widthPx < smallFacePx) {
+    warnings.push({
+      code: 'source-too-small',
+      message: `The source face is only ${Math.round(widthPx)} pixels wide and will look soft; use a larger photo`,
+      file,
+    });
+  }
+  const turned = Math.max(Math.abs(pose.yaw), Math.abs(pose.pitch) * 0.8);
+  if (turned > turnedRadians) {
+    const degrees = Math.round((turned * 180) / Math.PI);
+    warnings.push({
+      code: 'source-turned-away',
+      message: `The source face is turned away by ${degrees} degrees; its hidden half is made up from the visible one`,
+      file,
+    });
+  }
+  const detail = (appearance.bands[0] as number) / Math.max(4, appearance.std[0] as number);
+  if (detail < blurredDetail && widthPx >= smallFacePx) {
+    warnings.push({
+      code: 'source-blurred',
+      message: 'The source face is out of focus or heavily compressed; use a sharper photo',
+      file,
+    });
+  }
+  return warnings;
+}

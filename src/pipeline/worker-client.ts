@@ -1,0 +1,144 @@
+import { Worker } from 'node:worker_threads';
+import { FaceswapError } from '../errors.js';
+import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import type { ChainFrame, ChainSegment, ChainSettings } from './face-chain.js';
+import type { RunLogger } from './run-logger.js';
+import type { SourcePhoto } from './source-preparation.js';
+import type { PreparedSources, WorkerCommand, WorkerReply, WorkerResults } from './worker-protocol.js';
+
+type Pending = {
+  readonly resolve: (result: WorkerResults[keyof WorkerResults]) => void;
+  readonly reject: (error: FaceswapError) => void;
+};
+
+/** The worker entry of the built package. */
+export const segmentWorkerUrl = new URL('./segment-worker.js', import.meta.url);
+
+const crashError = (error: unknown): FaceswapError => {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ERR_WORKER_OUT_OF_MEMORY') {
+    return new FaceswapError('resources', 'The worker thread ran out of memory', {
+      stage: 'swap',
+      cause: error,
+      hint: 'Close other programs or lower --execution-thread-count',
+    });
+  }
+  return FaceswapError.from(error, 'swap');
+};
+
+/** The main thread's end of one worker: commands as promises. */
+export class WorkerClient {
+  readonly #worker: Worker;
+  readonly #logger: RunLogger;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #failure: FaceswapError | undefined;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Starts the worker.
+   *
+   * @param entry module that the worker runs; another one than {@link segmentWorkerUrl} only in tests.
+   */
+  constructor({ logger, entry = segmentWorkerUrl }: { logger: RunLogger; entry?: URL | undefined }) {
+    this.#logger = logger;
+    this.#worker = new Worker(entry, { name: 'faceswap-segment', stdout: true, stderr: true });
+    for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
+      stream.setEncoding('utf8');
+      stream.on('data', (text: string) => logger.debug({ text: text.trimEnd() }, 'worker output'));
+    }
+    this.#worker.on('message', (reply: WorkerReply) => this.#settle(reply));
+    this.#worker.on('messageerror', (error) => this.#fail(FaceswapError.from(error, 'swap')));
+    this.#worker.on('error', (error) => this.#fail(crashError(error)));
+    this.#worker.on('exit', (code) =>
+      this.#fail(
+        new FaceswapError('bug', `The worker thread ended before its work was done (code ${code})`, {
+          stage: 'swap',
+          hint: 'This is a bug: please report it with the output of --log-level debug',
+        }),
+      ),
+    );
+  }
+
+  /** Finds and prepares the faces of source photos; see `prepareSources`. */
+  prepareSources(photos: readonly SourcePhoto[], settings: ChainSettings): Promise<PreparedSources> {
+    return this.#ask<'prepareSources'>({ name: 'prepareSources', photos, settings });
+  }
+
+  /** Loads the models and makes the chain. */
+  async init(settings: ChainSettings, sources: readonly SourceFace[]): Promise<void> {
+    await this.#ask<'init'>({ name: 'init', settings, sources });
+  }
+
+  /** Starts a segment: the chain forgets all earlier frames. */
+  async beginSegment(segment: ChainSegment): Promise<void> {
+    await this.#ask<'beginSegment'>({ name: 'beginSegment', segment });
+  }
+
+  /** Hands over the next frame (its buffer is transferred) and gives the frames that this finished. */
+  push(frame: ChainFrame): Promise<WorkerResults['frame']> {
+    return this.#ask<'frame'>({ name: 'frame', frame }, [frame.buffer]);
+  }
+
+  /** Gives the frames that the chain still held, and the segment's stage times and remarks. */
+  endSegment(): Promise<WorkerResults['endSegment']> {
+    return this.#ask<'endSegment'>({ name: 'endSegment' });
+  }
+
+  /**
+   * Stops the worker; may be called at any time and twice. Ending a thread inside a model run aborts the whole
+   * process, so the worker is asked first and ended when it has answered: that can take as long as one model run.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#failure === undefined) {
+      try {
+        await this.#ask<'dispose'>({ name: 'dispose' });
+      } catch (error) {
+        this.#logger.debug({ err: error }, 'the worker could not be stopped in order');
+      }
+    }
+    this.#failure ??= new FaceswapError('bug', 'The worker is closed', { stage: 'swap' });
+    await this.#worker.terminate();
+  }
+
+  #ask<Name extends WorkerCommand['name']>(
+    command: Extract<WorkerCommand, { name: Name }>,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<WorkerResults[Name]> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#lastId += 1;
+      this.#pending.set(this.#lastId, {
+        resolve: resolve as Pending['resolve'],
+        reject,
+      });
+      this.#worker.postMessage({ id: this.#lastId, command }, transfer);
+    });
+  }
+
+  #settle(reply: WorkerReply): void {
+    const pending = this.#pending.get(reply.id);
+    this.#pending.delete(reply.id);
+    if (reply.ok) {
+      pending?.resolve(reply.result);
+      return;
+    }
+    this.#logger.debug({ error: reply.error, stack: reply.stack }, 'the worker refused a command');
+    pending?.reject(FaceswapError.fromRecord(reply.error));
+  }
+
+  /** The first failure answers everything that waits or comes later. */
+  #fail(failure: FaceswapError): void {
+    this.#failure ??= failure;
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,57 @@
+import type { FaceAppearance } from './appearance.js';
+
+/** Per-channel line in Lab: `out = value · gain + offset`. */
+export type ColourMatch = { readonly gain: Float32Array; readonly offset: Float32Array };
+
+export const unmatched: ColourMatch = { gain: Float32Array.of(1, 1, 1), offset: new Float32Array(3) };
+
+/**
+ * Limits of the spread's gain. A target in flat light would otherwise wipe out the source's features, and a blotchy one
+ * blow up its pores.
+ */
+const gainLimits = { low: 0.6, high: 1.35 } as const;
+
+/**
+ * Moment matching in CIE Lab over plain skin (Reinhard et al., "Color Transfer between Images", 2001, who use lαβ): mean to
+ * mean, spread to spread within limits. Chosen over histograms by looking: a histogram carries single highlights and
+ * stubble over as blotches, moments do not.
+ */
+export function matchColour(
+  source: FaceAppearance,
+  target: Pick<FaceAppearance, 'mean' | 'std'>,
+): ColourMatch {
+  const gain = new Float32Array(3);
+  const offset = new Float32Array(3);
+  for (let c = 0; c < 3; c++) {
+    const ratio = (target.std[c] as number) / Math.max(0.5, source.std[c] as number);
+    gain[c] = Math.min(gainLimits.high, Math.max(gainLimits.low, ratio));
+    offset[c] = (target.mean[c] as number) - (source.mean[c] as number) * (gain[c] as number);
+  }
+  return { gain, offset };
+}
+
+/**
+ * Limits of the detail gain, finest band first. The finest carries focus and compression blur, which must match the
+ * picture; the coarser ones carry the features that make the person, which must not be flattened.
+ */
+const detailLimits = [
+  { low: 0.5, high: 1.2 },
+  { low: 0.75, high: 1.15 },
+  { low: 0.9, high: 1.1 },
+] as const;
+
+/**
+ * Gain of each detail band that brings the source's texture (after its lightness gain) to the target's own sharpness and
+ * contrast.
+ */
+export function matchDetail(
+  source: FaceAppearance,
+  target: Pick<FaceAppearance, 'bands'>,
+  lightnessGain: number,
+): Float32Array {
+  return source.bands.map((energy, band) => {
+    const ratio = (target.bands[band] as number) / Math.max(0.2, energy * lightnessGain);
+    const { low, high } = detailLimits[band] ?? { low: 1, high: 1 };
+    return Math.min(high, Math.max(low, ratio));
+  });
+}

@@ -1,0 +1,157 @@
+import {
+  faceOval,
+  innerLipRing,
+  leftBrowRing,
+  leftEyeRing,
+  outerLipRing,
+  rightBrowRing,
+  rightEyeRing,
+} from '../face-landmarker/mesh-indices.js';
+import { layoutMirror, layoutShape, layoutTriangles, layoutUv } from './face-layout-data.js';
+
+/**
+ * The flattened face that source textures are rectified into: fixed texture coordinates for the 468 mesh points, and
+ * fixed zones on it. A place of the flattened face is the same place of anybody's face, so masks are painted here once.
+ */
+export const faceLayout = {
+  /** 468 × (u, v), 0..1. */
+  uv: Float32Array.from(layoutUv),
+  /** 468 × (x, y, z), mean face, unit = distance of the outer eye corners. */
+  shape: Float32Array.from(layoutShape),
+  triangles: Uint16Array.from(layoutTriangles),
+  mirror: Uint16Array.from(layoutMirror),
+} as const;
+
+/** Side of the zone maps in texels; they are smooth, so a quarter of a texture's resolution is plenty. */
+export const zoneSize = 256;
+
+/** Soft maps over the flattened face, each `zoneSize`² numbers 0..1. */
+export type FaceZones = {
+  /** 1 well inside the face, 0 on its outline: distance to the outline divided by the feather width, smooth. */
+  readonly interior: Float32Array;
+  /** 1 where the target's own eyes and inner mouth stay, soft edges. */
+  readonly openings: Float32Array;
+  /** 1 on plain skin: not brows, eyes, lips or nostrils; where colours are compared. */
+  readonly skin: Float32Array;
+  /** 1 on brows, eyes, nose and mouth with their surroundings. */
+  readonly core: Float32Array;
+  /** 1 on forehead, temples and the sides down to the mouth, where hair falls into the face. */
+  readonly hairline: Float32Array;
+  /** 1 around the eyes outside brows and lids, where rims of glasses run. */
+  readonly rims: Float32Array;
+  /** 1 on the brows. */
+  readonly brows: Float32Array;
+};
+
+type Polygon = readonly (readonly [number, number])[];
+
+const ringPolygon = (ring: readonly number[]): Polygon =>
+  ring.map((i) => [layoutUv[2 * i] as number, layoutUv[2 * i + 1] as number] as const);
+
+/** Signed distance to a closed polygon in texture units; positive inside. */
+function polygonDistance(polygon: Polygon, u: number, v: number): number {
+  let inside = false;
+  let nearest = Infinity;
+  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
+    const [x0, y0] = polygon[j] as readonly [number, number];
+    const [x1, y1] = polygon[i] as readonly [number, number];
+    if (y1 > v !== y0 > v && u < ((x0 - x1) * (v - y1)) / (y0 - y1) + x1) inside = !inside;
+    const length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+    const t = Math.max(0, Math.min(1, ((u - x0) * (x1 - x0) + (v - y0) * (y1 - y0)) / length2));
+    nearest = Math.min(nearest, Math.hypot(u - x0 - t * (x1 - x0), v - y0 - t * (y1 - y0)));
+  }
+  return inside ? nearest : -nearest;
+}
+
+const ramp = (low: number, high: number, value: number): number => {
+  const t = Math.max(0, Math.min(1, (value - low) / (high - low)));
+  return t * t * (3 - 2 * t);
+};
+
+/** Insets of the mask in texture units. */
+export type MaskInsets = {
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly left: number;
+};
+
+/**
+ * Paints the zone maps.
+ *
+ * @param featherShare width of the outline's fade as a share of the face's half width, 0..1
+ * @param insets how far the mask's bounding box is cut back on each side (in the picture's sense: right is the viewer's)
+ */
+export function paintZones(featherShare: number, insets: MaskInsets): FaceZones {
+  const count = zoneSize * zoneSize;
+  const zones = {
+    interior: new Float32Array(count),
+    openings: new Float32Array(count),
+    skin: new Float32Array(count),
+    core: new Float32Array(count),
+    hairline: new Float32Array(count),
+    rims: new Float32Array(count),
+    brows: new Float32Array(count),
+  };
+  const oval = ringPolygon(faceOval);
+  const eyes = [ringPolygon(rightEyeRing), ringPolygon(leftEyeRing)];
+  const innerLips = ringPolygon(innerLipRing);
+  const lips = ringPolygon(outerLipRing);
+  const brows = [ringPolygon(rightBrowRing), ringPolygon(leftBrowRing)];
+  const xs = oval.map(([u]) => u);
+  const ys = oval.map(([, v]) => v);
+  const box = {
+    left: Math.min(...xs),
+    right: Math.max(...xs),
+    top: Math.min(...ys),
+    bottom: Math.max(...ys),
+  };
+  const feather = Math.max(0.004, (featherShare * (box.right - box.left)) / 2);
+  const eyeLine = layoutUv[2 * 33 + 1] as number;
+  const mouthLine = layoutUv[2 * 61 + 1] as number;
+  const browTop = Math.min(...brows.flat().map(([, v]) => v));
+  const noseTip = layoutUv[2 * 1 + 1] as number;
+  const nostrilBase = layoutUv[2 * 2 + 1] as number;
+  for (let row = 0; row < zoneSize; row++) {
+    const v = (row + 0.5) / zoneSize;
+    for (let column = 0; column < zoneSize; column++) {
+      const u = (column + 0.5) / zoneSize;
+      const at = row * zoneSize + column;
+      const fromOutline = Math.min(
+        polygonDistance(oval, u, v),
+        u - (box.left + insets.left),
+        box.right - insets.right - u,
+        v - (box.top + insets.top),
+        box.bottom - insets.bottom - v,
+      );
+      const inEye = Math.max(...eyes.map((eye) => polygonDistance(eye, u, v)));
+      const inMouth = polygonDistance(innerLips, u, v);
+      const inLips = polygonDistance(lips, u, v);
+      const inBrow = Math.max(...brows.map((brow) => polygonDistance(brow, u, v)));
+      const inNostril =
+        0.045 - Math.hypot(Math.max(0, Math.abs(u - 0.5) - 0.03), v - (noseTip * 0.3 + nostrilBase * 0.7));
+      zones.interior[at] = ramp(0.002, feather, fromOutline);
+      zones.openings[at] = Math.max(ramp(-0.006, 0.006, inEye), ramp(-0.002, 0.008, inMouth));
+      zones.brows[at] = ramp(-0.03, 0, inBrow);
+      zones.skin[at] =
+        ramp(0.02, 0.06, fromOutline) *
+        ramp(0.01, 0.03, -inEye) *
+        ramp(0.01, 0.03, -inLips) *
+        ramp(0.02, 0.05, -inBrow) *
+        ramp(0, 0.02, -inNostril);
+      zones.hairline[at] = Math.max(
+        ramp(browTop + 0.02, browTop - 0.04, v),
+        ramp(0.17, 0.09, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
+      );
+      zones.core[at] = ramp(0.16, 0.22, polygonDistance(oval, u, v));
+      // The lower nose has lines of its own; higher up a line is the bridge or a pad.
+      const onNose = ramp(0.09, 0.06, Math.abs(u - 0.5)) * ramp(eyeLine + 0.07, eyeLine + 0.1, v);
+      zones.rims[at] =
+        ramp(browTop - 0.05, browTop - 0.01, v) *
+        ramp(noseTip + 0.05, noseTip - 0.01, v) *
+        ramp(0.012, 0.03, -inEye) *
+        (1 - onNose);
+    }
+  }
+  return zones;
+}

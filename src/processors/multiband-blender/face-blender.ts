@@ -1,0 +1,205 @@
+import { smoothstep } from '../../imaging/plane-ops.js';
+import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { type PyramidLevel, PyramidSteps, pyramidLevels } from '../../imaging/pyramid.js';
+import { Scratch } from '../../imaging/scratch.js';
+import type { FacePatch } from '../face-swapper/mesh-swapper.js';
+
+/** How a patch is laid into the frame. */
+export type BlendSettings = {
+  readonly mode: 'multiband' | 'basic';
+  /**
+   * Gain of the patch's detail per octave, finest first; the first belongs to the octave whose samples are
+   * `faceWidth / detailReference` apart. Finer octaves use the first, coarser ones get no gain.
+   */
+  readonly detailGain: Float32Array;
+};
+
+/** Samples across the face on the finest level of `detailGain`. */
+export const detailReference = 105;
+
+/**
+ * Lays new faces into frames, in the frame's own planes and only in the face's region. Works on the difference between the
+ * blend and the frame: where it is zero the frame's bytes are not written at all.
+ */
+export class FaceBlender {
+  readonly #scratch = new Scratch();
+  readonly #steps = new PyramidSteps();
+
+  /** @param frame changed in place */
+  blend(frame: PlanarFrame, patch: FacePatch, settings: BlendSettings): void {
+    const { format, layout } = frame;
+    const { region } = patch;
+    for (let index = 0; index < 3; index++) {
+      const shiftX = index === 0 ? 0 : format.chromaShiftX;
+      const shiftY = index === 0 ? 0 : format.chromaShiftY;
+      const plane = layout.planes[index as 0 | 1 | 2];
+      const width = (region.width + (1 << shiftX) - 1) >> shiftX;
+      const height = (region.height + (1 << shiftY) - 1) >> shiftY;
+      const count = width * height;
+      const mask = this.#scaledMask(patch.mask, region.width, region.height, shiftX, shiftY, 'mask');
+      const coverage = this.#scaledMask(
+        patch.coverage,
+        region.width,
+        region.height,
+        shiftX,
+        shiftY,
+        'coverage',
+      );
+      const target = this.#scratch.floats('target', count);
+      const drawn = this.#scratch.floats('drawn', count);
+      const source = patch.planes[index as 0 | 1 | 2];
+      const origin = plane.offset + (region.y >> shiftY) * plane.widthPx + (region.x >> shiftX);
+      for (let y = 0, at = 0; y < height; y++) {
+        const line = origin + y * plane.widthPx;
+        for (let x = 0; x < width; x++, at++) {
+          const value = frame.data[line + x] as number;
+          target[at] = value;
+          // A covered chroma sample at the mesh's rim holds the mean of its covered luma places only: exact enough.
+          drawn[at] = (coverage[at] as number) > 0 ? (source[at] as number) : value;
+        }
+      }
+      const difference =
+        settings.mode === 'basic'
+          ? this.#basic(target, drawn, mask)
+          : this.#multiband(target, drawn, mask, width, height, patch, shiftX, settings.detailGain);
+      const fadeX = Math.max(2, width * 0.06);
+      const fadeY = Math.max(2, height * 0.06);
+      for (let y = 0, at = 0; y < height; y++) {
+        const line = origin + y * plane.widthPx;
+        const fromEdgeY = edgeDistance(y, height, region.y > 0, region.y + region.height < format.heightPx);
+        const edgeY = smoothstep(0, fadeY, fromEdgeY);
+        for (let x = 0; x < width; x++, at++) {
+          const fromEdgeX = edgeDistance(x, width, region.x > 0, region.x + region.width < format.widthPx);
+          const change = (difference[at] as number) * edgeY * smoothstep(0, fadeX, fromEdgeX);
+          if (change > -0.5 && change < 0.5) continue;
+          const value = Math.round((target[at] as number) + change);
+          frame.data[line + x] = value < 0 ? 0 : value > 255 ? 255 : value;
+        }
+      }
+    }
+  }
+
+  #basic(target: Float32Array, drawn: Float32Array, mask: Float32Array): Float32Array {
+    for (let i = 0; i < drawn.length; i++) {
+      drawn[i] = (mask[i] as number) * ((drawn[i] as number) - (target[i] as number));
+    }
+    return drawn;
+  }
+
+  /** @returns blend minus target; overwrites `target`'s and `drawn`'s pyramids but not `target` itself */
+  #multiband(
+    target: Float32Array,
+    drawn: Float32Array,
+    mask: Float32Array,
+    width: number,
+    height: number,
+    patch: FacePatch,
+    shiftX: number,
+    detailGain: Float32Array,
+  ): Float32Array {
+    const faceWidth = patch.faceWidthPx / (1 << shiftX);
+    const wanted = Math.max(2, 1 + Math.round(Math.log2(Math.max(2, faceWidth / 5))));
+    const levels = pyramidLevels(width, height, wanted);
+    const targets = this.#gaussian(target, levels, 't');
+    const sources = this.#gaussian(drawn, levels, 's');
+    const masks = this.#gaussian(mask, levels, 'm');
+    for (let l = 0; l < levels.length; l++) {
+      const level = levels[l] as PyramidLevel;
+      const t = targets[l] as Float32Array;
+      const s = sources[l] as Float32Array;
+      const m = masks[l] as Float32Array;
+      const next = levels[l + 1];
+      const share = sourceShare((1 << l) / faceWidth);
+      if (next !== undefined) {
+        this.#steps.expandAdd(targets[l + 1] as Float32Array, level.widthPx, level.heightPx, t, -1);
+        this.#steps.expandAdd(sources[l + 1] as Float32Array, level.widthPx, level.heightPx, s, -1);
+        const gain = octaveGain(detailGain, l + Math.log2(detailReference / faceWidth));
+        for (let i = 0; i < s.length; i++) {
+          s[i] = (m[i] as number) * share * (gain * (s[i] as number) - (t[i] as number));
+        }
+      } else {
+        for (let i = 0; i < s.length; i++)
+          s[i] = (m[i] as number) * share * ((s[i] as number) - (t[i] as number));
+      }
+    }
+    for (let l = levels.length - 2; l >= 0; l--) {
+      const level = levels[l] as PyramidLevel;
+      this.#steps.expandAdd(
+        sources[l + 1] as Float32Array,
+        level.widthPx,
+        level.heightPx,
+        sources[l] as Float32Array,
+        1,
+      );
+    }
+    return sources[0] as Float32Array;
+  }
+
+  #gaussian(plane: Float32Array, levels: readonly PyramidLevel[], name: string): Float32Array[] {
+    const first = this.#scratch.floats(`${name}0`, plane.length);
+    first.set(plane);
+    const planes = [first];
+    for (let l = 1; l < levels.length; l++) {
+      const { widthPx, heightPx } = levels[l] as PyramidLevel;
+      const finer = levels[l - 1] as PyramidLevel;
+      const out = this.#scratch.floats(`${name}${l}`, widthPx * heightPx);
+      this.#steps.reduce(planes[l - 1] as Float32Array, finer.widthPx, finer.heightPx, out);
+      planes.push(out);
+    }
+    return planes;
+  }
+
+  #scaledMask(
+    mask: Float32Array,
+    width: number,
+    height: number,
+    shiftX: number,
+    shiftY: number,
+    name: string,
+  ): Float32Array {
+    if (shiftX === 0 && shiftY === 0) return mask;
+    const outWidth = (width + (1 << shiftX) - 1) >> shiftX;
+    const outHeight = (height + (1 << shiftY) - 1) >> shiftY;
+    const out = this.#scratch.floats(`scaled ${name}`, outWidth * outHeight);
+    for (let y = 0; y < outHeight; y++) {
+      const y0 = y << shiftY;
+      const y1 = Math.min(height - 1, y0 + shiftY);
+      for (let x = 0; x < outWidth; x++) {
+        const x0 = x << shiftX;
+        const x1 = Math.min(width - 1, x0 + shiftX);
+        out[y * outWidth + x] =
+          ((mask[y0 * width + x0] as number) +
+            (mask[y0 * width + x1] as number) +
+            (mask[y1 * width + x0] as number) +
+            (mask[y1 * width + x1] as number)) /
+          4;
+      }
+    }
+    return out;
+  }
+}
+
+/** Distance from the nearer edge of the region; an edge that is the frame's own does not count. */
+function edgeDistance(position: number, length: number, hasBefore: boolean, hasAfter: boolean): number {
+  const before = hasBefore ? position : Infinity;
+  const after = hasAfter ? length - 1 - position : Infinity;
+  return Math.min(before, after);
+}
+
+/**
+ * How much of an octave comes from the new face: everything up to features as large as a brow, then less and less; light
+ * and shade across the whole face stay the target's. Set by looking and by the identity figures of the demo clips.
+ *
+ * @param spacing distance of the octave's samples as a share of the face's width
+ */
+function sourceShare(spacing: number): number {
+  return 1 - Number(process.env.SH ?? 0.75) * smoothstep(0.05, 0.2, spacing);
+}
+
+function octaveGain(gains: Float32Array, octave: number): number {
+  if (octave <= 0) return gains[0] ?? 1;
+  const low = Math.floor(octave);
+  const first = gains[low] ?? 1;
+  const second = gains[low + 1] ?? 1;
+  return first + (second - first) * (octave - low);
+}

@@ -1,0 +1,49 @@
+import type { DryRun } from '../pipeline/dry-run.js';
+import type { Rational } from '../pipeline/run-options.js';
+import { formatRows, type TableRow } from './table-rows.js';
+
+const rateText = ({ num, den }: Rational): string => (den === 1 ? String(num) : `${num}/${den}`);
+
+const megabytesText = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** The plan's own rows; an image has no plan. */
+const planRows = ({ plan, encoder }: DryRun): readonly TableRow[] => {
+  if (plan === null) return [];
+  const { target, range } = plan;
+  return [
+    [
+      'video',
+      `${target.widthPx}x${target.heightPx} ${target.pixelFormat}, ${target.frameCount} frames at ${rateText(target.frameRate)} fps`,
+    ],
+    ['range', `frames ${range.start} to ${range.end} (end not included)`],
+    [
+      'result',
+      `${plan.outputFrameCount} frames at ${rateText(plan.outputFrameRate)} fps, ${encoder ?? 'n/a'}`,
+    ],
+    ['plan', plan.fingerprint.slice(0, 16)],
+  ];
+};
+
+/**
+ * What a run would do: one label column, no colour, ends with a line break. A time that was not measured reads `n/a`.
+ */
+export const formatDryRun = (dryRun: DryRun): string => {
+  const { config, estimate, keptStreams, droppedStreams } = dryRun;
+  const kept = keptStreams.map(({ index, type, codec }) => `#${index} ${type} ${codec}`).join(', ');
+  const dropped = droppedStreams.map(({ index, type, reason }) => `#${index} ${type} (${reason})`).join(', ');
+  return formatRows([
+    ['status', 'dry run: nothing was rendered or written'],
+    ['sources', config.sources.join(', ')],
+    ['target', `${config.target} (${dryRun.kind})`],
+    ['output', config.output],
+    ...planRows(dryRun),
+    ['kept', kept === '' ? 'no other streams' : kept],
+    ['dropped', dropped === '' ? 'none' : dropped],
+    [
+      'estimate',
+      `${estimate.frames} frames in ${estimate.segments} ${estimate.segments === 1 ? 'segment' : 'segments'}`,
+    ],
+    ['', `${megabytesText(estimate.frameBufferBytes)} of frame buffers`],
+    ['', `time ${estimate.seconds === null ? 'n/a' : `${estimate.seconds.toFixed(0)} s`}`],
+  ]);
+};

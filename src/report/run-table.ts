@@ -1,0 +1,92 @@
+import type { Percentiles, QualityTotals, RunReport, Spread, StageTimes } from '../pipeline/run-report.js';
+import { formatRows, type TableRow } from './table-rows.js';
+
+const missing = 'n/a';
+
+/** Order in which a frame passes the stages. */
+const stageOrder = [
+  'decode',
+  'detect',
+  'landmarks',
+  'identity',
+  'smooth',
+  'swap',
+  'blend',
+  'monitor',
+  'encode',
+  'mux',
+] as const satisfies readonly (keyof StageTimes)[];
+
+const fixed = (value: number | undefined, digits: number): string =>
+  value === undefined || !Number.isFinite(value) ? missing : value.toFixed(digits);
+
+const secondsText = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(2)} s`;
+
+const percentText = (share: number | null): string =>
+  share === null ? missing : `${(share * 100).toFixed(1)} %`;
+
+const spreadText = (spread: Spread | null): string =>
+  spread === null
+    ? missing
+    : `mean ${fixed(spread.mean, 2)}  std ${fixed(spread.std, 2)}  min ${fixed(spread.min, 2)}`;
+
+const percentilesText = (percentiles: Percentiles | null): string =>
+  percentiles === null
+    ? missing
+    : `p5 ${fixed(percentiles.p5, 2)}  p50 ${fixed(percentiles.p50, 2)}  p95 ${fixed(percentiles.p95, 2)}`;
+
+const pluralText = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+
+/** `5` or `5 (too-small 3, turned-away 2)`. */
+const skippedText = (skipped: QualityTotals['facesSkipped']): string => {
+  const reasons = Object.entries(skipped).filter(([, count]) => count > 0);
+  const total = reasons.reduce((sum, [, count]) => sum + count, 0);
+  if (reasons.length === 0) return '0';
+  return `${total} (${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
+};
+
+const pictureText = ({ media }: RunReport): string => {
+  const size = `${media.widthPx}x${media.heightPx}`;
+  if (media.kind === 'image') return size;
+  return `${size}, ${media.frameRate?.replace(/\/1$/, '') ?? missing} fps, ${media.durationSeconds.toFixed(3)} s`;
+};
+
+const stageLines = (report: RunReport): readonly TableRow[] =>
+  stageOrder.map(
+    (stage, index): TableRow => [
+      index === 0 ? 'stages' : '',
+      `${stage.padEnd(10)}${secondsText(report.stageMs[stage]).padStart(10)}`,
+    ],
+  );
+
+/**
+ * The table at the end of a run: plain ASCII, one label column, no colour, ends with a line break. Times per
+ * stage are busy times; stages overlap, so their sum is not the wall time. Figures that were not taken read `n/a`.
+ */
+export const formatRunTable = (report: RunReport): string => {
+  const { quality, media } = report;
+  const rows: readonly TableRow[] = [
+    ['status', report.status === 'copied' ? 'no face found: the target was copied untouched' : 'done'],
+    ['frames', `${media.frameCount}  (${pictureText(report)})`],
+    ['wall time', `${secondsText(report.wallMs)}  (${fixed(report.framesPerSecond, 1)} frames/s)`],
+    ...stageLines(report),
+    [
+      'faces',
+      `found ${quality.facesFound}  swapped ${quality.facesSwapped}  filled ${quality.facesFilled}  ` +
+        `skipped ${skippedText(quality.facesSkipped)}`,
+    ],
+    [
+      '',
+      `${pluralText(quality.framesWithoutFace, 'frame')} without a face, ${pluralText(quality.sceneCuts, 'cut')}`,
+    ],
+    ['tPSNR dB', `output  ${spreadText(quality.tpsnrOutputDb)}`],
+    ['', `source  ${spreadText(quality.tpsnrSourceDb)}`],
+    [
+      'jitter',
+      `${percentText(quality.jitterShareBefore)} -> ${percentText(quality.jitterShareAfter)} of frames`,
+    ],
+    ['identity', `to source  ${percentilesText(quality.identityToSource)}`],
+    ['', `to target  ${percentilesText(quality.identityToTarget)}`],
+  ];
+  return formatRows(rows);
+};

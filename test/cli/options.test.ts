@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { parseConfigText } from '../../src/cli/config-file.js';
+import { createProgram } from '../../src/cli/main.js';
+import { mergeOptionValues, readCommandLine } from '../../src/cli/option-values.js';
+import { camelCase, defaultTextOf, runOptionEntries } from '../../src/cli/run-option-table.js';
+import { FaceswapError } from '../../src/errors.js';
+import { resolveRunOptions, runOptionNames } from '../../src/pipeline/resolve-run-options.js';
+import type { RunOptions } from '../../src/pipeline/run-options.js';
+
+const usageError = (pattern: RegExp) => (error: unknown) =>
+  error instanceof FaceswapError && error.kind === 'usage' && pattern.test(String(error));
+
+/** What commander collects from a command line of `faceswap run`. */
+const collect = (words: readonly string[]): Readonly<Record<string, unknown>> => {
+  const program = createProgram(() => {});
+  const command = program.commands.find((candidate) => candidate.name() === 'run');
+  assert.ok(command);
+  command.action(() => {});
+  command.parse(words, { from: 'user' });
+  return command.opts();
+};
+
+const paths = ['-s', 'a.jpg', 'b.jpg', '-t', 'clip.mp4', '-o', 'out.mp4'];
+
+describe('the option table', () => {
+  test('has exactly the fields of the library besides those of the command', () => {
+    const fields = runOptionEntries
+      .filter(({ command }) => command !== true)
+      .map(({ name }) => camelCase(name));
+    assert.deepEqual([...fields].sort(), [...runOptionNames].sort());
+  });
+
+  test('offers only choices that the library takes', () => {
+    for (const entry of runOptionEntries) {
+      if (entry.command === true) continue;
+      for (const choice of entry.choices ?? []) {
+        const value = entry.kind === 'texts' ? [choice] : choice;
+        const options = { source: 'a.jpg', target: 'b.mp4', output: 'c.mp4', [camelCase(entry.name)]: value };
+        assert.doesNotThrow(() => resolveRunOptions(options as RunOptions), `--${entry.name} ${choice}`);
+      }
+    }
+  });
+
+  test('names each default that the library fills in', () => {
+    const text = (name: string): string | undefined => {
+      const entry = runOptionEntries.find((candidate) => candidate.name === name);
+      assert.ok(entry);
+      return defaultTextOf(entry);
+    };
+    assert.equal(text('blend'), 'multiband');
+    assert.equal(text('face-mask-padding'), '0');
+    assert.equal(text('processors'), 'face_swapper');
+    assert.equal(text('progress'), 'auto');
+    assert.equal(text('output-video-encoder'), undefined);
+  });
+
+  test('stands in the documentation with every flag, alias, choice and default', () => {
+    const page = readFileSync(new URL('../../docs/run.md', import.meta.url), 'utf8');
+    for (const entry of runOptionEntries) {
+      const row = page
+        .split('\n')
+        .find((line) => line.startsWith('|') && line.includes(`\`--${entry.name}\``));
+      assert.ok(row, `--${entry.name} is missing in docs/run.md`);
+      const words = [
+        entry.short === undefined ? [] : [`-${entry.short}`],
+        entry.alias ?? [],
+        entry.choices ?? [],
+      ];
+      for (const word of [...words.flat(), defaultTextOf(entry) ?? '']) {
+        assert.ok(row.includes(word), `--${entry.name}: ${word} is missing in docs/run.md`);
+      }
+    }
+  });
+
+  test('stands in the help with every flag', () => {
+    const help = createProgram(() => {})
+      .commands.find((command) => command.name() === 'run')
+      ?.helpInformation();
+    for (const { name } of runOptionEntries) assert.ok(help?.includes(`--${name}`), `--${name}`);
+  });
+});
+
+describe('the command line of run', () => {
+  test('becomes the options of the library', () => {
+    const words = [
+      ...paths,
+      '--processors=face_swapper',
+      '--face-mask-padding',
+      '1',
+      '2.5',
+      '--face-detector-score',
+      '.4',
+      '--output-video-fps',
+      '24000/1001',
+      '--trim-start',
+      '1:02.5',
+      '--overwrite',
+    ];
+    assert.deepEqual(mergeOptionValues(readCommandLine(collect(words)), {}), {
+      options: {
+        source: ['a.jpg', 'b.jpg'],
+        target: 'clip.mp4',
+        output: 'out.mp4',
+        processors: ['face_swapper'],
+        faceMaskPadding: [1, 2.5],
+        faceDetectorScore: 0.4,
+        outputVideoFps: '24000/1001',
+        trimStart: '1:02.5',
+        overwrite: true,
+      },
+      switches: {},
+    });
+  });
+
+  test("takes FaceFusion's names", () => {
+    const words = ['--source-paths', 'a.jpg', '--target-path', 'b.mp4', '--output-path', 'c.mp4'];
+    const { options } = mergeOptionValues(
+      readCommandLine(collect([...words, '--execution-providers', 'cpu'])),
+      {},
+    );
+    assert.deepEqual(options, {
+      source: ['a.jpg'],
+      target: 'b.mp4',
+      output: 'c.mp4',
+      executionProvider: 'cpu',
+    });
+  });
+
+  test('keeps the switches of the command from the library', () => {
+    const { options, switches } = mergeOptionValues(
+      readCommandLine(
+        collect([...paths, '--json', '--dry-run', '--progress', 'none', '--log-level', 'warn']),
+      ),
+      {},
+    );
+    assert.deepEqual(switches, { json: true, dryRun: true, progress: 'none' });
+    assert.deepEqual(Object.keys(options).sort(), ['logLevel', 'output', 'source', 'target']);
+  });
+
+  test('refuses an empty number', () => {
+    assert.throws(
+      () => readCommandLine(collect([...paths, '--face-mask-blur', ''])),
+      usageError(/--face-mask-blur must be a number, got ""/),
+    );
+  });
+});
+
+describe('a config file', () => {
+  const file = path.resolve('/jobs/one/job.json');
+
+  test('gives options in kebab-case, camelCase and by alias, with paths from its own folder', () => {
+    const text = JSON.stringify({
+      'source-paths': ['me.jpg', '../two.jpg'],
+      target: '/media/clip.mp4',
+      faceMaskBlur: 0.2,
+      'dry-run': true,
+    });
+    assert.deepEqual(parseConfigText(text, file), {
+      source: [path.resolve('/jobs/one/me.jpg'), path.resolve('/jobs/two.jpg')],
+      target: path.resolve('/media/clip.mp4'),
+      faceMaskBlur: 0.2,
+      dryRun: true,
+    });
+  });
+
+  test('loses against the command line, option by option', () => {
+    const config = parseConfigText('{"target": "t.mp4", "output": "o.mp4", "blend": "basic"}', file);
+    const { options } = mergeOptionValues({ source: ['s.jpg'], output: 'mine.mp4' }, config);
+    assert.deepEqual(options, {
+      source: ['s.jpg'],
+      target: path.resolve('/jobs/one/t.mp4'),
+      output: 'mine.mp4',
+      blend: 'basic',
+    });
+  });
+
+  const mistakes: readonly { name: string; text: string; error: RegExp }[] = [
+    { name: 'broken JSON', text: '{"blend": }', error: /not valid JSON: .*job\.json/s },
+    { name: 'a list', text: '[]', error: /must hold one JSON object/ },
+    { name: 'an unknown key', text: '{"colour-match": "lab"}', error: /Did you mean "color-match"\?/ },
+    { name: 'an unknown key that is like none', text: '{"zzz": 1}', error: /See faceswap run --help/ },
+    { name: 'a nested config', text: '{"config": "other.json"}', error: /Unknown key "config"/ },
+    {
+      name: 'the same option twice',
+      text: '{"face-mask-blur": 0, "faceMaskBlur": 1}',
+      error: /stands twice/,
+    },
+    { name: 'a number in quotes', text: '{"face-mask-blur": "0.3"}', error: /must be a number, got "0\.3"/ },
+    { name: 'a flag in quotes', text: '{"overwrite": "yes"}', error: /must be true or false, got "yes"/ },
+    {
+      name: 'an unknown choice',
+      text: '{"blend": "basik"}',
+      error: /one of multiband, basic.*Did you mean basic\?/,
+    },
+    { name: 'null', text: '{"target": null}', error: /"target" must be text, got null/ },
+  ];
+  for (const { name, text, error } of mistakes) {
+    test(`refuses ${name} and names the file`, () => {
+      assert.throws(() => parseConfigText(text, file), usageError(error));
+      assert.throws(() => parseConfigText(text, file), usageError(/job\.json/));
+    });
+  }
+});

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { FaceswapError } from '../../src/errors.js';
+import { sniffMediaKind } from '../../src/media/media-kind.js';
+import { constantFrameRate, probeTarget, slotCount, timelineSlots } from '../../src/media/probe.js';
+import { ffmpegOutput, inFolder, sharedFile, skipReason, tools } from './media-fixtures.js';
+
+const failsWith = (exitCode: number, pattern: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof FaceswapError, String(error));
+  assert.equal(error.exitCode, exitCode);
+  assert.match(String(error), pattern);
+  return true;
+};
+
+const milliseconds = { num: 1, den: 1000 };
+
+/** Timestamps of `count` frames at `rate`, rounded to whole milliseconds as Matroska does. */
+const rounded = (count: number, rate: number): Float64Array =>
+  Float64Array.from({ length: count }, (_, k) => Math.round((k * 1000) / rate));
+
+test('rates survive timestamps that are rounded to milliseconds', () => {
+  for (const rate of [
+    { num: 24000, den: 1001 },
+    { num: 30000, den: 1001 },
+    { num: 60000, den: 1001 },
+    { num: 25, den: 1 },
+    { num: 12, den: 1 },
+  ]) {
+    const found = constantFrameRate(rounded(5000, rate.num / rate.den), milliseconds, []);
+    assert.deepEqual(found?.frameRate, rate);
+  }
+});
+
+test('an unusual rate is taken from the container when it fits', () => {
+  const claimed = { num: 179, den: 6 };
+  assert.deepEqual(constantFrameRate(rounded(400, 179 / 6), milliseconds, [claimed])?.frameRate, claimed);
+});
+
+test('steps that change have no constant rate', () => {
+  const pts = Float64Array.from({ length: 100 }, (_, k) => (k < 50 ? k * 40 : 2000 + (k - 50) * 125));
+  assert.equal(constantFrameRate(pts, milliseconds, [{ num: 25, den: 1 }]), undefined);
+});
+
+test('a few missing frames leave gaps on the timeline and keep the rate', () => {
+  const slots = [0, 1, 2, 5, 6, 7];
+  const pts = Float64Array.from(slots, (slot) => slot * 40);
+  assert.deepEqual([...(timelineSlots(pts, milliseconds, { num: 25, den: 1 }) ?? [])], slots);
+});
+
+test('a generated clip is described exactly', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, "-it's 100%d ü.mp4");
+    ffmpegOutput(
+      ...['-f', 'lavfi', '-i', 'testsrc2=s=96x64:r=30000/1001', '-frames:v', '40', '-vf', 'setsar=4/3'],
+      ...['-c:v', 'libx264', '-g', '10', '-pix_fmt', 'yuv420p', '-video_track_timescale', '30000', file],
+    );
+    const { video, durationSeconds, audioStreams } = await probeTarget(tools, file);
+    assert.equal(video.frameCount, 40);
+    assert.deepEqual(video.frameRate, { num: 30000, den: 1001 });
+    assert.deepEqual(durationSeconds, { num: 1001, den: 750 });
+    assert.deepEqual(video.timeBase, { num: 1, den: 30000 });
+    assert.deepEqual(video.sampleAspectRatio, { num: 4, den: 3 });
+    assert.deepEqual([...video.ptsTicks.subarray(0, 3)], [0, 1001, 2002]);
+    assert.deepEqual(
+      [...video.keyframes].flatMap((flag, k) => (flag === 1 ? [k] : [])),
+      [0, 10, 20, 30],
+    );
+    assert.deepEqual(video.format, {
+      widthPx: 96,
+      heightPx: 64,
+      chromaShiftX: 1,
+      chromaShiftY: 1,
+      matrix: 'bt601',
+      range: 'limited',
+    });
+    assert.equal(slotCount(video, { start: 10, end: 40 }), 30);
+    assert.equal(audioStreams.length, 0);
+  }));
+
+test('each kind of unusable file has its own line and exit code 3', () =>
+  inFolder(async (folder) => {
+    const clip = join(folder, 'clip.mp4');
+    ffmpegOutput('-f', 'lavfi', '-i', 'testsrc2=s=64x64:r=25:d=1', '-pix_fmt', 'yuv420p', clip);
+    const make = async (name: string, work: (file: string) => unknown): Promise<string> => {
+      const file = join(folder, name);
+      await work(file);
+      return file;
+    };
+    const lavfi =
+      (source: string, ...args: string[]) =>
+      (file: string) =>
+        ffmpegOutput('-f', 'lavfi', '-i', source, ...args, file);
+    const cases: [string, RegExp][] = [
+      [join(folder, 'nowhere.mp4'), /no such file/],
+      [await make('folder.mp4', (file) => mkdir(file)), /folder, not a file/],
+      [await make('empty.mp4', (file) => writeFile(file, '')), /empty/],
+      [
+        await make('text.mp4', (file) => writeFile(file, 'hello '.repeat(200))),
+        /neither a video nor an image/,
+      ],
+      [await make('list.m3u8', (file) => writeFile(file, '#EXTM3U\n/etc/passwd\n')), /neither a video/],
+      [
+        await make('picture.mp4', (file) => lavfi('testsrc2=s=64x64', '-frames:v', '1', '-f', 'mjpeg')(file)),
+        /JPEG/,
+      ],
+      [await make('picture.png', lavfi('testsrc2=s=64x64', '-frames:v', '1')), /an image, not a video/],
+      [await make('clip.jpg', (file) => copyFile(clip, file)), /content is a video/],
+      [await make('sound.mp4', lavfi('sine=d=1')), /no video stream.*sound only/],
+      [
+        await make('cut.mp4', async (file) => {
+          await copyFile(clip, file);
+          await truncate(file, 3000);
+        }),
+        /cut off/,
+      ],
+      [
+        await make('deep.mkv', lavfi('testsrc2=s=64x64:d=1', '-pix_fmt', 'yuv420p10le', '-c:v', 'ffv1')),
+        /yuv420p10le/,
+      ],
+      [
+        await make('fields.mp4', lavfi('testsrc2=s=64x64:d=1', '-pix_fmt', 'yuv420p', '-x264opts', 'tff=1')),
+        /Interlaced.*bwdif/,
+      ],
+      [
+        await make(
+          'vfr.mp4',
+          lavfi('testsrc2=s=64x64:r=25:d=2', '-vf', "select='not(mod(n,7))+not(mod(n,5))'", '-vsync', '0'),
+        ),
+        /Variable frame rate/,
+      ],
+    ];
+    for (const [file, pattern] of cases)
+      await assert.rejects(probeTarget(tools, file), failsWith(3, pattern), file);
+    assert.equal(await sniffMediaKind(clip), 'video');
+  }));
+
+test('the shared clips are described as their list says', async (context) => {
+  if (sharedFile('open') === undefined) return context.skip(skipReason);
+  const probe = (name: string) => probeTarget(tools, sharedFile(name) ?? name);
+  const portrait = await probe('derived/rotate_matrix_portrait.mp4');
+  assert.equal(portrait.video.rotationDegrees, 90);
+  assert.equal(portrait.video.format.widthPx, 406);
+  assert.equal(portrait.video.format.heightPx, 720);
+  const fullRange = await probe('open/sign_hands_fullrange.mkv');
+  assert.equal(fullRange.video.format.range, 'full');
+  const editList = await probe('derived/editlist_copy_cut_not_on_keyframe.mp4');
+  assert.equal(editList.video.frameCount, 74);
+  const multiTrack = await probe('open/noface_nasa_dim_multitrack.mp4');
+  assert.equal(multiTrack.video.streamIndex, 0);
+  assert.equal(multiTrack.streams.length, 6);
+  const cover = await probe('derived/cover_art_attached_pic.mp4');
+  assert.equal(cover.video.codecName, 'h264');
+  const raggedEnd = await probe('open/cafe_passersby_occlusion_720p.mp4');
+  assert.equal(raggedEnd.video.frameCount, 306);
+  assert.equal(raggedEnd.video.slots.at(-1), 308);
+  await assert.rejects(probe('derived/vfr_8_to_24fps_audio.mkv'), failsWith(3, /Variable frame rate/));
+});

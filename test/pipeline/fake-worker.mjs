@@ -1,0 +1,83 @@
+// Entry of a worker thread for tests: the real command loop around a chain without models. A TypeScript file cannot be
+// a worker's entry on Node 20, so this file loads the loop through tsx.
+//
+// FAKE_CHAIN in the environment chooses what the chain does:
+//   swap       says that it swapped one face in every frame, and changes no pixel
+//   invert     the same, and inverts the first byte of every frame
+//   no-face    finds nothing
+//   fail       fails at frame 3
+//   exit       ends its thread at frame 3
+//   hoard      gives nothing back before the end of the segment
+import { parentPort } from 'node:worker_threads';
+import { tsImport } from 'tsx/esm/api';
+
+const { serveChain } = await tsImport('../../src/pipeline/chain-server.ts', import.meta.url);
+const behaviour = process.env.FAKE_CHAIN ?? 'swap';
+const lookAhead = 4;
+
+const face = {
+  trackId: 1,
+  outcome: 'swapped',
+  box: { x: 0, y: 0, width: 8, height: 8 },
+  sourceIndex: 0,
+  tpsnrOutputDb: 40,
+  tpsnrSourceDb: 41,
+  jitterBefore: 0.002,
+  jitterAfter: 0.001,
+  identityToSource: 0.7,
+  identityToTarget: 0.3,
+};
+
+class FakeChain {
+  #segment;
+  #held = [];
+
+  begin(segment) {
+    this.#segment = segment;
+    this.#held = [];
+  }
+
+  #output({ index, buffer }) {
+    const { start, end } = this.#segment.render;
+    if (index < start || index >= end) return { index, buffer, row: null };
+    if (behaviour === 'invert') {
+      const bytes = new Uint8Array(buffer);
+      bytes[0] = 255 - bytes[0];
+    }
+    return {
+      index,
+      buffer,
+      row: { frame: index, sceneCut: false, faces: behaviour === 'no-face' ? [] : [face] },
+    };
+  }
+
+  async push(frame) {
+    if (behaviour === 'fail' && frame.index === 3) throw new RangeError('the fake chain fails here');
+    if (behaviour === 'exit' && frame.index === 3) process.exit(7);
+    this.#held.push(frame);
+    if (behaviour === 'hoard' || this.#held.length <= lookAhead) return [];
+    return [this.#output(this.#held.shift())];
+  }
+
+  async finish() {
+    return this.#held.splice(0).map((frame) => this.#output(frame));
+  }
+
+  takeStageTimes() {
+    return { detect: 1, landmarks: 2, identity: 3, smooth: 4, swap: 5, blend: 6, monitor: 7 };
+  }
+
+  takeWarnings() {
+    return [{ code: 'fake', message: 'The faces are not real' }];
+  }
+
+  async dispose() {}
+}
+
+serveChain(parentPort, {
+  createChain: async () => new FakeChain(),
+  prepareSources: async (photos) => ({
+    faces: photos.map(({ index, file }) => ({ index, file, descriptor: new Float32Array(1024) })),
+    warnings: [],
+  }),
+});

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { FaceswapError } from '../../src/errors.js';
+import { resolveRunOptions, runOptionNames } from '../../src/pipeline/resolve-run-options.js';
+import type { RunConfig, RunOptions } from '../../src/pipeline/run-options.js';
+
+const required = { source: 'a.png', target: 'b.mp4', output: 'c.mp4' };
+
+/** Untyped on purpose: callers in plain JavaScript and config files can pass anything. */
+const resolveAny = (options: Record<string, unknown>): RunConfig => {
+  const given: Record<string, unknown> = { ...required, ...options };
+  return resolveRunOptions(given as RunOptions);
+};
+
+test('every default is filled in', () => {
+  assert.deepEqual(resolveRunOptions(required), {
+    sources: [resolve('a.png')],
+    target: resolve('b.mp4'),
+    output: resolve('c.mp4'),
+    processors: ['face_swapper'],
+    faceSwapperModel: 'mesh',
+    faceSelectorMode: 'many',
+    faceDetectorScore: 0.5,
+    faceMaskBlur: 0.3,
+    faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
+    landmarkSmoother: 'window',
+    blend: 'multiband',
+    colorMatch: 'lab',
+    executionProvider: 'cpu',
+    executionThreadCount: Math.min(4, availableParallelism()),
+    outputVideoEncoder: undefined,
+    outputVideoQuality: 80,
+    outputVideoPreset: 'medium',
+    outputVideoFps: undefined,
+    trimStart: undefined,
+    trimEnd: undefined,
+    onNoFace: 'fail',
+    overwrite: false,
+    report: undefined,
+    logLevel: 'info',
+  } satisfies RunConfig);
+});
+
+type Good = { readonly given: unknown; readonly key: keyof RunConfig; readonly resolved: unknown };
+type Case = { readonly good: readonly Good[]; readonly bad: readonly (readonly [unknown, RegExp])[] };
+
+const plain = (key: keyof RunConfig, ...values: unknown[]): Good[] =>
+  values.map((given) => ({ given, key, resolved: given }));
+const time = (microseconds: number) => ({ unit: 'time', microseconds });
+const frame = (number: number) => ({ unit: 'frame', frame: number });
+
+const table: Record<keyof RunOptions, Case> = {
+  source: {
+    good: [{ given: ['x.png', '/y.jpg'], key: 'sources', resolved: [resolve('x.png'), '/y.jpg'] }],
+    bad: [
+      [undefined, /^--source must be one or more image files, got nothing$/],
+      [[], /^--source must be one or more image files, got \[\]$/],
+      [['a.png', 3], /^--source must be one or more image files, got 3$/],
+    ],
+  },
+  target: {
+    good: plain('target', '/t.mp4'),
+    bad: [['', /^--target must be a video or image file, got ""$/]],
+  },
+  output: { good: plain('output', '/o.mkv'), bad: [[1, /^--output must be the file to write, got 1$/]] },
+  processors: {
+    good: plain('processors', ['face_swapper']),
+    bad: [
+      [['face_swaper'], /^--processors must be face_swapper, got "face_swaper"$/],
+      [[], /^--processors must be a list of face_swapper, got \[\]$/],
+      [['face_swapper', 'face_swapper'], /without repetitions/],
+    ],
+  },
+  faceSwapperModel: {
+    good: plain('faceSwapperModel', 'mesh'),
+    bad: [['inswapper_128', /^--face-swapper-model must be mesh, got "inswapper_128"$/]],
+  },
+  faceSelectorMode: {
+    good: plain('faceSelectorMode', 'many', 'one'),
+    bad: [['reference', /^--face-selector-mode must be one of many, one, got "reference"$/]],
+  },
+  faceDetectorScore: {
+    good: plain('faceDetectorScore', 0, 0.33, 1),
+    bad: [
+      [1.5, /^--face-detector-score must be a number from 0 to 1, got 1.5$/],
+      [Number.NaN, /got NaN$/],
+      ['0.5', /got "0.5"$/],
+    ],
+  },
+  faceMaskBlur: {
+    good: plain('faceMaskBlur', 0, 1),
+    bad: [[-0.1, /^--face-mask-blur must be .*, got -0.1$/]],
+  },
+  faceMaskPadding: {
+    good: [
+      { given: [1], key: 'faceMaskPadding', resolved: { top: 1, right: 1, bottom: 1, left: 1 } },
+      { given: [1, 2], key: 'faceMaskPadding', resolved: { top: 1, right: 2, bottom: 1, left: 2 } },
+      { given: [1, 2, 3], key: 'faceMaskPadding', resolved: { top: 1, right: 2, bottom: 3, left: 2 } },
+      { given: [1, 2, 3, 4], key: 'faceMaskPadding', resolved: { top: 1, right: 2, bottom: 3, left: 4 } },
+    ],
+    bad: [
+      [
+        [1, 2, 3, 4, 5],
+        /^--face-mask-padding must be one to four numbers from 0 to 100 .*, got \[1,2,3,4,5\]$/,
+      ],
+      [[101], /^--face-mask-padding must be/],
+      [7, /^--face-mask-padding must be .*, got 7$/],
+    ],
+  },
+  landmarkSmoother: {
+    good: plain('landmarkSmoother', 'window', 'none'),
+    bad: [['kalman', /^--landmark-smoother must be one of /]],
+  },
+  blend: {
+    good: plain('blend', 'multiband', 'basic'),
+    bad: [['poisson', /^--blend must be one of multiband, basic/]],
+  },
+  colorMatch: {
+    good: plain('colorMatch', 'lab', 'none'),
+    bad: [[true, /^--color-match must be .*, got true$/]],
+  },
+  executionProvider: {
+    good: plain('executionProvider', 'cpu', 'cuda'),
+    bad: [['gpu', /^--execution-provider must be one of cpu, .*, got "gpu"$/]],
+  },
+  executionThreadCount: {
+    good: plain('executionThreadCount', 1, 64),
+    bad: [
+      [0, /^--execution-thread-count must be a whole number from 1 to 64, got 0$/],
+      [1.5, /got 1.5$/],
+    ],
+  },
+  outputVideoEncoder: {
+    good: plain('outputVideoEncoder', 'ffv1'),
+    bad: [['', /^--output-video-encoder must be the name of an ffmpeg video encoder, got ""$/]],
+  },
+  outputVideoQuality: {
+    good: plain('outputVideoQuality', 0, 100),
+    bad: [[101, /^--output-video-quality must be a whole number from 0 to 100, got 101$/]],
+  },
+  outputVideoPreset: {
+    good: plain('outputVideoPreset', 'ultrafast', 'veryslow'),
+    bad: [['quick', /^--output-video-preset must be one of ultrafast, /]],
+  },
+  outputVideoFps: {
+    good: [
+      { given: '25', key: 'outputVideoFps', resolved: { num: 25, den: 1 } },
+      { given: 12.5, key: 'outputVideoFps', resolved: { num: 25, den: 2 } },
+      { given: 29.97, key: 'outputVideoFps', resolved: { num: 30_000, den: 1001 } },
+      { given: '23.976', key: 'outputVideoFps', resolved: { num: 24_000, den: 1001 } },
+      { given: 23.98, key: 'outputVideoFps', resolved: { num: 1199, den: 50 } },
+      { given: '59.94', key: 'outputVideoFps', resolved: { num: 60_000, den: 1001 } },
+      { given: '24000/1001', key: 'outputVideoFps', resolved: { num: 24_000, den: 1001 } },
+      { given: '50/2', key: 'outputVideoFps', resolved: { num: 25, den: 1 } },
+    ],
+    bad: [
+      [0, /^--output-video-fps must be a rate from 1 to 1000 such as .*, got 0$/],
+      ['30fps', /got "30fps"$/],
+      ['1/0', /got "1\/0"$/],
+      [-25, /got -25$/],
+    ],
+  },
+  trimFrameStart: {
+    good: [{ given: 0, key: 'trimStart', resolved: frame(0) }],
+    bad: [[-1, /^--trim-frame-start must be a whole number of at least 0, got -1$/]],
+  },
+  trimFrameEnd: {
+    good: [{ given: 10, key: 'trimEnd', resolved: frame(10) }],
+    bad: [[0, /^--trim-frame-end must be a whole number of at least 1, got 0$/]],
+  },
+  trimStart: {
+    good: [
+      { given: '00:01:02.5', key: 'trimStart', resolved: time(62_500_000) },
+      { given: '1:02', key: 'trimStart', resolved: time(62_000_000) },
+      { given: 62.5, key: 'trimStart', resolved: time(62_500_000) },
+      { given: '0.000001', key: 'trimStart', resolved: time(1) },
+      { given: 0.1, key: 'trimStart', resolved: time(100_000) },
+    ],
+    bad: [
+      ['1:60', /^--trim-start must be a time in seconds or \[\[hh:\]mm:\]ss\[\.fraction\], got "1:60"$/],
+      ['1:60:00', /^--trim-start must be/],
+      [-1, /^--trim-start must be .*, got -1$/],
+      ['abc', /^--trim-start must be/],
+    ],
+  },
+  trimEnd: {
+    good: [{ given: '90', key: 'trimEnd', resolved: time(90_000_000) }],
+    bad: [[Number.POSITIVE_INFINITY, /^--trim-end must be .*, got Infinity$/]],
+  },
+  onNoFace: {
+    good: plain('onNoFace', 'fail', 'copy'),
+    bad: [['skip', /^--on-no-face must be one of fail, copy/]],
+  },
+  overwrite: {
+    good: plain('overwrite', true),
+    bad: [['yes', /^--overwrite must be true or false, got "yes"$/]],
+  },
+  report: { good: plain('report', '/r.json'), bad: [['', /^--report must be the file to write, got ""$/]] },
+  logLevel: {
+    good: plain('logLevel', 'silent', 'debug'),
+    bad: [['trace', /^--log-level must be one of silent, /]],
+  },
+};
+
+test('the table below names every option', () => {
+  assert.deepEqual(Object.keys(table).sort(), [...runOptionNames].sort());
+});
+
+for (const [name, { good, bad }] of Object.entries(table)) {
+  test(`${name} takes good values and refuses bad ones in one sentence`, () => {
+    for (const { given, key, resolved } of good) {
+      assert.deepEqual(resolveAny({ [name]: given })[key], resolved, JSON.stringify(given));
+    }
+    for (const [given, message] of bad) {
+      assert.throws(
+        () => resolveAny({ [name]: given }),
+        (error) => {
+          assert.ok(error instanceof FaceswapError);
+          assert.equal(error.kind, 'usage');
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    }
+  });
+}
+
+test('a misspelt option or choice is refused with the nearest name', () => {
+  const hintOf = (options: Record<string, unknown>): string | undefined => {
+    try {
+      resolveAny(options);
+    } catch (error) {
+      return error instanceof FaceswapError ? error.context.hint : undefined;
+    }
+    return undefined;
+  };
+  assert.equal(hintOf({ faceMaskBlurr: 0.2 }), 'Did you mean faceMaskBlur?');
+  assert.equal(hintOf({ 'face-mask-blur': 0.2 }), 'Did you mean faceMaskBlur?');
+  assert.equal(hintOf({ outputVideoPreset: 'veryfsat' }), 'Did you mean veryfast?');
+  assert.equal(hintOf({ zzzzzzzz: 1 }), 'See the documentation of RunOptions');
+});
+
+test('frame and time trims of the same end exclude each other, those of different ends do not', () => {
+  assert.throws(
+    () => resolveAny({ trimFrameStart: 1, trimStart: 1 }),
+    /--trim-start must be left out when --trim-frame-start/,
+  );
+  assert.throws(
+    () => resolveAny({ trimFrameEnd: 1, trimEnd: 1 }),
+    /--trim-end must be left out when --trim-frame-end/,
+  );
+  const config = resolveAny({ trimFrameStart: 3, trimEnd: '2.5' });
+  assert.deepEqual([config.trimStart, config.trimEnd], [frame(3), time(2_500_000)]);
+});
+
+test('an end that is not after the start is refused', () => {
+  assert.throws(
+    () => resolveAny({ trimFrameStart: 5, trimFrameEnd: 5 }),
+    /--trim-frame-end must be greater than --trim-frame-start \(5\), got 5/,
+  );
+  assert.throws(
+    () => resolveAny({ trimStart: '2', trimEnd: '1' }),
+    /--trim-end must be greater than --trim-start/,
+  );
+});
+
+test('an option that is undefined counts as not given', () => {
+  assert.deepEqual(resolveAny({ blend: undefined, trimStart: undefined }), resolveRunOptions(required));
+});

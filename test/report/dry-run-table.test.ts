@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { DryRun } from '../../src/pipeline/dry-run.js';
+import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
+import { formatDryRun } from '../../src/report/dry-run-table.js';
+
+const config = resolveRunOptions({ source: '/in/a.jpg', target: '/in/b.mp4', output: '/out/c.mp4' });
+
+const video: DryRun = {
+  schema: 1,
+  config,
+  kind: 'video',
+  plan: {
+    schema: 1,
+    fingerprint: '0123456789abcdef0123456789abcdef',
+    target: {
+      sizeBytes: 1000,
+      widthPx: 1280,
+      heightPx: 720,
+      pixelFormat: 'yuv420p',
+      frameCount: 480,
+      frameRate: { num: 30_000, den: 1001 },
+    },
+    range: { start: 24, end: 264 },
+    outputFrameRate: { num: 25, den: 1 },
+    outputFrameCount: 200,
+    segments: [
+      { index: 0, render: { start: 24, end: 264 }, decode: { start: 24, end: 264 }, outputFrames: 200 },
+    ],
+  },
+  estimate: { frames: 240, segments: 1, seconds: null, frameBufferBytes: 3 * 2 ** 20 },
+  encoder: 'libx264',
+  keptStreams: [{ index: 1, type: 'audio', codec: 'aac' }],
+  droppedStreams: [{ index: 2, type: 'data', reason: 'mp4 cannot hold bin_data' }],
+  warnings: [],
+};
+
+// Written by hand from the plan above.
+const expected = `status    dry run: nothing was rendered or written
+sources   /in/a.jpg
+target    /in/b.mp4 (video)
+output    /out/c.mp4
+video     1280x720 yuv420p, 480 frames at 30000/1001 fps
+range     frames 24 to 264 (end not included)
+result    200 frames at 25 fps, libx264
+plan      0123456789abcdef
+kept      #1 audio aac
+dropped   #2 data (mp4 cannot hold bin_data)
+estimate  240 frames in 1 segment
+          3.0 MiB of frame buffers
+          time n/a
+`;
+
+describe('the table of a dry run', () => {
+  test('says what would be rendered, kept and dropped', { skip: process.platform === 'win32' }, () => {
+    assert.equal(formatDryRun(video), expected);
+  });
+
+  test('has no video rows for an image', () => {
+    const image: DryRun = {
+      ...video,
+      kind: 'image',
+      plan: null,
+      encoder: null,
+      keptStreams: [],
+      droppedStreams: [],
+    };
+    const table = formatDryRun(image);
+    assert.doesNotMatch(table, /^(video|range|result|plan) /m);
+    assert.match(table, /^kept +no other streams$/m);
+    assert.match(table, /^dropped +none$/m);
+  });
+});

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
+import type { RunReport } from '../../src/pipeline/run-report.js';
+import { formatRunTable } from '../../src/report/run-table.js';
+
+const report: RunReport = {
+  schema: 1,
+  version: '0.1.0',
+  status: 'swapped',
+  output: '/out/swapped.mp4',
+  outputSha256: '00',
+  config: resolveRunOptions({ source: 'a.jpg', target: 'b.mp4', output: 'c.mp4' }),
+  media: {
+    kind: 'video',
+    widthPx: 1920,
+    heightPx: 1080,
+    frameCount: 240,
+    frameRate: '30000/1001',
+    durationSeconds: 8.008,
+    segments: 1,
+    videoEncoder: 'libx264',
+    streamsCopied: 1,
+    streamsDropped: [],
+  },
+  wallMs: 12_345,
+  framesPerSecond: 19.44,
+  stageMs: {
+    decode: 1200,
+    detect: 800,
+    landmarks: 2500,
+    identity: 300,
+    smooth: 10,
+    swap: 3210,
+    blend: 1500,
+    monitor: 400,
+    encode: 11_000,
+    mux: 90,
+  },
+  quality: {
+    facesFound: 480,
+    facesSwapped: 473,
+    facesFilled: 2,
+    facesSkipped: { 'too-small': 4, 'turned-away': 1, 'not-selected': 0 },
+    framesWithoutFace: 3,
+    sceneCuts: 1,
+    tpsnrOutputDb: { mean: 36.123, std: 2.05, min: 30.5 },
+    tpsnrSourceDb: { mean: 36.8, std: 2.1, min: 31 },
+    jitterShareBefore: 0.0833,
+    jitterShareAfter: 0.0042,
+    identityToSource: { p5: 0.701, p50: 0.77, p95: 0.82, count: 48 },
+    identityToTarget: null,
+  },
+  warnings: [],
+};
+
+// Worked out by hand from the report above.
+const expected = `status     done
+frames     240  (1920x1080, 30000/1001 fps, 8.008 s)
+wall time  12.35 s  (19.4 frames/s)
+stages     decode        1.20 s
+           detect        0.80 s
+           landmarks     2.50 s
+           identity      0.30 s
+           smooth        0.01 s
+           swap          3.21 s
+           blend         1.50 s
+           monitor       0.40 s
+           encode       11.00 s
+           mux           0.09 s
+faces      found 480  swapped 473  filled 2  skipped 5 (too-small 4, turned-away 1)
+           3 frames without a face, 1 cut
+tPSNR dB   output  mean 36.12  std 2.05  min 30.50
+           source  mean 36.80  std 2.10  min 31.00
+jitter     8.3 % -> 0.4 % of frames
+identity   to source  p5 0.70  p50 0.77  p95 0.82
+           to target  n/a
+`;
+
+describe('the table at the end of a run', () => {
+  test('holds every figure of the report, aligned', () => {
+    assert.equal(formatRunTable(report), expected);
+  });
+
+  test('says n/a for what was not measured and that a target was only copied', () => {
+    const quality = {
+      ...report.quality,
+      facesSkipped: {},
+      tpsnrOutputDb: null,
+      tpsnrSourceDb: null,
+      jitterShareBefore: null,
+      jitterShareAfter: null,
+      identityToSource: null,
+    };
+    const table = formatRunTable({ ...report, status: 'copied', quality });
+    assert.match(table, /^status +no face found: the target was copied untouched$/m);
+    assert.match(table, /skipped 0$/m);
+    assert.match(table, /output {2}n\/a$/m);
+    assert.match(table, /^jitter +n\/a -> n\/a of frames$/m);
+    assert.match(table, /to source {2}n\/a$/m);
+  });
+
+  test('writes a whole frame rate without its denominator', () => {
+    const table = formatRunTable({ ...report, media: { ...report.media, frameRate: '25/1' } });
+    assert.match(table, /1920x1080, 25 fps, /);
+  });
+
+  test('has no rate for an image and no character outside ASCII', () => {
+    const media = { ...report.media, kind: 'image' as const, frameRate: null, frameCount: 1 };
+    const table = formatRunTable({ ...report, media });
+    assert.match(table, /^frames +1 {2}\(1920x1080\)$/m);
+    assert.match(table, /^[\n -~]*$/);
+  });
+});
