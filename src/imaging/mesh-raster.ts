@@ -10,10 +10,29 @@ export type MeshRaster = {
   readonly v: Float32Array;
   /** Interpolated vertex weight. */
   readonly weight: Float32Array;
+  /** Interpolated place that was given for each vertex. */
+  readonly placeX: Float32Array;
+  readonly placeY: Float32Array;
   readonly depth: Float32Array;
   /** Texture units (of a texture of side 1) per pixel: chooses the mip level. */
   readonly footprint: Float32Array;
 };
+
+/** An allocated raster of the given size. */
+export function allocateRaster(widthPx: number, heightPx: number): MeshRaster {
+  const plane = (): Float32Array => new Float32Array(widthPx * heightPx);
+  return {
+    widthPx,
+    heightPx,
+    u: plane(),
+    v: plane(),
+    weight: plane(),
+    placeX: plane(),
+    placeY: plane(),
+    depth: plane(),
+    footprint: plane(),
+  };
+}
 
 /**
  * Draws a triangle mesh with a depth buffer: nearest front-facing triangle wins, so that a turned head neither folds
@@ -22,6 +41,7 @@ export type MeshRaster = {
  * @param points vertexCount × (x, y, z) in region pixels; smaller z is nearer
  * @param uv vertexCount × (u, v); a triangle faces the viewer when its winding in the region is its winding in uv
  * @param weights one number per vertex, interpolated into `raster.weight`
+ * @param places vertexCount × (x, y, z) of which x and y are interpolated into `raster.placeX` and `raster.placeY`
  * @param triangles three vertex indices each
  * @param raster cleared and filled
  */
@@ -29,10 +49,11 @@ export function rasterizeMesh(
   points: Float32Array,
   uv: Float32Array,
   weights: Float32Array,
+  places: Float32Array,
   triangles: Uint16Array,
   raster: MeshRaster,
 ): void {
-  const { widthPx, heightPx, u, v, weight, depth, footprint } = raster;
+  const { widthPx, heightPx, u, v, weight, placeX, placeY, depth, footprint } = raster;
   const count = widthPx * heightPx;
   u.fill(-1, 0, count);
   depth.fill(Infinity, 0, count);
@@ -67,6 +88,12 @@ export function rasterizeMesh(
     const w0 = weights[i0] as number;
     const w1 = weights[i1] as number;
     const w2 = weights[i2] as number;
+    const px0 = places[3 * i0] as number;
+    const px1 = places[3 * i1] as number;
+    const px2 = places[3 * i2] as number;
+    const py0 = places[3 * i0 + 1] as number;
+    const py1 = places[3 * i1 + 1] as number;
+    const py2 = places[3 * i2 + 1] as number;
     const texelsPerPixel = Math.sqrt(Math.abs(uvArea * inverse));
     // Barycentric coordinates change linearly along a row: two increments instead of two cross products.
     const stepB = (y2 - y0) * inverse;
@@ -84,6 +111,8 @@ export function rasterizeMesh(
         u[at] = a * u0 + b * u1 + c * u2;
         v[at] = a * v0 + b * v1 + c * v2;
         weight[at] = a * w0 + b * w1 + c * w2;
+        placeX[at] = a * px0 + b * px1 + c * px2;
+        placeY[at] = a * py0 + b * py1 + c * py2;
         footprint[at] = texelsPerPixel;
       }
     }

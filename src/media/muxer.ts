@@ -23,7 +23,10 @@ import {
 } from './probe.js';
 import { formatRational, parseRational, type Rational, rationalToNumber, sameRational } from './rational.js';
 
-/** A stream of the source that the output holds; `codec` is `copy` or the text codec it is converted to. */
+/**
+ * A stream of the source that the output holds; `codec` is `copy`, the text codec it is converted to, or `attach` for
+ * cover art that becomes an attached file, which is what Matroska has for it.
+ */
 export type KeptStream = {
   readonly streamIndex: number;
   readonly type: MediaStream['type'];
@@ -43,7 +46,7 @@ export type DroppedStream = {
 export type MuxPlan = {
   readonly container: OutputContainer;
   readonly videoEncoder: string;
-  /** Streams copied or converted, in the source's order. */
+  /** Streams copied, converted or attached. */
   readonly kept: readonly KeptStream[];
   readonly dropped: readonly DroppedStream[];
 };
@@ -68,10 +71,19 @@ const textSubtitles: ReadonlySet<string> = new Set([
   'text',
 ]);
 
+const isCoverArt = ({ dispositions }: MediaStream): boolean => dispositions.includes('attached_pic');
+
+/** The file that cover art becomes when it is attached; undefined for codecs that are no picture file. */
+const coverFile = ({ codecName, fileName }: MediaStream): { name: string; mimeType: string } | undefined => {
+  if (codecName === 'mjpeg') return { name: fileName ?? 'cover.jpg', mimeType: 'image/jpeg' };
+  if (codecName === 'png') return { name: fileName ?? 'cover.png', mimeType: 'image/png' };
+  return undefined;
+};
+
 type Trial = { readonly stream: MediaStream; readonly codec: string };
 
 const codecAfter = ({ stream, codec }: Trial): string | undefined => {
-  if (codec === 'copy') return stream.codecName;
+  if (codec === 'copy' || codec === 'attach') return stream.codecName;
   return codec === 'srt' ? 'subrip' : codec;
 };
 
@@ -116,7 +128,12 @@ const tryMux = async (
   const written = mediaStreams(await probeStreams(tools, file, { signal, stage })).slice(1);
   const wrong = trials.find((trial, k) => {
     const found = written[k];
-    return found?.type !== trial.stream.type || found.codecName !== codecAfter(trial);
+    const isArt = isCoverArt(trial.stream);
+    return (
+      found?.type !== trial.stream.type ||
+      found.codecName !== codecAfter(trial) ||
+      (isArt && !isCoverArt(found))
+    );
   });
   return wrong === undefined
     ? undefined
@@ -135,7 +152,8 @@ const dispositionFlags = (stream: MediaStream): string =>
 /**
  * Finds out before any work what the output container can hold, by muxing the first second of every stream with
  * this very ffmpeg: streams that cannot be copied are listed as dropped with the reason, text subtitles are
- * converted where the container has a text codec.
+ * converted where the container has a text codec. Data streams are never copied: those of MP4 and QuickTime are
+ * chapters and time codes, which the muxer writes from the metadata.
  *
  * @throws FaceswapError (media) when a sound stream cannot be copied, (usage) when the container cannot hold the
  * encoder's video, (unavailable) when the encoder fails.
@@ -157,7 +175,11 @@ export async function planMux(options: PlanMuxOptions): Promise<MuxPlan> {
       hint: 'Use an output that ends in .mkv',
     });
   }
-  const others = target.streams.filter((stream) => stream.index !== target.video.streamIndex);
+  const isAttached = (stream: MediaStream): boolean =>
+    container === 'mkv' && isCoverArt(stream) && coverFile(stream) !== undefined;
+  const all = target.streams.filter((stream) => stream.index !== target.video.streamIndex);
+  const isData = ({ type }: MediaStream): boolean => type === 'data' || type === 'unknown';
+  const others = all.filter((stream) => !isAttached(stream) && !isData(stream));
   const folder = await mkdtemp(join(tmpdir(), 'faceswap-plan-'));
   const trialFile = join(folder, `trial.${container}`);
   try {
@@ -168,6 +190,11 @@ export async function planMux(options: PlanMuxOptions): Promise<MuxPlan> {
     const keep = ({ stream, codec: name }: Trial): void => {
       kept.push({ streamIndex: stream.index, type: stream.type, codecName: stream.codecName, codec: name });
     };
+    for (const { index, type, codecName } of all.filter(isData)) {
+      const reason = 'data is not copied; chapters and time codes are written anew';
+      dropped.push({ streamIndex: index, type, codecName, reason });
+    }
+    for (const stream of all.filter(isAttached)) keep({ stream, codec: 'attach' });
     const copies = others.map((stream): Trial => ({ stream, codec: 'copy' }));
     if ((await attempt(copies)) === undefined) {
       copies.forEach(keep);
@@ -302,19 +329,19 @@ const concatInput = (command: ffmpeg.FfmpegCommand, listFile: string, before: re
   command.input(listFile).inputOptions(...before, ...inputProtection, '-f', 'concat', '-safe', '0');
 };
 
-/** Writes the concat list beside the output for as long as `work` runs. */
+/** Writes the concat list into a temporary folder that exists for as long as `work` runs. */
 const withConcatList = async (
   segments: readonly SegmentFile[],
   frameRate: Rational,
-  outputFile: string,
-  work: (listFile: string) => Promise<void>,
+  work: (listFile: string, folder: string) => Promise<void>,
 ): Promise<void> => {
-  const listFile = `${outputFile}.segments.txt`;
-  await writeFile(listFile, concatList(segments, frameRate));
+  const folder = await mkdtemp(join(tmpdir(), 'faceswap-mux-'));
   try {
-    await work(listFile);
+    const listFile = join(folder, 'segments.txt');
+    await writeFile(listFile, concatList(segments, frameRate));
+    await work(listFile, folder);
   } finally {
-    await rm(listFile, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 };
 
@@ -337,7 +364,7 @@ export type JoinOptions = {
 export async function joinSegments(options: JoinOptions): Promise<void> {
   const { tools, segments, frameRate, outputFile, signal } = options;
   const { muxer } = containerFacts[outputContainer(outputFile)];
-  await withConcatList(segments, frameRate, outputFile, async (listFile) => {
+  await withConcatList(segments, frameRate, async (listFile) => {
     const command = ffmpeg();
     concatInput(command, listFile, globalOptions);
     command
@@ -378,13 +405,17 @@ const editNote = (target: TargetMedia): string => {
   return own === undefined || own.includes(note) ? note : `${own}; ${note}`;
 };
 
-/** The streams of the output in the source's order: `undefined` stands for the processed video. */
-const outputOrder = (target: TargetMedia, plan: MuxPlan): (KeptStream | undefined)[] =>
-  target.streams.flatMap((stream) => {
+/**
+ * The streams of the output in the source's order, attached files last: `undefined` stands for the processed video.
+ */
+const outputOrder = (target: TargetMedia, plan: MuxPlan): (KeptStream | undefined)[] => {
+  const mapped = target.streams.flatMap((stream) => {
     if (stream.index === target.video.streamIndex) return [undefined];
     const kept = plan.kept.find(({ streamIndex }) => streamIndex === stream.index);
-    return kept === undefined ? [] : [kept];
+    return kept === undefined || kept.codec === 'attach' ? [] : [kept];
   });
+  return [...mapped, ...plan.kept.filter(({ codec }) => codec === 'attach')];
+};
 
 /** How much hidden sound may stand before the picture: more than any codec's start-up, less than one notices. */
 const maxLeadSeconds = 0.1;
@@ -392,15 +423,26 @@ const maxLeadSeconds = 0.1;
 /** The longest packet of a usual sound codec: 4096 samples of FLAC at 44.1 kHz, rounded up. */
 const maxPacketSeconds = 0.1;
 
+/** Cover art and attachments: they belong to the whole file, and a cut must not move them. */
+const isTimeless = (target: TargetMedia, { streamIndex, type }: KeptStream): boolean =>
+  type === 'attachment' ||
+  target.streams.some((stream) => stream.index === streamIndex && isCoverArt(stream));
+
 /** MP4 can hide the sound before time zero; the other containers play it. */
 const hidesLead = (container: OutputContainer): boolean => container === 'mp4' || container === 'mov';
 
 /**
- * Finds the sound streams whose packets before the start must be left out. An MP4 hides packets before its start
+ * Finds the streams whose packets before the start must be left out. An MP4 hides packets before its start
  * with an edit list: mostly the codec's start-up, which is kept (without it the first 20 ms would be spoilt),
  * but after a cut without re-encoding seconds of other sound. AVI has no room for anything before zero.
  */
-const streamsWithLead = async ({ tools, target, plan, signal }: MuxOptions): Promise<ReadonlySet<number>> => {
+const streamsWithLead = async (options: MuxOptions): Promise<ReadonlySet<number>> => {
+  const { tools, target, plan, range, signal } = options;
+  if (!isWhole(target, range)) {
+    // The seek of a trimmed run lands before the cut, and ffmpeg would copy from there.
+    const timed = plan.kept.filter((kept) => !isTimeless(target, kept));
+    return new Set(timed.map(({ streamIndex }) => streamIndex));
+  }
   const found = new Set<number>();
   if (hidesLead(plan.container)) return found;
   for (const { streamIndex, type } of plan.kept) {
@@ -421,12 +463,19 @@ const streamsWithLead = async ({ tools, target, plan, signal }: MuxOptions): Pro
   return found;
 };
 
-const streamOptions = ({ target, plan, frameRate }: MuxOptions, withLead: ReadonlySet<number>): string[] =>
+/** Input 0 is the joined video, 1 the source (cut when the run is trimmed), 2 the source uncut, for its cover art. */
+const streamOptions = (
+  { target, plan, range, frameRate }: MuxOptions,
+  withLead: ReadonlySet<number>,
+): string[] =>
   outputOrder(target, plan).flatMap((kept, k) => {
+    if (kept?.codec === 'attach') return [];
     const streamIndex = kept?.streamIndex ?? target.video.streamIndex;
     const source = target.streams.find(({ index }) => index === streamIndex);
+    const isUncut = kept !== undefined && !isWhole(target, range) && isTimeless(target, kept);
+    const origin = kept === undefined ? '0:v:0' : `${isUncut ? 2 : 1}:${streamIndex}`;
     const common = [
-      ...['-map', kept === undefined ? '0:v:0' : `1:${streamIndex}`, `-c:${k}`, kept?.codec ?? 'copy'],
+      ...['-map', origin, `-c:${k}`, kept?.codec ?? 'copy'],
       ...[`-map_metadata:s:${k}`, `1:s:${streamIndex}`],
       ...[`-disposition:${k}`, source === undefined ? '0' : dispositionFlags(source)],
     ];
@@ -449,6 +498,36 @@ const containerOptions = (container: OutputContainer): string[] => {
   return container === 'ts' ? ['-muxdelay', '0', '-muxpreload', '0'] : [];
 };
 
+/** Writes cover art to files beside the output and gives the options that attach them. */
+const attachCovers = async (options: MuxOptions, folder: string): Promise<string[]> => {
+  const { tools, target, plan, signal } = options;
+  const stage = 'mux';
+  const args: string[] = [];
+  for (const [k, kept] of outputOrder(target, plan).entries()) {
+    const stream = target.streams.find(({ index }) => index === kept?.streamIndex);
+    const cover = stream === undefined ? undefined : coverFile(stream);
+    if (kept?.codec !== 'attach' || cover === undefined) continue;
+    const file = join(folder, `cover-${k}`);
+    const input = ['-nostdin', '-v', 'error', '-y', ...inputProtection, '-i', target.file];
+    const output = [
+      '-map',
+      `0:${kept.streamIndex}`,
+      '-c',
+      'copy',
+      '-frames:v',
+      '1',
+      '-f',
+      'image2pipe',
+      file,
+    ];
+    const { exit, stderr } = await runTool(tools.ffmpegPath, [...input, ...output], { stage, signal });
+    if (exit.code !== 0) throw childFailure('ffmpeg', exit, stderr, { stage, file: target.file });
+    args.push('-attach', file, `-metadata:s:${k}`, `mimetype=${cover.mimeType}`);
+    args.push(`-metadata:s:${k}`, `filename=${cover.name}`);
+  }
+  return args;
+};
+
 /**
  * Writes the output: the joined segments in the place of the source's video, every kept stream copied from the
  * source with its metadata, language and disposition, the source's chapters and tags, and a note in `comment`
@@ -466,13 +545,17 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
   const lengthSeconds = (totalSlots * frameRate.den) / frameRate.num;
   const sinceFileStart = frameSeconds(target, range.start) - target.startMicroseconds / 1e6;
   const withLead = await streamsWithLead(options);
-  await withConcatList(segments, frameRate, temporaryFile, async (listFile) => {
+  await withConcatList(segments, frameRate, async (listFile, folder) => {
+    const covers = await attachCovers(options, folder);
     const command = ffmpeg();
     // ffmpeg moves each input so that it starts at zero; the video's own delay within the source is put back.
     const delay = wholeSource ? ['-itsoffset', sinceFileStart.toFixed(6)] : [];
     concatInput(command, listFile, [...globalOptions, ...delay]);
     const cut = wholeSource ? [] : ['-ss', sinceFileStart.toFixed(6), '-t', lengthSeconds.toFixed(6)];
     command.input(target.file).inputOptions(...cut, ...inputProtection);
+    if (!wholeSource && plan.kept.some((kept) => isTimeless(target, kept))) {
+      command.input(target.file).inputOptions(...inputProtection);
+    }
     // Half a frame more than the video is long: enough to end chapters, too little to cost a frame.
     const end = wholeSource ? [] : ['-t', (lengthSeconds + frameRate.den / frameRate.num / 2).toFixed(6)];
     command
@@ -485,7 +568,13 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
         '-fflags',
         '+bitexact',
       )
-      .outputOptions(...end, ...containerOptions(plan.container), '-f', containerFacts[plan.container].muxer)
+      .outputOptions(
+        ...covers,
+        ...end,
+        ...containerOptions(plan.container),
+        '-f',
+        containerFacts[plan.container].muxer,
+      )
       .output(temporaryFile);
     await runFluent(command, {
       tools,
@@ -553,34 +642,68 @@ const checkPicture = (file: string, record: RawStream, expected: ExpectedOutput)
   }
 };
 
-const checkOtherStreams = (file: string, streams: readonly MediaStream[], expected: ExpectedOutput): void => {
+/**
+ * Finds for every expected stream its index in the output. Streams other than sound that have nothing inside the
+ * range of a trimmed run may be missing: MP4 drops empty tracks.
+ */
+const matchStreams = (
+  file: string,
+  streams: readonly MediaStream[],
+  expected: ExpectedOutput,
+): { kept: KeptStream | undefined; found: MediaStream }[] => {
   const { target, plan, range } = expected;
-  const order = outputOrder(target, plan);
-  if (streams.length < order.length) throw mismatch(file, 'number of streams', streams.length, order.length);
-  const videoStart = startSecondsOf(streams[order.indexOf(undefined)] ?? ({ startTicks: 0 } as MediaStream));
-  const sourceVideoStart = frameSeconds(target, 0);
-  for (const [k, kept] of order.entries()) {
-    const found = streams[k];
-    if (kept === undefined || found === undefined) continue;
-    const source = target.streams.find(({ index }) => index === kept.streamIndex);
-    if (source === undefined) continue;
-    const codec = codecAfter({ stream: source, codec: kept.codec });
-    if (found.type !== kept.type || found.codecName !== codec) {
-      throw mismatch(file, `stream ${k}`, `${found.type} ${found.codecName}`, `${kept.type} ${codec}`);
+  const videoCodec = encoderCodec(plan.videoEncoder);
+  let next = 0;
+  const matches = outputOrder(target, plan).flatMap((kept) => {
+    const source = target.streams.find(({ index }) => index === kept?.streamIndex);
+    const type = kept?.type ?? 'video';
+    const codec =
+      kept === undefined || source === undefined
+        ? videoCodec
+        : codecAfter({ stream: source, codec: kept.codec });
+    const found = streams[next];
+    if (found?.type === type && found.codecName === codec) {
+      next += 1;
+      return [{ kept, found }];
     }
-    if (kept.type !== 'audio' || !isWhole(target, range)) continue;
+    if (kept !== undefined && type !== 'audio' && !isWhole(target, range)) return [];
+    const described = found === undefined ? 'missing' : `${found.type} ${found.codecName}`;
+    throw mismatch(file, `stream ${next}`, described, `${type} ${codec}`);
+  });
+  // The muxer adds data streams of its own for chapters and time codes.
+  const extra = streams.slice(next).find(({ type }) => type !== 'data');
+  if (extra !== undefined) throw mismatch(file, 'number of streams', streams.length, next);
+  return matches;
+};
+
+const checkSound = (
+  file: string,
+  matches: ReturnType<typeof matchStreams>,
+  video: MediaStream,
+  expected: ExpectedOutput,
+): void => {
+  const { target, plan, range } = expected;
+  const videoStart = startSecondsOf(video);
+  const sourceVideoStart = frameSeconds(target, range.start);
+  for (const { kept, found } of matches) {
+    const source = target.streams.find(({ index }) => index === kept?.streamIndex);
+    if (kept === undefined || source === undefined) continue;
+    if (kept.type !== 'audio') continue;
     const [start, sourceStart] = [startSecondsOf(found), startSecondsOf(source)];
     if (start === undefined || sourceStart === undefined || videoStart === undefined) continue;
     const offset = start - videoStart;
-    const sourceOffset = sourceStart - sourceVideoStart;
+    const isCut = !isWhole(target, range);
+    // Sound that had begun before the cut begins with it.
+    const sourceOffset = isCut ? Math.max(0, sourceStart - sourceVideoStart) : sourceStart - sourceVideoStart;
     const tolerance = 0.002 + rationalToNumber(found.timeBase) + rationalToNumber(source.timeBase);
     // What an MP4 hides before its start is partly kept, partly left out in containers that cannot hide it
     // (streamsWithLead): the sound then begins a little earlier or up to a packet later, in sync all the same.
     const mayMove = !hidesLead(plan.container) && /\bmp4\b/.test(target.formatName);
-    const [early, late] = mayMove ? [maxLeadSeconds, maxPacketSeconds] : [0, 0];
+    const early = mayMove && !isCut ? maxLeadSeconds : 0;
+    const late = mayMove || isCut ? maxPacketSeconds : 0;
     if (offset - sourceOffset > tolerance + late || sourceOffset - offset > tolerance + early) {
       const delay = (seconds: number): string => `${(seconds * 1000).toFixed(1)} ms`;
-      throw mismatch(file, `sound delay (stream ${k})`, delay(offset), delay(sourceOffset));
+      throw mismatch(file, `sound delay (stream ${found.index})`, delay(offset), delay(sourceOffset));
     }
   }
 };
@@ -601,12 +724,10 @@ export async function verifyOutput(
   const where = { signal: options.signal, stage: 'verify' };
   const probe = await probeStreams(tools, file, where);
   const streams = mediaStreams(probe);
-  const videoIndex = outputOrder(expected.target, expected.plan).indexOf(undefined);
-  const record = probe.streams[videoIndex];
-  const video = streams[videoIndex];
-  if (record === undefined || video?.type !== 'video') {
-    throw mismatch(file, `stream ${videoIndex}`, video?.type ?? 'missing', 'the processed video');
-  }
+  const matches = matchStreams(file, streams, expected);
+  const video = matches.find(({ kept }) => kept === undefined)?.found;
+  const record = video === undefined ? undefined : probe.streams[video.index];
+  if (video === undefined || record === undefined) throw mismatch(file, 'video', 'missing', 'there');
   checkPicture(file, record, expected);
   const { ptsTicks } = await readFrameTable(tools, file, video.index, where);
   const { slots, frameRate } = expected;
@@ -615,5 +736,5 @@ export async function verifyOutput(
   if (found === undefined) throw mismatch(file, 'timestamps', 'irregular', formatRational(frameRate));
   const wrong = found.findIndex((slot, k) => slot !== (slots[k] ?? 0) - (slots[0] ?? 0));
   if (wrong >= 0) throw mismatch(file, `timestamp of frame ${wrong}`, found[wrong], slots[wrong]);
-  checkOtherStreams(file, streams, expected);
+  checkSound(file, matches, video, expected);
 }

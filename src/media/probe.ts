@@ -34,6 +34,8 @@ export type MediaStream = {
   readonly codecName: string | undefined;
   readonly language: string | undefined;
   readonly title: string | undefined;
+  /** Of an attachment. */
+  readonly fileName: string | undefined;
   /** Names of the disposition flags that are set: `default`, `forced`, `attached_pic`, … */
   readonly dispositions: readonly string[];
   readonly timeBase: Rational;
@@ -159,6 +161,7 @@ const mediaStream = (record: RawStream): MediaStream => {
     codecName: text(record, 'codec_name'),
     language: tags['language'],
     title: tags['title'],
+    fileName: tags['filename'],
     dispositions: dispositionsOf(record),
     timeBase: parseRational(text(record, 'time_base')) ?? noTimeBase,
     startTicks: integer(record, 'start_pts'),
@@ -176,14 +179,14 @@ const explainProbeFailure = (message: string): { what: string; hint: string | un
       hint: 'Copy or download it again; a recording that was interrupted needs a repair tool',
     };
   }
-  if (/exited with code null/.test(message)) {
-    return {
-      what: 'ffprobe crashed on the file',
-      hint: 'Install a current ffmpeg; builds before 2020 have such bugs',
-    };
-  }
   const lines = message.split('\n').filter((line) => !/^ffprobe exited with code/.test(line));
   const reason = lastWords(lines, 1);
+  if (reason === '') {
+    return {
+      what: 'ffprobe crashed on the file',
+      hint: 'Install a current ffmpeg: older builds have such bugs',
+    };
+  }
   return { what: `ffprobe cannot read it: ${reason}`, hint: undefined };
 };
 

@@ -6,6 +6,7 @@ import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { matchColour, matchDetail, unmatched } from '../processors/face-swapper/colour-match.js';
+import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { headPose } from '../processors/face-swapper/head-pose.js';
 import { MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
 import { facingOf } from '../processors/face-swapper/rectify.js';
@@ -221,7 +222,7 @@ export class FaceChain {
         pointsInCrop(mesh, this.#cropPoints),
         facingOf(mesh.points, this.#facing),
       );
-      faces.set(trackId, { points: mesh.points, appearance });
+      faces.set(trackId, { points: mesh.points, shape: faceShape(mesh.points), appearance });
       readingMs += performance.now() - started;
     });
     this.#times.detect += tracker.times.detectMs;
@@ -313,6 +314,7 @@ export class FaceChain {
     const patch = this.#swapper.draw(frame.format, {
       source,
       points: face.points,
+      shape: face.shape,
       colour,
       open: face.appearance.open,
     });

@@ -41,7 +41,11 @@ const percentiles = (values: readonly (number | null)[]): Percentiles | null => 
   };
 };
 
-/** Share of values above three times their shot's median and above the floor; null when there are none. */
+/**
+ * Share of values above three times their shot's median and above the floor; null when there are none. The median is that
+ * of the unsmoothed landmarks for both figures: measured by its own, a steadied shot would count movements that it
+ * had before as well.
+ */
 const jitterShare = (
   shots: readonly (readonly FaceRow[])[],
   figure: (face: FaceRow) => number | null,
@@ -51,7 +55,9 @@ const jitterShare = (
   for (const shot of shots) {
     const values = numbers(shot.map(figure));
     if (values.length === 0) continue;
-    const limit = Math.max(jitterFloor, jitterMedianFactor * quantile(ascending(values), 0.5));
+    const unsmoothed = ascending(numbers(shot.map((face) => face.jitterBefore)));
+    const median = unsmoothed.length === 0 ? 0 : quantile(unsmoothed, 0.5);
+    const limit = Math.max(jitterFloor, jitterMedianFactor * median);
     jittering += values.filter((value) => value > limit).length;
     count += values.length;
   }

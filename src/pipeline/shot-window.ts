@@ -1,10 +1,16 @@
-import { smoothMesh, type TimedMesh } from '../processors/landmark-smoother/landmark-smoother.js';
+import {
+  smootherReach,
+  smoothMesh,
+  type TimedMesh,
+} from '../processors/landmark-smoother/landmark-smoother.js';
 import type { FaceAppearance } from '../processors/face-swapper/appearance.js';
 import type { SmootherMode } from './run-options.js';
 
 /** What was seen of one face in one frame. */
 export type Observation = {
   readonly points: Float32Array;
+  /** Proportions: 468 × (x, y, z) on the mean face. */
+  readonly shape: Float32Array;
   readonly appearance: FaceAppearance;
 };
 
@@ -20,6 +26,8 @@ export type AnalysedFrame = {
 /** A face as it is rendered: steadied, and `filled` when this frame's own detection is missing. */
 export type SteadyFace = {
   readonly points: Float32Array;
+  /** Proportions, averaged over the window. */
+  readonly shape: Float32Array;
   readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open'>;
   readonly filled: boolean;
 };
@@ -37,6 +45,8 @@ const appearanceSigmaFrames = 3.5;
  */
 export class ShotWindow {
   readonly #frames: AnalysedFrame[] = [];
+  /** Steadied meshes by frame and track: each is asked for three times, for its own jitter and its neighbours'. */
+  readonly #steady = new Map<string, Float32Array | null>();
   readonly #mode: SmootherMode;
 
   constructor(mode: SmootherMode) {
@@ -50,10 +60,12 @@ export class ShotWindow {
   /** Forgets frames before `index`. */
   dropBefore(index: number): void {
     while (this.#frames[0] !== undefined && this.#frames[0].index < index) this.#frames.shift();
+    for (const key of this.#steady.keys()) if (Number.parseInt(key, 10) < index) this.#steady.delete(key);
   }
 
   clear(): void {
     this.#frames.length = 0;
+    this.#steady.clear();
   }
 
   /** Ids of the tracks that are seen or can be filled in a frame, oldest first. */
@@ -71,7 +83,17 @@ export class ShotWindow {
 
   /** The steadied landmarks of a track, or null where it is neither seen nor within a short gap. */
   steadyPoints(trackId: number, index: number): Float32Array | null {
-    const reach = Math.max(longestGapFrames, 5);
+    const key = `${index}/${trackId}`;
+    let points = this.#steady.get(key);
+    if (points === undefined) {
+      points = this.#smooth(trackId, index);
+      this.#steady.set(key, points);
+    }
+    return points;
+  }
+
+  #smooth(trackId: number, index: number): Float32Array | null {
+    const reach = Math.max(longestGapFrames, smootherReach.window);
     const meshes: TimedMesh[] = [];
     for (const frame of this.#shotAround(index, reach)) {
       const seen = frame.faces.get(trackId);
@@ -90,20 +112,26 @@ export class ShotWindow {
   steadyFace(trackId: number, index: number): SteadyFace | null {
     const points = this.steadyPoints(trackId, index);
     if (points === null) return null;
-    const samples: { weight: number; appearance: FaceAppearance }[] = [];
+    const samples: { weight: number; seen: Observation }[] = [];
     for (const frame of this.#shotAround(index, appearanceReachFrames)) {
       const seen = frame.faces.get(trackId);
       if (seen === undefined) continue;
       const offset = frame.index - index;
       samples.push({
         weight: Math.exp(-(offset * offset) / (2 * appearanceSigmaFrames ** 2)),
-        appearance: seen.appearance,
+        seen,
       });
     }
     if (samples.length === 0) return null;
     return {
       points,
-      appearance: averageAppearance(samples),
+      shape: average(samples, ({ shape }) => shape),
+      appearance: {
+        mean: average(samples, ({ appearance }) => appearance.mean),
+        std: average(samples, ({ appearance }) => appearance.std),
+        bands: average(samples, ({ appearance }) => appearance.bands),
+        open: average(samples, ({ appearance }) => appearance.open),
+      },
       filled: this.rawPoints(trackId, index) === null,
     };
   }
@@ -126,18 +154,16 @@ export class ShotWindow {
   }
 }
 
-function averageAppearance(
-  samples: readonly { weight: number; appearance: FaceAppearance }[],
-): Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open'> {
+function average(
+  samples: readonly { weight: number; seen: Observation }[],
+  read: (seen: Observation) => Float32Array,
+): Float32Array {
   const total = samples.reduce((sum, { weight }) => sum + weight, 0);
-  const average = (key: 'mean' | 'std' | 'bands' | 'open'): Float32Array => {
-    const out = new Float32Array((samples[0] as { appearance: FaceAppearance }).appearance[key].length);
-    for (const { weight, appearance } of samples) {
-      const values = appearance[key];
-      const share = weight / total;
-      for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) + share * (values[i] as number);
-    }
-    return out;
-  };
-  return { mean: average('mean'), std: average('std'), bands: average('bands'), open: average('open') };
+  const out = new Float32Array(read((samples[0] as { seen: Observation }).seen).length);
+  for (const { weight, seen } of samples) {
+    const values = read(seen);
+    const share = weight / total;
+    for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) + share * (values[i] as number);
+  }
+  return out;
 }

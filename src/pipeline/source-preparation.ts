@@ -8,6 +8,7 @@ import {
 } from '../processors/face-landmarker/face-landmarker.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
+import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { headPose } from '../processors/face-swapper/head-pose.js';
 import { facingOf } from '../processors/face-swapper/rectify.js';
 import { buildTexture, faceWidth, type SourceFace } from '../processors/face-swapper/source-face.js';
@@ -82,6 +83,7 @@ export async function prepareSources(
         texture: buildTexture(frame, settled.points, zones),
         appearance,
         pose: headPose(settled.points),
+        shape: faceShape(settled.points),
         widthPx: faceWidth(settled.points),
       };
       warnings.push(...qualityWarnings(face));

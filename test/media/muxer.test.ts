@@ -186,6 +186,19 @@ test('a trimmed run cuts the sound to its time and in sync', () =>
     }
   }));
 
+test('cover art does not move the picture of a trimmed run', async (context) => {
+  const source = sharedFile('derived/cover_art_attached_pic.mp4');
+  if (source === undefined) return context.skip(skipReason);
+  await inFolder(async (folder) => {
+    for (const name of ['out.mkv', 'out.mp4']) {
+      const { file } = await rebuild(folder, source, name, { range: { start: 30, end: 60 } });
+      const { video, streams } = await probeTarget(tools, file);
+      assert.equal(video.ptsTicks[0], 0, name);
+      assert.ok(streams.at(-1)?.dispositions.includes('attached_pic'), name);
+    }
+  });
+});
+
 test('all streams, chapters and tags of the shared clips survive', async (context) => {
   const multiTrack = sharedFile('open/noface_nasa_dim_multitrack.mp4');
   const matroska = sharedFile('derived/flac51_srt_chapters_attachment.mkv');
@@ -261,11 +274,14 @@ test('what a container cannot hold is known before any work', async (context) =>
     const { dropped, kept } = await planFor('x.avi', 'libx264');
     assert.deepEqual(
       dropped.map(({ streamIndex, type }) => [streamIndex, type]),
-      [[2, 'subtitle']],
+      [
+        [2, 'subtitle'],
+        [3, 'video'],
+      ],
     );
     assert.deepEqual(
       kept.map(({ streamIndex }) => streamIndex),
-      [1, 3],
+      [1],
     );
   });
 });
@@ -277,4 +293,20 @@ test('a file that is no media is an error of the media and not a crash', () =>
       probeStreams(tools, file),
       (error) => error instanceof FaceswapError && error.exitCode === 3,
     );
+  }));
+
+test('an abort ends a join as interrupted', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'clip.mp4');
+    ffmpegOutput('-f', 'lavfi', '-i', 'testsrc2=s=64x64:r=25:d=1', '-pix_fmt', 'yuv420p', file);
+    const controller = new AbortController();
+    const joined = joinSegments({
+      tools,
+      segments: Array.from({ length: 200 }, () => ({ file, slotCount: 25 })),
+      frameRate: { num: 25, den: 1 },
+      outputFile: join(folder, 'out.mp4'),
+      signal: controller.signal,
+    });
+    controller.abort();
+    await assert.rejects(joined, (error) => error instanceof FaceswapError && error.exitCode === 130);
   }));

@@ -4,7 +4,7 @@ import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { FaceswapError } from '../../src/errors.js';
 import { contentHash } from '../../src/media/content-hash.js';
 import {
@@ -99,7 +99,7 @@ test('EXIF orientation is applied to the pixels and not written again', () =>
 test('gray, palette, CMYK and 16-bit pictures become 8-bit RGB; 16-bit targets are refused', () =>
   inFolder(async (folder) => {
     const raw = sharp(pattern, { raw: { width: 8, height: 6, channels: 3 } });
-    const make = async (name: string, picture: sharp.Sharp): Promise<string> => {
+    const make = async (name: string, picture: Sharp): Promise<string> => {
       const file = join(folder, name);
       await picture.toFile(file);
       return file;

@@ -202,7 +202,8 @@ export type SkinModel = { readonly centre: readonly number[]; readonly spread: r
  */
 export function skinModel(lab: Float32Array, count: number, weightAt: (i: number) => number): SkinModel {
   const members: number[] = [];
-  for (let i = 0; i < count; i++) if (weightAt(i) > 0.5) members.push(i);
+  // Every third place: medians of neighbouring texels hardly differ, and sorting is what costs.
+  for (let i = 0; i < count; i += 3) if (weightAt(i) > 0.5) members.push(i);
   const floors = [9, 3.5, 4];
   const centre: number[] = [];
   const spread: number[] = [];

@@ -6,10 +6,13 @@ export type ColourMatch = { readonly gain: Float32Array; readonly offset: Float3
 export const unmatched: ColourMatch = { gain: Float32Array.of(1, 1, 1), offset: new Float32Array(3) };
 
 /**
- * Limits of the spread's gain. A target in flat light would otherwise wipe out the source's features, and a blotchy one
+ * Limits of the lightness gain. A target in flat light would otherwise wipe out the source's features, and a blotchy one
  * blow up its pores.
  */
-const gainLimits = { low: 0.6, high: 1.35 } as const;
+const lightnessLimits = { low: 0.7, high: 1.25 } as const;
+
+/** Limits of the chroma gains; the lower one falls with the target's own colourfulness, to nothing in black and white. */
+const chromaLimits = { low: 0.6, high: 1.25 } as const;
 
 /**
  * Moment matching in CIE Lab over plain skin (Reinhard et al., "Color Transfer between Images", 2001, who use lαβ): mean to
@@ -22,12 +25,19 @@ export function matchColour(
 ): ColourMatch {
   const gain = new Float32Array(3);
   const offset = new Float32Array(3);
+  const colourfulness = Math.min(1, chromaOf(target.mean) / Math.max(3, chromaOf(source.mean)));
   for (let c = 0; c < 3; c++) {
     const ratio = (target.std[c] as number) / Math.max(0.5, source.std[c] as number);
-    gain[c] = Math.min(gainLimits.high, Math.max(gainLimits.low, ratio));
+    const { low, high } =
+      c === 0 ? lightnessLimits : { low: chromaLimits.low * colourfulness, high: chromaLimits.high };
+    gain[c] = Math.min(high, Math.max(low, ratio));
     offset[c] = (target.mean[c] as number) - (source.mean[c] as number) * (gain[c] as number);
   }
   return { gain, offset };
+}
+
+function chromaOf(mean: Float32Array): number {
+  return Math.hypot(mean[1] as number, mean[2] as number);
 }
 
 /**
@@ -35,9 +45,9 @@ export function matchColour(
  * picture; the coarser ones carry the features that make the person, which must not be flattened.
  */
 const detailLimits = [
-  { low: 0.5, high: 1.2 },
-  { low: 0.75, high: 1.15 },
-  { low: 0.9, high: 1.1 },
+  { low: 0.6, high: 1.2 },
+  { low: 0.85, high: 1.15 },
+  { low: 1, high: 1.1 },
 ] as const;
 
 /**

@@ -20,6 +20,8 @@ export const faceLayout = {
   shape: Float32Array.from(layoutShape),
   triangles: Uint16Array.from(layoutTriangles),
   mirror: Uint16Array.from(layoutMirror),
+  /** Points of the outline, once around. */
+  outline: faceOval,
 } as const;
 
 /** Side of the zone maps in texels; they are smooth, so a quarter of a texture's resolution is plenty. */
@@ -131,7 +133,7 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
       const inNostril =
         0.045 - Math.hypot(Math.max(0, Math.abs(u - 0.5) - 0.03), v - (noseTip * 0.3 + nostrilBase * 0.7));
       zones.interior[at] = ramp(0.002, feather, fromOutline);
-      zones.openings[at] = Math.max(ramp(-0.006, 0.006, inEye), ramp(-0.002, 0.008, inMouth));
+      zones.openings[at] = Math.max(ramp(-0.002, 0.009, inEye), ramp(-0.002, 0.008, inMouth));
       zones.brows[at] = ramp(-0.03, 0, inBrow);
       zones.skin[at] =
         ramp(0.02, 0.06, fromOutline) *
@@ -141,11 +143,11 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
         ramp(0, 0.02, -inNostril);
       zones.hairline[at] = Math.max(
         ramp(browTop + 0.02, browTop - 0.04, v),
-        ramp(0.17, 0.09, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
+        ramp(0.24, 0.15, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
       );
       zones.core[at] = ramp(0.16, 0.22, polygonDistance(oval, u, v));
       // The lower nose has lines of its own; higher up a line is the bridge or a pad.
-      const onNose = ramp(0.09, 0.06, Math.abs(u - 0.5)) * ramp(eyeLine + 0.07, eyeLine + 0.1, v);
+      const onNose = ramp(0.085, 0.06, Math.abs(u - 0.5)) * ramp(eyeLine + 0.04, eyeLine + 0.07, v);
       zones.rims[at] =
         ramp(browTop - 0.05, browTop - 0.01, v) *
         ramp(noseTip + 0.05, noseTip - 0.01, v) *

@@ -9,6 +9,7 @@ import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { appearanceSize } from './appearance.js';
 import type { ColourMatch } from './colour-match.js';
 import { faceLayout } from './face-layout.js';
+import { carryShape } from './face-shape.js';
 import { facingOf } from './rectify.js';
 import type { SourceFace } from './source-face.js';
 
@@ -34,6 +35,12 @@ export type FacePatch = {
   readonly coverage: Float32Array;
   /** Opacity of the new face, 0..1, luma size. */
   readonly mask: Float32Array;
+  /**
+   * Where the target's own pixel comes from, in luma pixels of the region, luma size, valid where covered: the target's
+   * eyes and mouth move with the new proportions.
+   */
+  readonly placeX: Float32Array;
+  readonly placeY: Float32Array;
 };
 
 /** What is drawn. */
@@ -41,6 +48,8 @@ export type SwapRequest = {
   readonly source: SourceFace;
   /** 468 × (x, y, z) in frame pixels, smoothed. */
   readonly points: Float32Array;
+  /** The target's proportions, averaged over time: 468 × (x, y, z) on the mean face. */
+  readonly shape: Float32Array;
   readonly colour: ColourMatch;
   /** appearanceSize²: where the target's surface may be replaced. */
   readonly open: Float32Array;
@@ -53,6 +62,7 @@ const regionMargin = 0.22;
 export class MeshSwapper {
   readonly #scratch = new Scratch();
   readonly #local = new Float32Array(meshPointCount * 3);
+  readonly #places = new Float32Array(meshPointCount * 3);
   readonly #facing = new Float32Array(meshPointCount);
   readonly #weights = new Float32Array(meshPointCount);
   readonly #colour = new Float32Array(3);
@@ -63,16 +73,20 @@ export class MeshSwapper {
    * @returns null when nothing of the face lies inside the frame
    */
   draw(format: PlanarFormat, request: SwapRequest): FacePatch | null {
-    const { points, source, colour, open } = request;
+    const { source, colour, open } = request;
+    const points = carryShape(request.points, request.shape, source.shape);
     const box = boundsOf(points);
     const region = regionAround(box, format);
     if (region === null) return null;
     const { width, height } = region;
     const local = this.#local;
+    const places = this.#places;
     for (let i = 0; i < meshPointCount; i++) {
       local[3 * i] = (points[3 * i] as number) - region.x;
       local[3 * i + 1] = (points[3 * i + 1] as number) - region.y;
       local[3 * i + 2] = points[3 * i + 2] as number;
+      places[3 * i] = (request.points[3 * i] as number) - region.x;
+      places[3 * i + 1] = (request.points[3 * i + 1] as number) - region.y;
     }
     facingOf(local, this.#facing);
     for (let i = 0; i < meshPointCount; i++) {
@@ -85,10 +99,12 @@ export class MeshSwapper {
       u: this.#scratch.floats('u', count),
       v: this.#scratch.floats('v', count),
       weight: this.#scratch.floats('weight', count),
+      placeX: this.#scratch.floats('placeX', count),
+      placeY: this.#scratch.floats('placeY', count),
       depth: this.#scratch.floats('depth', count),
       footprint: this.#scratch.floats('footprint', count),
     };
-    rasterizeMesh(local, faceLayout.uv, this.#weights, faceLayout.triangles, raster);
+    rasterizeMesh(local, faceLayout.uv, this.#weights, places, faceLayout.triangles, raster);
 
     const chromaWidth = (width + (1 << format.chromaShiftX) - 1) >> format.chromaShiftX;
     const chromaHeight = (height + (1 << format.chromaShiftY) - 1) >> format.chromaShiftY;
@@ -148,7 +164,15 @@ export class MeshSwapper {
         third[i] = (third[i] as number) / n;
       }
     }
-    return { region, faceWidthPx: box.width, planes: [first, second, third], coverage, mask };
+    return {
+      region,
+      faceWidthPx: box.width,
+      planes: [first, second, third],
+      coverage,
+      mask,
+      placeX: raster.placeX,
+      placeY: raster.placeY,
+    };
   }
 }
 

@@ -1,21 +1,7 @@
 import { srgbToLab } from '../../imaging/colour.js';
-import { type MeshRaster, rasterizeMesh } from '../../imaging/mesh-raster.js';
+import { allocateRaster, type MeshRaster, rasterizeMesh } from '../../imaging/mesh-raster.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { faceLayout } from './face-layout.js';
-
-/** An allocated raster of the given size. */
-export function allocateRaster(widthPx: number, heightPx: number): MeshRaster {
-  const count = widthPx * heightPx;
-  return {
-    widthPx,
-    heightPx,
-    u: new Float32Array(count),
-    v: new Float32Array(count),
-    weight: new Float32Array(count),
-    depth: new Float32Array(count),
-    footprint: new Float32Array(count),
-  };
-}
 
 /**
  * How squarely each mesh point faces the viewer, −1..1: the z component of the mean normal of its triangles, weighted
@@ -142,7 +128,7 @@ function rasterizeFlat(
       one.set(triangles.subarray(t, t + 3));
       if (windingOf(whereInPhoto, one) * sign > 0) subset.push(...one);
     }
-    rasterizeMesh(flat, where, facing, Uint16Array.from(subset), scratch);
+    rasterizeMesh(flat, where, facing, flat, Uint16Array.from(subset), scratch);
     for (let i = 0; i < raster.u.length; i++) {
       if ((scratch.depth[i] as number) === Infinity || raster.u[i] !== -1) continue;
       raster.u[i] = (scratch.u[i] as number) * sign;

@@ -23,6 +23,8 @@ export type SourceFace = {
   readonly texture: FaceTexture;
   readonly appearance: FaceAppearance;
   readonly pose: HeadPose;
+  /** Proportions: 468 × (x, y, z) on the mean face. */
+  readonly shape: Float32Array;
   /** Width of the face in the photo. */
   readonly widthPx: number;
 };
@@ -86,7 +88,10 @@ export function buildTexture(photo: PlanarFrame, points: Float32Array, zones: Fa
   const known = own.map((value, i) => Math.max(value, rim[i] as number));
   fillFromMirror(lab, known, sizePx);
   inpaint(lab, known, sizePx, sizePx);
-  const opacity = Float32Array.from(known);
+  // Where rims lie dense (under the brows, at the temples) the fill is guesswork over a wide patch: the target shows.
+  const dense = Float32Array.from(rim);
+  blurPlane(dense, sizePx, sizePx, sizePx / 28);
+  const opacity = known.map((value, i) => value * (1 - smoothstep(0.35, 0.75, dense[i] as number)));
   blurPlane(opacity, sizePx, sizePx, sizePx / 100);
   const interior = zone(zones.interior);
   const openings = zone(zones.openings);
@@ -216,7 +221,7 @@ function rimMap(
       if (zone === 0) continue;
       const line = Math.max(...reaches.map((reach) => ridge(smooth, sizePx, x, y, reach)));
       const shadow = smoothstep(dark + 6, dark - 6, (smooth[0] as Float32Array)[at] as number);
-      rim[at] = zone * Math.max(smoothstep(4, 8, line), shadow);
+      rim[at] = zone * Math.max(smoothstep(4, 7.5, line), shadow);
     }
   }
   widen(rim, sizePx, sizePx / 110);

@@ -45,6 +45,7 @@ export class FaceBlender {
         shiftY,
         'coverage',
       );
+      const original = this.#scratch.floats('original', count);
       const target = this.#scratch.floats('target', count);
       const drawn = this.#scratch.floats('drawn', count);
       const source = patch.planes[index as 0 | 1 | 2];
@@ -53,11 +54,12 @@ export class FaceBlender {
         const line = origin + y * plane.widthPx;
         for (let x = 0; x < width; x++, at++) {
           const value = frame.data[line + x] as number;
-          target[at] = value;
+          original[at] = value;
           // A covered chroma sample at the mesh's rim holds the mean of its covered luma places only: exact enough.
           drawn[at] = (coverage[at] as number) > 0 ? (source[at] as number) : value;
         }
       }
+      moveTarget(original, target, width, height, patch, shiftX, shiftY);
       const difference =
         settings.mode === 'basic'
           ? this.#basic(target, drawn, mask)
@@ -70,9 +72,12 @@ export class FaceBlender {
         const edgeY = smoothstep(0, fadeY, fromEdgeY);
         for (let x = 0; x < width; x++, at++) {
           const fromEdgeX = edgeDistance(x, width, region.x > 0, region.x + region.width < format.widthPx);
-          const change = (difference[at] as number) * edgeY * smoothstep(0, fadeX, fromEdgeX);
+          const change =
+            ((target[at] as number) + (difference[at] as number) - (original[at] as number)) *
+            edgeY *
+            smoothstep(0, fadeX, fromEdgeX);
           if (change > -0.5 && change < 0.5) continue;
-          const value = Math.round((target[at] as number) + change);
+          const value = Math.round((original[at] as number) + change);
           frame.data[line + x] = value < 0 ? 0 : value > 255 ? 255 : value;
         }
       }
@@ -179,6 +184,48 @@ export class FaceBlender {
   }
 }
 
+/**
+ * The target as it would look with the new proportions: each covered pixel is fetched (bilinearly) from where the drawn
+ * mesh says that it was.
+ */
+function moveTarget(
+  original: Float32Array,
+  target: Float32Array,
+  width: number,
+  height: number,
+  patch: FacePatch,
+  shiftX: number,
+  shiftY: number,
+): void {
+  const { coverage, placeX, placeY, region } = patch;
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, at++) {
+      const luma =
+        Math.min(region.height - 1, y << shiftY) * region.width + Math.min(region.width - 1, x << shiftX);
+      if (coverage[luma] === 0) {
+        target[at] = original[at] as number;
+        continue;
+      }
+      // Relative to where the sample itself lies, so that chroma siting cancels out.
+      const moveX = ((placeX[luma] as number) - (x << shiftX)) / (1 << shiftX);
+      const moveY = ((placeY[luma] as number) - (y << shiftY)) / (1 << shiftY);
+      const fromX = Math.min(width - 1, Math.max(0, x + moveX));
+      const fromY = Math.min(height - 1, Math.max(0, y + moveY));
+      const x0 = fromX | 0;
+      const y0 = fromY | 0;
+      const fx = fromX - x0;
+      const fy = fromY - y0;
+      const base = y0 * width + x0;
+      const right = x0 + 1 < width ? 1 : 0;
+      const below = y0 + 1 < height ? width : 0;
+      const upper = (original[base] as number) * (1 - fx) + (original[base + right] as number) * fx;
+      const lower =
+        (original[base + below] as number) * (1 - fx) + (original[base + below + right] as number) * fx;
+      target[at] = upper * (1 - fy) + lower * fy;
+    }
+  }
+}
+
 /** Distance from the nearer edge of the region; an edge that is the frame's own does not count. */
 function edgeDistance(position: number, length: number, hasBefore: boolean, hasAfter: boolean): number {
   const before = hasBefore ? position : Infinity;
@@ -193,7 +240,7 @@ function edgeDistance(position: number, length: number, hasBefore: boolean, hasA
  * @param spacing distance of the octave's samples as a share of the face's width
  */
 function sourceShare(spacing: number): number {
-  return 1 - Number(process.env.SH ?? 0.75) * smoothstep(0.05, 0.2, spacing);
+  return 1 - 0.35 * smoothstep(0.05, 0.2, spacing);
 }
 
 function octaveGain(gains: Float32Array, octave: number): number {

@@ -1,0 +1,110 @@
+import { meshPointCount } from '../face-landmarker/mesh-indices.js';
+import { smoothstep } from '../../imaging/plane-ops.js';
+import { faceLayout } from './face-layout.js';
+import { alignToMeanFace } from './head-pose.js';
+import { facingOf } from './rectify.js';
+
+/** Share of the difference between two people's proportions that is carried over. */
+const shapeStrength = 1;
+
+/** Below the nose only this part of it: there the difference is mostly expression, which must stay the target's. */
+const mouthShare = 0.5;
+
+/** Width, in texture units, over which the carried displacement is smoothed: about the size of an eye. */
+const smoothingWidth = 0.055;
+
+/** Displacements fade to nothing towards the outline over this distance in texture units. */
+const outlineFade = 0.12;
+
+const pointWeights = new Float32Array(meshPointCount);
+/** For each point the points around it and their share in its average. */
+const kernel: { readonly index: number; readonly share: number }[][] = [];
+
+function prepareKernel(): void {
+  const { uv, outline } = faceLayout;
+  const noseBase = uv[2 * 2 + 1] as number;
+  const upperLip = uv[2 * 0 + 1] as number;
+  for (let i = 0; i < meshPointCount; i++) {
+    const u = uv[2 * i] as number;
+    const v = uv[2 * i + 1] as number;
+    let nearest = Infinity;
+    for (const point of outline) {
+      nearest = Math.min(
+        nearest,
+        Math.hypot(u - (uv[2 * point] as number), v - (uv[2 * point + 1] as number)),
+      );
+    }
+    const expression = 1 - (1 - mouthShare) * smoothstep(noseBase - 0.03, upperLip, v);
+    pointWeights[i] = smoothstep(0.01, outlineFade, nearest) * expression;
+    const around: { index: number; share: number }[] = [];
+    for (let j = 0; j < meshPointCount; j++) {
+      const distance = Math.hypot(u - (uv[2 * j] as number), v - (uv[2 * j + 1] as number)) / smoothingWidth;
+      if (distance < 3) around.push({ index: j, share: Math.exp(-0.5 * distance * distance) });
+    }
+    const total = around.reduce((sum, { share }) => sum + share, 0);
+    kernel.push(around.map(({ index, share }) => ({ index, share: share / total })));
+  }
+}
+prepareKernel();
+
+/**
+ * The proportions of a face: its mesh turned, moved and scaled onto the mean face, 468 × (x, y, z), unit = distance of the
+ * mean face's outer eye corners.
+ */
+export function faceShape(points: Float32Array): Float32Array {
+  const { rotation, scale, from, onto } = alignToMeanFace(points);
+  const out = new Float32Array(points.length);
+  for (let i = 0; i < meshPointCount; i++) {
+    const x = (points[3 * i] as number) - (onto[0] as number);
+    const y = (points[3 * i + 1] as number) - (onto[1] as number);
+    const z = (points[3 * i + 2] as number) - (onto[2] as number);
+    for (let r = 0; r < 3; r++) {
+      // The inverse of a rotation is its transpose.
+      out[3 * i + r] =
+        (from[r] as number) +
+        ((rotation[r] as number) * x + (rotation[3 + r] as number) * y + (rotation[6 + r] as number) * z) /
+          scale;
+    }
+  }
+  return out;
+}
+
+/**
+ * Gives the target's mesh the source's proportions: distance of the eyes, length and width of the nose, place of brows and
+ * mouth. Smoothed over the face, so that eyes and mouth move as a whole and keep the target's own expression, and
+ * fading to nothing at the outline and on the silhouette, so that the head keeps its shape and the seam its place.
+ *
+ * @param points target mesh in frame pixels; @param targetShape its proportions, averaged over time
+ * @returns the mesh to draw, 468 × (x, y, z)
+ */
+export function carryShape(
+  points: Float32Array,
+  targetShape: Float32Array,
+  sourceShape: Float32Array,
+): Float32Array {
+  const { rotation, scale } = alignToMeanFace(points);
+  const facing = facingOf(points, new Float32Array(meshPointCount));
+  const out = Float32Array.from(points);
+  for (let i = 0; i < meshPointCount; i++) {
+    // A point on the silhouette stays: the target's own nose would show beside a shorter one.
+    const visible = smoothstep(0.2, 0.6, facing[i] as number);
+    const weight = (pointWeights[i] as number) * shapeStrength * visible;
+    if (weight === 0) continue;
+    let dx = 0;
+    let dy = 0;
+    let dz = 0;
+    for (const { index, share } of kernel[i] as (typeof kernel)[number]) {
+      dx += share * ((sourceShape[3 * index] as number) - (targetShape[3 * index] as number));
+      dy += share * ((sourceShape[3 * index + 1] as number) - (targetShape[3 * index + 1] as number));
+      dz += share * ((sourceShape[3 * index + 2] as number) - (targetShape[3 * index + 2] as number));
+    }
+    for (let r = 0; r < 3; r++) {
+      const moved =
+        (rotation[3 * r] as number) * dx +
+        (rotation[3 * r + 1] as number) * dy +
+        (rotation[3 * r + 2] as number) * dz;
+      out[3 * i + r] = (out[3 * i + r] as number) + weight * scale * moved;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,276 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Affine, applyAffine, cropToFrame } from '../../src/imaging/affine.js';
+import { FrameCropper } from '../../src/imaging/frame-crop.js';
+import { allocateFrame, type PlanarFrame } from '../../src/imaging/planar-frame.js';
+import {
+  encodeColour,
+  formatOf,
+  paintFrame,
+  type Picture,
+  type Rgb,
+  type SamplingName,
+  samplingNames,
+} from '../support/unit-frames.js';
+import { forAll, type Random } from '../support/unit-random.js';
+import { assertClose, at, largestDifference } from '../support/unit-values.js';
+
+const unscaled = { scale: 1, offset: 0 };
+
+const cropOf = (
+  frame: PlanarFrame,
+  map: Affine,
+  widthPx: number,
+  heightPx: number,
+  scaling = unscaled,
+  edge: 'repeat' | 'black' = 'repeat',
+): Float32Array => {
+  const out = new Float32Array(3 * widthPx * heightPx).fill(Number.NaN);
+  new FrameCropper().crop(frame, map, widthPx, heightPx, out, scaling, edge);
+  return out;
+};
+
+const randomFrame = (random: Random, widthPx: number, heightPx: number, name: SamplingName): PlanarFrame => {
+  const frame = allocateFrame(formatOf(widthPx, heightPx, name));
+  // Inside the gamut, so that no reference has to clip.
+  for (let i = 0; i < frame.data.length; i++) frame.data[i] = random.integer(110, 146);
+  return frame;
+};
+
+/** Bilinear reading of one plane, borders repeated, in the plane's own pixel-centre coordinates. */
+const bilinear = (frame: PlanarFrame, index: 0 | 1 | 2, x: number, y: number): number => {
+  const { offset, widthPx, heightPx } = frame.layout.planes[index];
+  const value = (column: number, row: number): number =>
+    at(
+      frame.data,
+      offset +
+        Math.min(heightPx - 1, Math.max(0, row)) * widthPx +
+        Math.min(widthPx - 1, Math.max(0, column)),
+    );
+  const [left, top] = [Math.floor(x), Math.floor(y)];
+  const [right, down] = [x - left, y - top];
+  return (
+    (value(left, top) * (1 - right) + value(left + 1, top) * right) * (1 - down) +
+    (value(left, top + 1) * (1 - right) + value(left + 1, top + 1) * right) * down
+  );
+};
+
+/** Solves the definition of the Recommendation for R'G'B' by Cramer's rule, independent of src's coefficients. */
+const decodeColour = (planes: Rgb, format: PlanarFrame['format']): Rgb => {
+  const zero = encodeColour([0, 0, 0], format);
+  const columns = [
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ].map((unit) => encodeColour(unit as unknown as Rgb, format).map((value, i) => value - at(zero, i)));
+  const [r, g, b] = columns as [number[], number[], number[]];
+  const right = planes.map((value, i) => value - at(zero, i));
+  const determinant = (p: number[], q: number[], s: number[]): number =>
+    at(p, 0) * (at(q, 1) * at(s, 2) - at(q, 2) * at(s, 1)) -
+    at(q, 0) * (at(p, 1) * at(s, 2) - at(p, 2) * at(s, 1)) +
+    at(s, 0) * (at(p, 1) * at(q, 2) - at(p, 2) * at(q, 1));
+  const all = determinant(r, g, b);
+  return [determinant(right, g, b) / all, determinant(r, right, b) / all, determinant(r, g, right) / all];
+};
+
+/** Chroma sits on the left of its luma pair and between two lines. */
+const reference = (frame: PlanarFrame, x: number, y: number): Rgb => {
+  const { format } = frame;
+  const chromaX = x / (1 << format.chromaShiftX);
+  const chromaY = format.chromaShiftY === 1 ? (y - 0.5) / 2 : y;
+  return decodeColour(
+    [bilinear(frame, 0, x, y), bilinear(frame, 1, chromaX, chromaY), bilinear(frame, 2, chromaX, chromaY)],
+    format,
+  );
+};
+
+test('the identity crop of a 4:4:4 frame is the frame', () => {
+  forAll(10, (random) => {
+    const frame = randomFrame(random, 13, 7, 'rgb');
+    const crop = cropOf(frame, { a: 1, b: 0, c: 0, d: 0, e: 1, f: 0 }, 13, 7);
+    assert.ok(
+      largestDifference(
+        crop,
+        Float32Array.from(frame.data, (value) => value / 255),
+      ) < 1e-6,
+    );
+  });
+});
+
+test('crops that do not shrink equal a plain bilinear reading in every format', () => {
+  for (const name of samplingNames) {
+    forAll(12, (random) => {
+      const frame = randomFrame(random, random.integer(9, 30), random.integer(9, 30), name);
+      const map = cropToFrame(
+        { x: random.between(0, 25), y: random.between(0, 25) },
+        random.between(4, 20),
+        random.between(-3, 3),
+        20,
+      );
+      const crop = cropOf(frame, map, 20, 20);
+      for (let i = 0; i < 400; i++) {
+        const { x, y } = applyAffine(map, i % 20, Math.floor(i / 20));
+        reference(frame, x, y).forEach((value, c) => {
+          assertClose(at(crop, c * 400 + i), value, 1e-5, `${name} channel ${c} at ${x}, ${y}`);
+        });
+      }
+    });
+  }
+});
+
+test('the output is scaled and offset after the conversion to RGB', () => {
+  const frame = paintFrame(formatOf(8, 8, 'rgb'), () => [1, 0, 0.2]);
+  const crop = cropOf(frame, cropToFrame({ x: 3.5, y: 3.5 }, 8, 0, 4), 4, 4, { scale: 2, offset: -1 });
+  assertClose(at(crop, 0), 1, 1e-6);
+  assertClose(at(crop, 16), -1, 1e-6);
+  assertClose(at(crop, 32), -0.6, 1e-6);
+});
+
+test('a linear colour ramp keeps its colours in any format, scale and turn', () => {
+  // Every step is linear in a linear picture, so the only error is the rounding of the frame's samples: this pins the
+  // pixel-centre maps, the siting of chroma and the offsets of the averaged blocks all at once.
+  const ramp: Picture = (x, y) => [
+    0.3 + 0.0011 * x + 0.0004 * y,
+    0.7 - 0.0009 * x - 0.0006 * y,
+    0.4 - 0.0007 * x + 0.0012 * y,
+  ];
+  for (const name of samplingNames) {
+    const frame = paintFrame(formatOf(303, 257, name), ramp);
+    forAll(25, (random) => {
+      const sizePx = 12;
+      const sidePx = sizePx * random.between(0.4, 9);
+      const map = cropToFrame(
+        { x: random.between(110, 190), y: random.between(110, 145) },
+        sidePx,
+        random.between(-0.5, 0.5),
+        sizePx,
+      );
+      const crop = cropOf(frame, map, sizePx, sizePx);
+      for (let i = 0; i < sizePx * sizePx; i++) {
+        const { x, y } = applyAffine(map, i % sizePx, Math.floor(i / sizePx));
+        ramp(x, y).forEach((value, c) => {
+          assertClose(
+            255 * at(crop, c * sizePx * sizePx + i),
+            255 * value,
+            1.7,
+            `${name} channel ${c} shrunk ${(sidePx / sizePx).toFixed(2)} times`,
+          );
+        });
+      }
+    });
+  }
+});
+
+test('the mean error of such a ramp shows no shift of the chroma planes', () => {
+  // One luma pixel of horizontal shift would be 1.3 levels here; rounding averages out.
+  const ramp: Picture = (x, y) => [0.2 + 0.005 * x, 0.3 + 0.0021 * (x + y), 0.8 - 0.005 * y];
+  for (const name of samplingNames) {
+    const frame = paintFrame(formatOf(120, 120, name), ramp);
+    for (const shrink of [0.7, 1, 1.7, 2, 2.6, 4, 5.3]) {
+      const sizePx = Math.floor(80 / shrink);
+      const map = cropToFrame({ x: 59.3, y: 60.2 }, sizePx * shrink, 0, sizePx);
+      const crop = cropOf(frame, map, sizePx, sizePx);
+      const bias = [0, 0, 0];
+      for (let i = 0; i < sizePx * sizePx; i++) {
+        const { x, y } = applyAffine(map, i % sizePx, Math.floor(i / sizePx));
+        ramp(x, y).forEach((value, c) => {
+          bias[c] = at(bias, c) + (255 * (at(crop, c * sizePx * sizePx + i) - value)) / sizePx ** 2;
+        });
+      }
+      bias.forEach((value, c) => {
+        assertClose(value, 0, 0.3, `${name} channel ${c} shrunk ${shrink} times`);
+      });
+    }
+  }
+});
+
+test('shrinking by a whole factor gives the mean of each block', () => {
+  forAll(10, (random) => {
+    const factor = random.integer(2, 7);
+    const frame = randomFrame(random, 8 * factor, 6 * factor, 'rgb');
+    const middle = (factor - 1) / 2;
+    const crop = cropOf(frame, { a: factor, b: 0, c: middle, d: 0, e: factor, f: middle }, 8, 6);
+    const { widthPx } = frame.format;
+    for (let row = 0; row < 6; row++) {
+      for (let column = 0; column < 8; column++) {
+        let sum = 0;
+        for (let y = 0; y < factor; y++) {
+          for (let x = 0; x < factor; x++) {
+            sum += at(frame.data, (row * factor + y) * widthPx + column * factor + x);
+          }
+        }
+        assertClose(at(crop, row * 8 + column), sum / factor ** 2 / 255, 1e-5, `${row}, ${column}`);
+      }
+    }
+  });
+});
+
+test('a fine checkerboard becomes flat grey when it is shrunk, straight or turned', () => {
+  for (const name of ['rgb', 'yuv420'] as const) {
+    const frame = paintFrame(formatOf(320, 320, name), (x, y) => {
+      const value = (Math.round(x) + Math.round(y)) % 2;
+      return [value, value, value];
+    });
+    // Chroma is neutral everywhere; a chroma sample lies between two lines and would read as black or white.
+    if (name === 'yuv420') frame.data.fill(128, 320 * 320);
+    forAll(30, (random) => {
+      const shrink = random.between(2, 12);
+      const map = cropToFrame({ x: 160, y: 160 }, 16 * shrink, random.between(-3, 3), 16);
+      const crop = cropOf(frame, map, 16, 16);
+      // An odd block has one square more of one colour.
+      const block = Math.floor(shrink + 1e-9);
+      const bound = block % 2 === 0 ? 1e-4 : 0.51 / block ** 2;
+      for (const value of crop) assertClose(value, 0.5, bound, `${name} shrunk ${shrink} times`);
+    });
+  }
+});
+
+test('places outside the frame repeat its edge, or are black when asked', () => {
+  forAll(20, (random) => {
+    const frame = paintFrame(formatOf(21, 17, 'yuv420'), () => [0.8, 0.4, 0.6]);
+    const shrink = random.between(0.5, 5);
+    const map = cropToFrame(
+      { x: random.between(-10, 30), y: random.between(-10, 30) },
+      24 * shrink,
+      random.between(-1, 1),
+      24,
+    );
+    const repeated = cropOf(frame, map, 24, 24);
+    const black = cropOf(frame, map, 24, 24, { scale: 2, offset: -1 }, 'black');
+    for (let i = 0; i < 576; i++) {
+      assertClose(at(repeated, i), 0.8, 0.01, 'repeated red');
+      const { x, y } = applyAffine(map, i % 24, Math.floor(i / 24));
+      const isOutside = x < -0.5 || y < -0.5 || x > 20.5 || y > 16.5;
+      for (const c of [0, 1, 2]) {
+        const value = at(black, c * 576 + i);
+        if (isOutside) assert.equal(value, -1);
+        else assertClose(value, 2 * [0.8, 0.4, 0.6][c]! - 1, 0.02, `inside at ${x}, ${y}`);
+      }
+    }
+  });
+});
+
+test('a crop wholly outside the frame is its nearest corner', () => {
+  const frame = paintFrame(formatOf(20, 20, 'rgb'), (x, y) => [x / 20, y / 20, 0]);
+  for (const shrink of [1, 6]) {
+    const crop = cropOf(frame, cropToFrame({ x: 500, y: -400 }, 8 * shrink, 0, 8), 8, 8);
+    // With blocks of six the corner is the mean of the last, narrower block: 18..19 and 0..5.
+    const red = shrink === 1 ? 19 / 20 : 18.5 / 20;
+    for (const value of crop.subarray(0, 64)) assertClose(value, red, 0.03);
+  }
+});
+
+test('one cropper gives the same crop again after crops of other sizes', () => {
+  forAll(5, (random) => {
+    const cropper = new FrameCropper();
+    const small = randomFrame(random, 40, 30, 'yuv420');
+    const large = randomFrame(random, 200, 160, 'yuv422');
+    const map = cropToFrame({ x: 20, y: 15 }, 36, 0.2, 10);
+    const first = new Float32Array(300);
+    const again = new Float32Array(300);
+    cropper.crop(small, map, 10, 10, first, unscaled);
+    cropper.crop(large, cropToFrame({ x: 100, y: 80 }, 190, 0, 8), 8, 8, new Float32Array(192), unscaled);
+    cropper.crop(small, map, 10, 10, again, unscaled);
+    assert.deepEqual(again, first);
+  });
+});

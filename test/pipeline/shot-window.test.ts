@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { longestGapFrames, type Observation, ShotWindow } from '../../src/pipeline/shot-window.js';
+import { faceLayout } from '../../src/processors/face-swapper/face-layout.js';
+import { appearanceOf } from '../support/unit-faces.js';
+import { meshDistance, placedFace } from '../support/unit-meshes.js';
+import { seededRandom } from '../support/unit-random.js';
+import { assertClose, at } from '../support/unit-values.js';
+
+const seen = (x: number, lightness = 65): Observation => ({
+  points: placedFace({ x, y: 100, eyesPx: 60 }),
+  shape: faceLayout.shape,
+  appearance: appearanceOf({ mean: [lightness, 15, 18] }),
+});
+
+type Sight = { readonly index: number; readonly cut?: boolean; readonly faces?: Record<number, Observation> };
+
+const windowOf = (sights: readonly Sight[], mode: 'window' | 'ema' | 'none' = 'window'): ShotWindow => {
+  const window = new ShotWindow(mode);
+  for (const { index, cut = false, faces = {} } of sights) {
+    const byTrack = new Map(Object.entries(faces).map(([id, face]) => [Number(id), face]));
+    window.push({ index, sceneCut: cut, faces: byTrack });
+  }
+  return window;
+};
+
+const frames = (count: number, sight: (index: number) => Omit<Sight, 'index'>): Sight[] =>
+  Array.from({ length: count }, (_, index) => ({ index, ...sight(index) }));
+
+test('nothing from before a cut, or from after the next one, has any influence', () => {
+  const random = seededRandom(4);
+  const shot = frames(30, (index) => ({
+    cut: index === 10 || index === 20,
+    faces: { 1: seen(100 + 3 * index, 60 + (index % 3)) },
+  }));
+  // The same shot between neighbours that differ in every way.
+  const disturbed = shot.map((sight) =>
+    sight.index >= 10 && sight.index < 20
+      ? sight
+      : { ...sight, faces: { 1: seen(random.between(0, 900), random.between(0, 99)), 2: seen(50) } },
+  );
+  for (const mode of ['window', 'ema', 'none'] as const) {
+    const [first, second] = [windowOf(shot, mode), windowOf(disturbed, mode)];
+    for (let index = 10; index < 20; index++) {
+      assert.deepEqual(second.steadyFace(1, index), first.steadyFace(1, index), `${mode} ${index}`);
+      assert.deepEqual(second.tracksAt(index), [1]);
+    }
+  }
+});
+
+test('a gap of the longest allowed length is filled on the way of the movement, one more frame is not', () => {
+  for (const [missing, isFilled] of [
+    [1, true],
+    [longestGapFrames, true],
+    [longestGapFrames + 1, false],
+  ] as const) {
+    const window = windowOf(
+      frames(40, (index) => ({
+        faces: index >= 15 && index < 15 + missing ? {} : { 1: seen(100 + 2 * index) },
+      })),
+    );
+    for (let index = 15; index < 15 + missing; index++) {
+      const face = window.steadyFace(1, index);
+      assert.equal(window.rawPoints(1, index), null);
+      if (!isFilled) assert.equal(face, null, `gap of ${missing} at ${index}`);
+      else {
+        assert.equal(face!.filled, true);
+        assert.ok(window.tracksAt(index).includes(1));
+        assert.ok(meshDistance(face!.points, seen(100 + 2 * index).points) < 0.1, `${index} of ${missing}`);
+      }
+    }
+    assert.equal(window.steadyFace(1, 14)!.filled, false);
+  }
+});
+
+test('the ends of a track are not drawn out', () => {
+  const window = windowOf(
+    frames(30, (index) => ({ faces: index >= 10 && index < 20 ? { 1: seen(100) } : {} })),
+  );
+  assert.equal(window.steadyFace(1, 9), null);
+  assert.notEqual(window.steadyFace(1, 10), null);
+  assert.notEqual(window.steadyFace(1, 19), null);
+  assert.equal(window.steadyFace(1, 20), null);
+});
+
+test('a gap with a cut in it is not filled', () => {
+  const window = windowOf(
+    frames(20, (index) => ({
+      cut: index === 10,
+      faces: index >= 8 && index < 12 ? {} : { 1: seen(100) },
+    })),
+  );
+  for (let index = 8; index < 12; index++) assert.equal(window.steadyFace(1, index), null, `${index}`);
+});
+
+test('tracks are kept apart', () => {
+  const alone = windowOf(frames(20, (index) => ({ faces: { 1: seen(100 + index) } })));
+  const crowded = windowOf(
+    frames(20, (index) => ({ faces: { 1: seen(100 + index), 7: seen(400 - 9 * index, 20) } })),
+  );
+  assert.deepEqual(crowded.tracksAt(10), [1, 7]);
+  assert.deepEqual(crowded.steadyFace(1, 10), alone.steadyFace(1, 10));
+});
+
+test('colours are averaged within the shot, without a lag on a steady change', () => {
+  const window = windowOf(frames(30, (index) => ({ faces: { 1: seen(100, 40 + index) } })));
+  assertClose(at(window.steadyFace(1, 15)!.appearance.mean, 0), 55, 1e-3, 'steady change');
+  const random = seededRandom(2);
+  const flicker = windowOf(frames(60, () => ({ faces: { 1: seen(100, 60 + 5 * random.normal()) } })));
+  const spread = (values: readonly number[]): number => {
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+  };
+  const averaged = Array.from({ length: 48 }, (_, i) => at(flicker.steadyFace(1, i + 6)!.appearance.mean, 0));
+  assert.ok(spread(averaged) < 2.5, `${spread(averaged)}`);
+});
+
+test('forgotten frames are gone, and the others stay as they were', () => {
+  const sights = frames(40, (index) => ({ faces: { 1: seen(100 + index * index) } }));
+  const whole = windowOf(sights);
+  const dropped = windowOf(sights);
+  dropped.dropBefore(20);
+  assert.equal(dropped.rawPoints(1, 19), null);
+  assert.deepEqual(dropped.rawPoints(1, 20), whole.rawPoints(1, 20));
+  assert.deepEqual(dropped.steadyFace(1, 30), whole.steadyFace(1, 30));
+  dropped.clear();
+  assert.equal(dropped.steadyFace(1, 30), null);
+  assert.deepEqual(dropped.tracksAt(30), []);
+});
+
+test('frames and tracks that are not there have no face', () => {
+  const window = windowOf(frames(5, () => ({ faces: { 1: seen(100) } })));
+  assert.equal(window.steadyFace(2, 2), null);
+  assert.equal(window.steadyFace(1, 9), null);
+  assert.deepEqual(window.tracksAt(9), []);
+});
+
+test('what was observed is not changed', () => {
+  const sights = frames(12, (index) => ({ faces: { 1: seen(100 + 8 * index) } }));
+  const before = sights.map(({ faces }) => Float32Array.from(faces![1]!.points));
+  const window = windowOf(sights);
+  for (let index = 0; index < 12; index++) window.steadyFace(1, index);
+  assert.deepEqual(
+    sights.map(({ faces }) => faces![1]!.points),
+    before,
+  );
+});

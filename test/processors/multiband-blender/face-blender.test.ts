@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PlanarFrame } from '../../../src/imaging/planar-frame.js';
+import type { FacePatch } from '../../../src/processors/face-swapper/mesh-swapper.js';
+import { FaceBlender } from '../../../src/processors/multiband-blender/face-blender.js';
+import {
+  formatOf,
+  paintFrame,
+  type SamplingName,
+  samplingNames,
+  skinPicture,
+} from '../../support/unit-frames.js';
+import { forAll, type Random, seededRandom } from '../../support/unit-random.js';
+import { assertClose, at } from '../../support/unit-values.js';
+
+const modes = ['multiband', 'basic'] as const;
+const plainGain = Float32Array.of(1, 1, 1);
+
+type Region = FacePatch['region'];
+
+/** A patch whose planes are the frame's own, changed by `change`; nothing is moved. */
+const patchOf = (
+  frame: PlanarFrame,
+  region: Region,
+  {
+    mask,
+    covered = () => true,
+    change = () => 0,
+  }: {
+    readonly mask: (x: number, y: number) => number;
+    readonly covered?: (x: number, y: number) => boolean;
+    readonly change?: (plane: number, x: number, y: number) => number;
+  },
+): FacePatch => {
+  const { format, layout } = frame;
+  const count = region.width * region.height;
+  const luma = (value: (x: number, y: number) => number): Float32Array =>
+    Float32Array.from({ length: count }, (_, i) => value(i % region.width, Math.floor(i / region.width)));
+  const planes = layout.planes.map((plane, index) => {
+    const shiftX = index === 0 ? 0 : format.chromaShiftX;
+    const shiftY = index === 0 ? 0 : format.chromaShiftY;
+    const width = (region.width + (1 << shiftX) - 1) >> shiftX;
+    const height = (region.height + (1 << shiftY) - 1) >> shiftY;
+    return Float32Array.from({ length: width * height }, (_, i) => {
+      const [x, y] = [i % width, Math.floor(i / width)];
+      const from = plane.offset + ((region.y >> shiftY) + y) * plane.widthPx + (region.x >> shiftX) + x;
+      return at(frame.data, from) + change(index, x, y);
+    });
+  });
+  return {
+    region,
+    faceWidthPx: region.width / 1.4,
+    planes: planes as unknown as FacePatch['planes'],
+    coverage: luma((x, y) => (covered(x, y) ? 1 : 0)),
+    mask: luma(mask),
+    placeX: luma((x) => x),
+    placeY: luma((_, y) => y),
+  };
+};
+
+const blended = (
+  frame: PlanarFrame,
+  patch: FacePatch,
+  mode: 'multiband' | 'basic',
+  detailGain = plainGain,
+): Uint8Array => {
+  const copy = { ...frame, data: Uint8Array.from(frame.data) };
+  new FaceBlender().blend(copy, patch, { mode, detailGain });
+  return copy.data;
+};
+
+const noisyFrame = (random: Random, widthPx: number, heightPx: number, name: SamplingName): PlanarFrame => {
+  const frame = paintFrame(formatOf(widthPx, heightPx, name), skinPicture);
+  frame.data.forEach((value, i) => {
+    frame.data[i] = Math.min(255, Math.max(0, value + random.integer(-6, 7)));
+  });
+  return frame;
+};
+
+/** 1 in the middle, 0 well before the region's edge. */
+const roundMask =
+  ({ width, height }: Region) =>
+  (x: number, y: number): number => {
+    const radius = Math.hypot((x - width / 2) / width, (y - height / 2) / height);
+    return Math.min(1, Math.max(0, (0.38 - radius) / 0.15));
+  };
+
+const region: Region = { x: 16, y: 12, width: 60, height: 70 };
+
+test('a mask of zero changes no byte, in any format and mode', () => {
+  for (const name of samplingNames) {
+    const frame = noisyFrame(seededRandom(1), 101, 99, name);
+    const patch = patchOf(frame, region, { mask: () => 0, change: () => 60 });
+    for (const mode of modes) assert.deepEqual(blended(frame, patch, mode), frame.data, `${name} ${mode}`);
+  }
+});
+
+test('a new face that equals the target changes no byte', () => {
+  for (const name of samplingNames) {
+    const frame = noisyFrame(seededRandom(2), 101, 99, name);
+    const patch = patchOf(frame, region, { mask: roundMask(region) });
+    for (const mode of modes) assert.deepEqual(blended(frame, patch, mode), frame.data, `${name} ${mode}`);
+  }
+});
+
+test('outside the region every byte stays, and on its rim too', () => {
+  for (const name of samplingNames) {
+    const frame = noisyFrame(seededRandom(3), 101, 99, name);
+    // Opaque up to the region's edge, which no drawn face is: the fade must still close it.
+    const patch = patchOf(frame, region, {
+      mask: () => 1,
+      change: (plane, x) => (x % 2) * 20 + 10 * plane + 20,
+    });
+    for (const mode of modes) {
+      const result = blended(frame, patch, mode);
+      assert.notDeepEqual(result, frame.data);
+      frame.layout.planes.forEach((plane, index) => {
+        const stepX = index === 0 ? 1 : 1 << frame.format.chromaShiftX;
+        const stepY = index === 0 ? 1 : 1 << frame.format.chromaShiftY;
+        for (let y = 0; y < plane.heightPx; y++) {
+          for (let x = 0; x < plane.widthPx; x++) {
+            const isInner =
+              x > region.x / stepX &&
+              x < (region.x + region.width) / stepX - 1 &&
+              y > region.y / stepY &&
+              y < (region.y + region.height) / stepY - 1;
+            const i = plane.offset + y * plane.widthPx + x;
+            if (!isInner)
+              assert.equal(result[i], frame.data[i], `${name} ${mode} plane ${index} at ${x}, ${y}`);
+          }
+        }
+      });
+    }
+  }
+});
+
+test('basic is plain alpha with the mask of each plane’s own resolution, within rounding', () => {
+  for (const name of samplingNames) {
+    forAll(4, (random) => {
+      // An odd frame whose region reaches to the right and lower edge.
+      const frame = noisyFrame(random, 75, 83, name);
+      const place: Region = { x: 14, y: 12, width: 61, height: 71 };
+      const shape = roundMask(place);
+      const patch = patchOf(frame, place, {
+        mask: shape,
+        covered: (x, y) => shape(x, y) > 0,
+        change: () => random.between(-40, 40),
+      });
+      const result = blended(frame, patch, 'basic');
+      frame.layout.planes.forEach((plane, index) => {
+        const shiftX = index === 0 ? 0 : frame.format.chromaShiftX;
+        const shiftY = index === 0 ? 0 : frame.format.chromaShiftY;
+        const width = (place.width + (1 << shiftX) - 1) >> shiftX;
+        const height = (place.height + (1 << shiftY) - 1) >> shiftY;
+        for (let y = 0; y < height; y++) {
+          for (let x = 0; x < width; x++) {
+            let alpha = 0;
+            let covered = 0;
+            for (const dy of [0, shiftY]) {
+              for (const dx of [0, shiftX]) {
+                const column = Math.min(place.width - 1, (x << shiftX) + dx);
+                const row = Math.min(place.height - 1, (y << shiftY) + dy);
+                alpha += at(patch.mask, row * place.width + column) / 4;
+                covered += at(patch.coverage, row * place.width + column);
+              }
+            }
+            const i = plane.offset + ((place.y >> shiftY) + y) * plane.widthPx + (place.x >> shiftX) + x;
+            const old = at(frame.data, i);
+            const drawn = covered > 0 ? at(patch.planes[index]!, y * width + x) : old;
+            const exact = Math.min(255, Math.max(0, old + alpha * (drawn - old)));
+            assertClose(at(result, i), exact, 0.51, `${name} plane ${index} at ${x}, ${y}`);
+          }
+        }
+      });
+    });
+  }
+});
+
+test('multiband takes fine detail from the new face where the mask is full', () => {
+  const frame = paintFrame(formatOf(128, 128, 'yuv444'), skinPicture);
+  const place: Region = { x: 4, y: 4, width: 120, height: 120 };
+  // Equal low bands: a pattern of two pixels has no part in them.
+  const pattern = (_: number, x: number, y: number): number => ((x + y) % 2 === 0 ? 12 : -12);
+  const patch = patchOf(frame, place, { mask: () => 1, change: pattern });
+  const result = blended(frame, patch, 'multiband');
+  for (const [index, plane] of frame.layout.planes.entries()) {
+    for (let y = 24; y < 96; y++) {
+      for (let x = 24; x < 96; x++) {
+        const i = plane.offset + (y + 4) * plane.widthPx + x + 4;
+        assertClose(at(result, i), at(frame.data, i) + pattern(index, x, y), 1.5, `${index} at ${x}, ${y}`);
+      }
+    }
+  }
+});
+
+test('multiband leaves more of the light and shade to the target than basic does', () => {
+  const frame = paintFrame(formatOf(128, 128, 'yuv420'), skinPicture);
+  const place: Region = { x: 4, y: 4, width: 120, height: 120 };
+  const patch = patchOf(frame, place, { mask: roundMask(place), change: () => 30 });
+  const middle = 64 * 128 + 64;
+  const changeOf = (mode: 'multiband' | 'basic'): number =>
+    at(blended(frame, patch, mode), middle) - at(frame.data, middle);
+  assertClose(changeOf('basic'), 30, 1, 'basic');
+  assert.ok(changeOf('multiband') < 0.9 * changeOf('basic'), `${changeOf('multiband')}`);
+  assert.ok(changeOf('multiband') >= 0);
+});
+
+test('multiband passes from new to old without a step', () => {
+  const frame = paintFrame(formatOf(128, 128, 'rgb'), () => [0.4, 0.4, 0.4]);
+  const place: Region = { x: 4, y: 4, width: 120, height: 120 };
+  // A hard mask: basic shows its edge, multiband must not.
+  const hard = (x: number, y: number): number => (Math.hypot(x - 60, y - 60) < 35 ? 1 : 0);
+  const patch = patchOf(frame, place, { mask: hard, change: () => 40 });
+  const largestStep = (data: Uint8Array): number => {
+    let largest = 0;
+    for (let x = 1; x < 128; x++) {
+      largest = Math.max(largest, Math.abs(at(data, 64 * 128 + x) - at(data, 64 * 128 + x - 1)));
+    }
+    return largest;
+  };
+  assert.equal(largestStep(blended(frame, patch, 'basic')), 40);
+  assert.ok(largestStep(blended(frame, patch, 'multiband')) < 8);
+});
+
+test('the detail gain softens or sharpens the new face’s finest octave', () => {
+  const frame = paintFrame(formatOf(160, 160, 'rgb'), () => [0.5, 0.5, 0.5]);
+  const place: Region = { x: 4, y: 4, width: 150, height: 150 };
+  const patch = patchOf(frame, place, { mask: () => 1, change: (_, x, y) => ((x + y) % 2 === 0 ? 20 : -20) });
+  const amplitude = (gain: number): number => {
+    const data = blended(frame, patch, 'multiband', Float32Array.of(gain, 1, 1));
+    return Math.abs(at(data, 80 * 160 + 80) - at(data, 80 * 160 + 81)) / 2;
+  };
+  assertClose(amplitude(1), 20, 1.5);
+  assertClose(amplitude(0.5), 10, 1.5);
+});
+
+test('codes stay within 0..255 however bright the new face is', () => {
+  const frame = paintFrame(formatOf(80, 90, 'rgb'), (x) => [x % 2, 0.98, 0.01]);
+  const place: Region = { x: 4, y: 4, width: 72, height: 80 };
+  for (const mode of modes) {
+    const bright = blended(frame, patchOf(frame, place, { mask: roundMask(place), change: () => 90 }), mode);
+    const dark = blended(frame, patchOf(frame, place, { mask: roundMask(place), change: () => -90 }), mode);
+    for (let i = 0; i < frame.data.length; i++) {
+      // A wrapped byte would go the other way.
+      assert.ok(
+        at(bright, i) >= at(frame.data, i) - 30 && at(dark, i) <= at(frame.data, i) + 30,
+        `${mode} ${i}`,
+      );
+    }
+  }
+});
+
+test('one blender gives the same bytes again after another face', () => {
+  const blender = new FaceBlender();
+  const frame = noisyFrame(seededRandom(5), 101, 99, 'yuv420');
+  const patch = patchOf(frame, region, { mask: roundMask(region), change: (_, x) => 2 * (x % 9) });
+  const otherFrame = noisyFrame(seededRandom(6), 220, 200, 'yuv444');
+  const otherRegion: Region = { x: 10, y: 10, width: 190, height: 170 };
+  const other = patchOf(otherFrame, otherRegion, { mask: roundMask(otherRegion), change: () => -70 });
+  const run = (): Uint8Array => {
+    const copy = { ...frame, data: Uint8Array.from(frame.data) };
+    blender.blend(copy, patch, { mode: 'multiband', detailGain: plainGain });
+    return copy.data;
+  };
+  const first = run();
+  blender.blend(otherFrame, other, { mode: 'multiband', detailGain: plainGain });
+  assert.deepEqual(run(), first);
+});
