@@ -11,3 +11,8 @@ export function packageVersion(): string {
   }
   throw new Error('package.json has no version');
 }
+
+/** What every result says of itself in its metadata (`comment` of videos, EXIF ImageDescription of images). */
+export function editNote(): string {
+  return `Face replaced with faceswap ${packageVersion()}`;
+}

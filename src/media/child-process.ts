@@ -163,7 +163,7 @@ export function childFailure(
   if (exit.signal !== null) {
     return new FaceswapError('resources', `${tool} was killed by ${exit.signal}${said}`, {
       ...context,
-      hint: 'Out of memory, or somebody ended it; the run can be resumed',
+      hint: 'Out of memory, or somebody ended it; run the command again',
     });
   }
   return new FaceswapError('media', `${tool} failed with ${describeExit(exit)}${said}`, context);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ffmpeg from 'fluent-ffmpeg';
 import { FaceswapError } from '../errors.js';
-import { packageVersion } from '../version.js';
+import { editNote } from '../version.js';
 import { childFailure, inputProtection, interruptedError, lastWords, runTool } from './child-process.js';
 import type { FrameRange } from './decoder.js';
 import { colourArguments, encoderCodec } from './encoder.js';
@@ -388,6 +388,8 @@ export type MuxOptions = {
   /** Absolute path of the temporary file beside the output; `plan.container` says its format, not its name. */
   readonly temporaryFile: string;
   readonly signal?: AbortSignal | undefined;
+  /** False when no face was replaced: then nothing is noted in `comment`. True when left out. */
+  readonly edited?: boolean | undefined;
   /** Called with the share that is written, 0..1. */
   readonly onProgress?: ((share: number) => void) | undefined;
 };
@@ -399,8 +401,8 @@ const isWhole = (target: TargetMedia, range: FrameRange): boolean =>
   range.start === 0 && range.end === target.video.frameCount;
 
 /** What the output says about itself, after whatever the source had said. */
-const editNote = (target: TargetMedia): string => {
-  const note = `Face replaced with faceswap ${packageVersion()}`;
+const editComment = (target: TargetMedia): string => {
+  const note = editNote();
   const own = target.tags['comment'];
   return own === undefined || own.includes(note) ? note : `${own}; ${note}`;
 };
@@ -561,8 +563,7 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
     command
       .outputOptions(...streamOptions(options, withLead), '-map_metadata', '1', '-map_chapters', '1')
       .outputOptions(
-        '-metadata',
-        `comment=${editNote(target)}`,
+        ...(options.edited === false ? [] : ['-metadata', `comment=${editComment(target)}`]),
         '-flags',
         '+bitexact',
         '-fflags',

@@ -180,13 +180,14 @@ const defaultStillQuality = 95;
  * shows the colours that lay under it.
  *
  * @param options.quality 1..100 for JPEG and lossy WebP.
+ * @param options.note goes into EXIF ImageDescription, so that a result says what was done to it.
  * @param options.format the extension's format by default; give it for temporary names.
  * @throws FaceswapError (usage) for an unknown extension, (resources) when the file cannot be written.
  */
 export async function writeStill(
   file: string,
   image: StillImage,
-  options: { quality?: number | undefined; format?: StillFormat | undefined } = {},
+  options: { quality?: number | undefined; format?: StillFormat | undefined; note?: string | undefined } = {},
 ): Promise<void> {
   const format = options.format ?? stillFormatOf(file);
   const { widthPx, heightPx, alpha, iccProfile, densityDpi } = image;
@@ -206,6 +207,9 @@ export async function writeStill(
   else if (image.lossless) picture = picture.webp({ lossless: true, exact: true });
   else picture = picture.webp({ quality, smartSubsample: true });
   if (densityDpi !== undefined) picture = picture.withDensity(densityDpi);
+  if (options.note !== undefined) {
+    picture = picture.withExif({ IFD0: { ImageDescription: options.note } });
+  }
   try {
     await writeFile(file, await picture.toBuffer());
   } catch (cause) {

@@ -3,6 +3,7 @@ import { extname, join } from 'node:path';
 import { frameLayout, type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import { readStill, type StillImage, stillFormatOf, writeStill } from '../media/still-image.js';
 import { FaceswapError } from '../errors.js';
+import { editNote } from '../version.js';
 import { fileFailure } from './file-failure.js';
 import { untilInterrupted } from './interruption.js';
 import { noFaceFailure, noFaceReason } from './no-face.js';
@@ -117,7 +118,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const encodeStartMs = performance.now();
   if (swapped) {
     const result = { ...image, rgb: joinPlanes(image, output.buffer) };
-    await writeStill(temporary, result, { format: stillFormatOf(config.output) });
+    await writeStill(temporary, result, { format: stillFormatOf(config.output), note: editNote() });
   } else if (config.onNoFace === 'fail') {
     throw noFaceFailure(config.target, quality);
   } else {

@@ -106,6 +106,8 @@ const muxSegments = async (
     readonly tools: FfmpegTools;
     readonly segments: readonly SegmentFile[];
     readonly temporary: string;
+    /** Whether any face was replaced: the file's metadata says so. */
+    readonly edited: boolean;
   },
 ): Promise<void> => {
   const { progress, signal } = parts;
@@ -118,6 +120,7 @@ const muxSegments = async (
     range: plan.range,
     frameRate: encoding.frameRate,
     temporaryFile: output.temporary,
+    edited: output.edited,
     signal,
   });
   progress.emit({ type: 'phase', phase: 'verify' });
@@ -210,7 +213,7 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   if (copied) {
     await copyTarget(parts, temporary, quality);
   } else {
-    await muxSegments(parts, prepared, { tools, segments, temporary });
+    await muxSegments(parts, prepared, { tools, segments, temporary, edited: swapped });
     if (!swapped) {
       parts.warnings.add({
         code: 'no-face-encoded',

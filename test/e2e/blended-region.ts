@@ -18,10 +18,11 @@ export type RegionComparison = {
 };
 
 /**
- * Room that the swapper's region has around the face's box (`regionAround` in mesh-swapper.ts): a share of the larger
- * side and four pixels, then out to even pixels. Two more pixels allow for that rounding.
+ * Room that the swapper's region has around the drawn face's box (`regionAround` in mesh-swapper.ts): 0.22 of the larger
+ * side and four pixels, then out to even pixels, for which two more are allowed here. The drawn face has the source's
+ * proportions, so that in profile its box may be some hundredths larger than the one in the row.
  */
-const marginShare = 0.22;
+const marginShare = 0.22 + 0.04;
 const marginPx = 4 + 2;
 
 /** Compares two frames sample by sample, apart for what lies inside and outside of the blended regions of a row. */

@@ -42,10 +42,17 @@ const displayFacts = [
 
 const timingFacts = ['r_frame_rate', 'avg_frame_rate', 'nb_read_packets', 'start_time'];
 
-/** Containers and players take a pixel aspect that is not told as square, and so does the output, which tells it. */
+/**
+ * Two spellings count as one: a pixel aspect that is not told means square pixels, which the output says, and the `yuvj`
+ * formats are ffmpeg's older names for `yuv` in full range, which `color_range` tells.
+ */
 const shownFacts = (file: string): StreamFacts => {
   const facts = pick(videoFacts(file), displayFacts);
-  return { ...facts, sample_aspect_ratio: facts['sample_aspect_ratio'] ?? '1:1' };
+  return {
+    ...facts,
+    sample_aspect_ratio: facts['sample_aspect_ratio'] ?? '1:1',
+    pix_fmt: String(facts['pix_fmt']).replace('yuvj', 'yuv'),
+  };
 };
 
 const assertSameTiming = (target: string, output: string): void => {

@@ -96,7 +96,7 @@ const exactLab = (colour: Rgb): Rgb => {
 test('Lab of the primaries is what the tables of the literature say', () => {
   // Bruce Lindbloom's calculator, sRGB, D65, no adaptation.
   const out = new Float32Array(3);
-  for (const [colour, lab] of [
+  const known: readonly (readonly [Rgb, Rgb])[] = [
     [
       [1, 0, 0],
       [53.2408, 80.0925, 67.2032],
@@ -117,7 +117,8 @@ test('Lab of the primaries is what the tables of the literature say', () => {
       [0, 0, 0],
       [0, 0, 0],
     ],
-  ] as const) {
+  ];
+  for (const [colour, lab] of known) {
     srgbToLab(...colour, out, 0);
     lab.forEach((value, c) => {
       assertClose(at(out, c), value, 0.02, `${colour.join(' ')} channel ${c}`);

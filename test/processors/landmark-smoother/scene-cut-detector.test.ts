@@ -85,7 +85,9 @@ test('the decision for a frame does not depend on what follows', () => {
 });
 
 test('frames smaller than the thumbnail work too', () => {
-  const frames = [0, 0, 1, 1].map((value) => paintFrame(formatOf(9, 5), () => [value, value, value]));
+  const frames = [0, 0, 5, 5].map((shift) =>
+    paintFrame(formatOf(9, 5), (x) => (x < 4 + shift && x >= shift ? [1, 1, 1] : [0, 0, 0])),
+  );
   assert.deepEqual(cutsOf(frames), [2]);
 });
 

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { srgbToLab } from '../../../src/imaging/colour.js';
+import { faceLayout, zoneSize } from '../../../src/processors/face-swapper/face-layout.js';
+import { rectifyFace } from '../../../src/processors/face-swapper/rectify.js';
+import { buildTexture, faceWidth } from '../../../src/processors/face-swapper/source-face.js';
+import { formatOf, paintFrame, type Picture, skinPicture } from '../../support/unit-frames.js';
+import { plainZones } from '../../support/unit-faces.js';
+import { type FacePlacement, placedFace } from '../../support/unit-meshes.js';
+import { assertClose, at, meanOf } from '../../support/unit-values.js';
+
+const placement: FacePlacement = { x: 130, y: 125, eyesPx: 80 };
+const photoOf = (picture: Picture) => paintFrame(formatOf(260, 260, 'rgb'), picture);
+
+/** Opacity of the finest level at a place of the layout. */
+const opacityAt = ({ sizePx, levels }: ReturnType<typeof buildTexture>, u: number, v: number): number =>
+  at(levels[0]!, 4 * (Math.floor(v * sizePx) * sizePx + Math.floor(u * sizePx)) + 3);
+
+test('rectifying a face that already lies as the layout gives the photograph', () => {
+  const size = 128;
+  const flat = new Float32Array(3 * 468);
+  for (let i = 0; i < 468; i++) {
+    flat[3 * i] = at(faceLayout.uv, 2 * i) * size - 0.5;
+    flat[3 * i + 1] = at(faceLayout.uv, 2 * i + 1) * size - 0.5;
+  }
+  const photo = paintFrame(formatOf(size, size, 'rgb'), skinPicture);
+  const { lab, facing } = rectifyFace(photo, flat, size);
+  const exact = new Float32Array(3);
+  let inside = 0;
+  for (let i = 0; i < size * size; i++) {
+    if (at(facing, i) === -1) continue;
+    inside++;
+    srgbToLab(
+      ...([0, 1, 2].map((c) => at(photo.data, c * size * size + i) / 255) as [number, number, number]),
+      exact,
+      0,
+    );
+    for (const c of [0, 1, 2]) assertClose(at(lab[c]!, i), at(exact, c), 0.1, `channel ${c} of ${i}`);
+    assertClose(at(facing, i), 1, 1e-4, 'facing');
+  }
+  assert.ok(inside > 0.5 * size * size, `${inside} texels`);
+});
+
+test('the texture of a frontal face is opaque inside and open at eyes and mouth', () => {
+  const texture = buildTexture(photoOf(skinPicture), placedFace(placement), plainZones);
+  const { uv } = faceLayout;
+  for (const index of [50, 280, 1, 9, 199]) {
+    assert.ok(opacityAt(texture, at(uv, 2 * index), at(uv, 2 * index + 1)) > 0.9, `point ${index}`);
+  }
+  let open = 0;
+  for (let i = 0; i < zoneSize * zoneSize; i++) {
+    if (at(plainZones.openings, i) < 0.99) continue;
+    open++;
+    const [u, v] = [((i % zoneSize) + 0.5) / zoneSize, (Math.floor(i / zoneSize) + 0.5) / zoneSize];
+    assert.ok(opacityAt(texture, u, v) < 0.2, `${u}, ${v}`);
+  }
+  assert.ok(open > 50);
+  assert.equal(opacityAt(texture, 0.01, 0.01), 0);
+});
+
+test('every level halves the one before and keeps its mean', () => {
+  const { sizePx, levels } = buildTexture(photoOf(skinPicture), placedFace(placement), plainZones);
+  assert.equal(Math.log2(sizePx) % 1, 0);
+  levels.forEach((level, l) => {
+    assert.equal(level.length, 4 * (sizePx >> l) ** 2);
+    for (const c of [0, 1, 2, 3]) {
+      const channel = (data: Float32Array) => meanOf(data.filter((_, i) => i % 4 === c));
+      assertClose(channel(level), channel(levels[0]!), 0.02, `level ${l} channel ${c}`);
+    }
+  });
+});
+
+test('the half that the camera did not see is filled from the other', () => {
+  const turned = placedFace({ ...placement, yaw: 0.9 });
+  const photo = photoOf((x, y) => (x < 5 ? [0, 0, 0] : skinPicture(x, y)));
+  const texture = buildTexture(photo, turned, plainZones);
+  const { sizePx, levels } = texture;
+  const { uv } = faceLayout;
+  for (const index of [50, 280]) {
+    const [u, v] = [at(uv, 2 * index), at(uv, 2 * index + 1)];
+    const texel = 4 * (Math.floor(v * sizePx) * sizePx + Math.floor(u * sizePx));
+    assert.ok(opacityAt(texture, u, v) > 0.8, `cheek ${index}`);
+    // The lightness of the skin, not of the wall behind.
+    assertClose(at(levels[0]!, texel), 67, 12, `lightness of cheek ${index}`);
+  }
+});
+
+test('a fringe over the forehead becomes transparent, the cheeks stay', () => {
+  const points = placedFace(placement);
+  const browY = Math.min(at(points, 3 * 107 + 1), at(points, 3 * 336 + 1));
+  const fringe: Picture = (x, y) => (y < browY - 5 ? [0.1, 0.07, 0.05] : skinPicture(x, y));
+  const texture = buildTexture(photoOf(fringe), points, plainZones);
+  const { uv } = faceLayout;
+  assert.ok(opacityAt(texture, at(uv, 2 * 151), at(uv, 2 * 151 + 1)) < 0.1, 'forehead');
+  assert.ok(opacityAt(texture, at(uv, 2 * 50), at(uv, 2 * 50 + 1)) > 0.9, 'cheek');
+  // Filled with skin below, so that no dark hair bleeds through the coarse levels.
+  const { sizePx, levels } = texture;
+  const texel = Math.floor(at(uv, 2 * 151 + 1) * sizePx) * sizePx + Math.floor(at(uv, 2 * 151) * sizePx);
+  assert.ok(at(levels[0]!, 4 * texel) > 50, `lightness ${at(levels[0]!, 4 * texel)}`);
+});
+
+test('a face partly outside the photograph still gives a finite texture', () => {
+  for (const x of [-20, 0, 250, 290]) {
+    const { levels } = buildTexture(photoOf(skinPicture), placedFace({ ...placement, x }), plainZones);
+    for (const level of levels) assert.ok(level.every(Number.isFinite), `${x}`);
+  }
+});
+
+test('the texture is about as fine as the photograph, within limits', () => {
+  const sizeFor = (eyesPx: number): number =>
+    buildTexture(photoOf(skinPicture), placedFace({ ...placement, eyesPx }), plainZones).sizePx;
+  assert.equal(sizeFor(10), 128);
+  assert.ok(sizeFor(100) >= faceWidth(placedFace({ ...placement, eyesPx: 100 })));
+});

@@ -1,0 +1,261 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Box } from '../../../src/imaging/affine.js';
+import { allocateFrame } from '../../../src/imaging/planar-frame.js';
+import { FaceDetector, type FaceDetection } from '../../../src/processors/face-detector/face-detector.js';
+import {
+  type FaceCrop,
+  FaceLandmarker,
+  type FaceMesh,
+} from '../../../src/processors/face-landmarker/face-landmarker.js';
+import { boundsOf } from '../../../src/processors/face-landmarker/mesh-bounds.js';
+import { FaceTracker } from '../../../src/processors/face-tracker/face-tracker.js';
+import { formatOf } from '../../support/unit-frames.js';
+import { stubSession } from '../../support/unit-faces.js';
+import { placedFace } from '../../support/unit-meshes.js';
+
+/** What is there to be seen in one frame. */
+type Scene = {
+  /** Centres and sizes (distance of the eyes) of the faces. */
+  readonly faces: readonly { readonly x: number; readonly y: number; readonly eyesPx?: number }[];
+  /** Places where the detector sees a face and the landmark model does not. */
+  readonly mirages?: readonly { readonly x: number; readonly y: number }[];
+};
+
+const { session } = stubSession(() => ({}));
+const frame = allocateFrame(formatOf(640, 480));
+const meshOf = ({ x, y, eyesPx = 60 }: Scene['faces'][number]): Float32Array => placedFace({ x, y, eyesPx });
+
+/** Both models of a world that is known: the detector finds all faces, the landmarker the one nearest to its crop. */
+class World {
+  scene: Scene = { faces: [] };
+  readonly calls: string[] = [];
+  readonly crops: FaceCrop[] = [];
+  readonly detector = new StubDetector(this);
+  readonly landmarker = new StubLandmarker(this);
+
+  boxes(): FaceDetection[] {
+    const { faces, mirages = [] } = this.scene;
+    return [...faces, ...mirages].map((face) => ({
+      score: 0.9,
+      box: boundsOf(meshOf(face)),
+      rollRadians: 0,
+    }));
+  }
+}
+
+class StubDetector extends FaceDetector {
+  readonly #world: World;
+  constructor(world: World) {
+    super(session, 0.5);
+    this.#world = world;
+  }
+  override detectAll(): Promise<FaceDetection[]> {
+    this.#world.calls.push('all');
+    return Promise.resolve(this.#world.boxes());
+  }
+  override detectLarge(): Promise<FaceDetection[]> {
+    this.#world.calls.push('large');
+    return Promise.resolve(this.#world.boxes());
+  }
+  override detectAround(_: unknown, box: Box): Promise<FaceDetection[]> {
+    this.#world.calls.push('around');
+    const reach = 2 * Math.max(box.width, box.height);
+    return Promise.resolve(
+      this.#world.boxes().filter(({ box: seen }) => Math.hypot(seen.x - box.x, seen.y - box.y) < reach),
+    );
+  }
+}
+
+class StubLandmarker extends FaceLandmarker {
+  readonly #world: World;
+  constructor(world: World) {
+    super(session);
+    this.#world = world;
+  }
+  override read(_: unknown, crop: FaceCrop): Promise<FaceMesh> {
+    this.#world.crops.push(crop);
+    const distance = ({ x, y }: Scene['faces'][number]): number =>
+      Math.hypot(x - crop.centre.x, y - crop.centre.y);
+    const [nearest] = this.#world.scene.faces
+      .filter((face) => distance(face) < 0.45 * crop.sidePx)
+      .sort((first, second) => distance(first) - distance(second));
+    return Promise.resolve(
+      nearest === undefined
+        ? { points: placedFace({ ...crop.centre, eyesPx: crop.sidePx / 3 }), flag: 0.02, crop }
+        : { points: meshOf(nearest), flag: 0.98, crop },
+    );
+  }
+}
+
+type Seen = { readonly index: number; readonly ids: readonly number[]; readonly calls: readonly string[] };
+
+/** Follows a world through frames and says which tracks and which detector calls there were. */
+const follow = async (
+  scenes: (index: number) => Scene,
+  { start = 0, end = 30, cuts = [] as readonly number[] } = {},
+): Promise<{ readonly seen: Seen[]; readonly world: World }> => {
+  const world = new World();
+  const tracker = new FaceTracker(world.detector, world.landmarker, 25);
+  const seen: Seen[] = [];
+  for (let index = start; index < end; index++) {
+    world.scene = scenes(index);
+    world.calls.length = 0;
+    if (cuts.includes(index)) tracker.startShot();
+    const sightings = await tracker.follow(frame, index, () => {});
+    seen.push({ index, ids: sightings.map(({ trackId }) => trackId), calls: [...world.calls] });
+  }
+  return { seen, world };
+};
+
+test('a moving face keeps its id, and costs one landmark pass and no detection in most frames', async () => {
+  const { seen, world } = await follow((t) => ({ faces: [{ x: 150 + 6 * t, y: 200 }] }), { end: 31 });
+  assert.ok(seen.every(({ ids }) => ids.length === 1 && ids[0] === 1));
+  const quiet = seen.filter(({ calls }) => calls.length === 0);
+  assert.ok(quiet.length >= 20, `${quiet.length} frames without the detector`);
+  // Two passes on first sight, then one each.
+  assert.equal(world.crops.length, 2 + 30);
+});
+
+test('the crop runs ahead with the movement of the face', async () => {
+  const { world } = await follow((t) => ({ faces: [{ x: 150 + 8 * t, y: 200 - 3 * t }] }), { end: 6 });
+  const [before, last] = world.crops.slice(-2).map(({ centre }) => centre);
+  assert.ok(Math.abs(last!.x - before!.x - 8) < 1e-2 && Math.abs(last!.y - before!.y + 3) < 1e-2);
+  // Where the face is in this frame, not where it was.
+  const middle = boundsOf(meshOf({ x: 150 + 8 * 5, y: 200 - 3 * 5 }));
+  assert.ok(Math.abs(last!.x - middle.x - middle.width / 2) < 1);
+});
+
+test('the detector’s rhythm hangs on the frame index, not on where the segment starts', async () => {
+  const scene = (): Scene => ({ faces: [{ x: 200, y: 200 }] });
+  const whole = (await follow(scene, { end: 80 })).seen;
+  const late = (await follow(scene, { start: 33, end: 80 })).seen;
+  const callsAt = (list: readonly Seen[]) =>
+    list.slice(1).map(({ index, calls }) => `${index} ${calls.join()}`);
+  assert.equal(late[0]!.calls.join(), 'all', 'the first frame is scanned wholly');
+  assert.deepEqual(callsAt(late), callsAt(whole.slice(33)));
+  // Whole scans about once a second, the quick look a few times between.
+  assert.equal(whole.filter(({ calls }) => calls.includes('all')).length, 4);
+  assert.ok(whole.filter(({ calls }) => calls.includes('large')).length >= 8);
+});
+
+test('a face that is hidden for a moment comes back under its id', async () => {
+  const { seen } = await follow((t) => ({ faces: t >= 7 && t < 13 ? [] : [{ x: 200 + t, y: 200 }] }));
+  for (const { index, ids } of seen)
+    assert.deepEqual(ids, index >= 7 && index < 13 ? [] : [1], `frame ${index}`);
+  for (const { index, calls } of seen) {
+    if (index >= 7 && index < 13 && calls[0] !== 'all') assert.ok(calls.includes('around'), `frame ${index}`);
+  }
+});
+
+test('a face that stays away is forgotten and comes back as another', async () => {
+  const { seen } = await follow((t) => ({ faces: t >= 7 && t < 27 ? [] : [{ x: 200, y: 200 }] }), {
+    end: 40,
+  });
+  assert.deepEqual(seen.at(-1)!.ids, [2]);
+  const idle = seen.find(({ index }) => index === 24)!;
+  assert.ok(!idle.calls.includes('around'), 'nobody is looked for any more');
+});
+
+test('a new face is found within a few frames', async () => {
+  const { seen } = await follow((t) => ({
+    faces: [{ x: 150, y: 200 }, ...(t >= 6 ? [{ x: 450, y: 250 }] : [])],
+  }));
+  const first = seen.find(({ ids }) => ids.includes(2))!.index;
+  assert.ok(first >= 6 && first <= 10, `frame ${first}`);
+  assert.ok(seen.slice(first).every(({ ids }) => ids.includes(1) && ids.includes(2)));
+});
+
+test('a mesh that jumps to another place is not taken for the same face', async () => {
+  // For one frame the landmark model is drawn to a face that stands beside.
+  const beside = { x: 290, y: 200 };
+  const { seen } = await follow((t) => ({ faces: [t === 8 ? beside : { x: 200, y: 200 }] }));
+  assert.ok(!seen.find(({ index }) => index === 8)!.ids.includes(1));
+  assert.deepEqual(seen.at(-1)!.ids.includes(1), true, 'the old face is found again');
+});
+
+test('a mesh that shrinks or grows at once is not the same face', async () => {
+  for (const eyesPx of [25, 120]) {
+    const { seen } = await follow((t) => ({ faces: [{ x: 200, y: 200, eyesPx: t >= 8 ? eyesPx : 60 }] }), {
+      end: 9,
+    });
+    assert.equal(
+      seen.slice(0, 8).every(({ ids }) => ids[0] === 1),
+      true,
+    );
+    // Whatever is there is a fresh reading of the detector's box, not the tracked mesh carried on.
+    assert.ok(seen[8]!.calls.includes('around'));
+  }
+});
+
+test('two tracks that slide onto one face become one, and the older stays', async () => {
+  const { seen } = await follow(
+    (t) => ({
+      faces:
+        t < 12
+          ? [
+              { x: 200, y: 200 },
+              { x: 400 - 15 * t, y: 200 },
+            ]
+          : [{ x: 200, y: 200 }],
+    }),
+    { end: 30 },
+  );
+  assert.deepEqual(seen[3]!.ids.toSorted(), [1, 2]);
+  assert.deepEqual(seen.at(-1)!.ids, [1]);
+  assert.ok(seen.every(({ ids }) => new Set(ids).size === ids.length));
+});
+
+test('two faces that pass at a distance keep their ids', async () => {
+  const { seen, world } = await follow(
+    (t) => ({
+      faces: [
+        { x: 150 + 8 * t, y: 130 },
+        { x: 450 - 8 * t, y: 350 },
+      ],
+    }),
+    { end: 35 },
+  );
+  assert.ok(seen.every(({ ids }) => ids.length === 2));
+  assert.deepEqual(new Set(seen.flatMap(({ ids }) => ids)), new Set([1, 2]));
+  assert.ok(world.crops.length > 0);
+});
+
+test('what the landmark model does not take for a face is never reported', async () => {
+  const { seen } = await follow(() => ({ faces: [{ x: 150, y: 200 }], mirages: [{ x: 450, y: 300 }] }));
+  assert.ok(seen.every(({ ids }) => ids.length === 1 && ids[0] === 1));
+});
+
+test('a new shot starts with a whole scan and new ids', async () => {
+  const { seen } = await follow(() => ({ faces: [{ x: 200, y: 200 }] }), { end: 20, cuts: [12] });
+  assert.deepEqual(seen[11]!.ids, [1]);
+  assert.deepEqual(seen[12], { index: 12, ids: [2], calls: ['all'] });
+  assert.deepEqual(seen[13]!.ids, [2]);
+});
+
+test('the reader is called once per sighting, with the landmark crop of that face', async () => {
+  const world = new World();
+  const tracker = new FaceTracker(world.detector, world.landmarker, 25);
+  for (let index = 0; index < 12; index++) {
+    world.scene = {
+      faces: [
+        { x: 150 + index, y: 200 },
+        { x: 450, y: 250 },
+      ],
+    };
+    const read: number[] = [];
+    const sightings = await tracker.follow(frame, index, ({ trackId, mesh }) => {
+      read.push(trackId);
+      assert.equal(world.crops.at(-1), mesh.crop, 'nothing was read in between');
+    });
+    assert.deepEqual(
+      read,
+      sightings.map(({ trackId }) => trackId),
+    );
+  }
+});
+
+test('a world without faces has no sightings', async () => {
+  const { seen } = await follow(() => ({ faces: [] }), { end: 12 });
+  assert.ok(seen.every(({ ids }) => ids.length === 0));
+});
