@@ -24,8 +24,8 @@ type SampledPlane = {
 /**
  * Cuts affine crops out of planar frames as planar RGB floats, for model inputs.
  *
- * Shrinking does not alias: each plane is first averaged over k×k blocks, k being the whole part of the shrink
- * factor, and the remaining factor below 2 is bilinear. An area average was chosen over Lanczos because its cost
+ * Against aliasing each plane is first averaged over k×k blocks, k being the whole part of the shrink factor; the
+ * remaining factor below 2 is bilinear and not filtered again. An area average was chosen over Lanczos because its cost
  * falls with the size of the crop and it never rings around the eyes; the loss against Lanczos is a slight
  * softness that the models, trained on bilinear crops, do not notice.
  */

@@ -10,36 +10,53 @@ export type EmbeddedModels = {
   readonly detector: FaceDetector;
   readonly landmarker: FaceLandmarker;
   readonly recognizer: FaceRecognizer;
-  /** Frees the native memory. */
+  /** Frees the native memory; a later {@link loadEmbeddedModels} loads afresh. */
   dispose(): Promise<void>;
 };
 
+type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'>;
+
+let loaded: { readonly key: string; readonly models: Promise<EmbeddedModels> } | null = null;
+
 /**
- * Loads the embedded models. Blocks its thread for some tens of milliseconds, so call it in a worker.
+ * The embedded models for these settings, loaded once per thread: sources and chain use the same. Loading blocks the thread for
+ * some tenths of a second, so call it in a worker.
  *
  * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there
  */
-export async function loadEmbeddedModels(
-  settings: Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'>,
-): Promise<EmbeddedModels> {
+export async function loadEmbeddedModels(settings: ModelSettings): Promise<EmbeddedModels> {
+  const { executionProvider, executionThreadCount, faceDetectorScore } = settings;
+  const key = JSON.stringify([executionProvider, executionThreadCount, faceDetectorScore]);
+  if (loaded?.key === key) return loaded.models;
+  await loaded?.models.then((models) => models.dispose());
+  const models = open(settings);
+  loaded = { key, models };
+  models.catch(() => {
+    if (loaded?.models === models) loaded = null;
+  });
+  return models;
+}
+
+async function open(settings: ModelSettings): Promise<EmbeddedModels> {
   const options = {
     providers: [settings.executionProvider],
     intraOpThreads: settings.executionThreadCount,
   };
   const sessions: ModelSession[] = [];
-  const open = async (id: string): Promise<ModelSession> => {
-    const session = await createSession(embeddedModelPath(id), options);
-    sessions.push(session);
-    return session;
+  const session = async (id: string): Promise<ModelSession> => {
+    const opened = await createSession(embeddedModelPath(id), options);
+    sessions.push(opened);
+    return opened;
   };
   const dispose = async (): Promise<void> => {
+    loaded = null;
     for (const session of sessions) await session.dispose();
   };
   try {
     return {
-      detector: new FaceDetector(await open('blazeface'), settings.faceDetectorScore),
-      landmarker: new FaceLandmarker(await open('facemesh')),
-      recognizer: new FaceRecognizer(await open('faceres')),
+      detector: new FaceDetector(await session('blazeface'), settings.faceDetectorScore),
+      landmarker: new FaceLandmarker(await session('facemesh')),
+      recognizer: new FaceRecognizer(await session('faceres')),
       dispose,
     };
   } catch (error) {

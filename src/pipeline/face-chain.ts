@@ -214,7 +214,7 @@ export class FaceChain {
     }
     const faces = new Map<number, Observation>();
     let readingMs = 0;
-    await tracker.follow(frame, index, ({ trackId, mesh }) => {
+    const sightings = await tracker.follow(frame, index, ({ trackId, mesh }) => {
       const started = performance.now();
       const appearance = this.#reader.read(
         this.#models.landmarker.input,
@@ -225,6 +225,10 @@ export class FaceChain {
       faces.set(trackId, { points: mesh.points, shape: faceShape(mesh.points), appearance });
       readingMs += performance.now() - started;
     });
+    // A track that slid onto another one's face was read before the tracker dropped it.
+    for (const trackId of faces.keys()) {
+      if (!sightings.some((sighting) => sighting.trackId === trackId)) faces.delete(trackId);
+    }
     this.#times.detect += tracker.times.detectMs;
     this.#times.landmarks += tracker.times.landmarksMs;
     this.#times.smooth += readingMs;
@@ -232,7 +236,6 @@ export class FaceChain {
     tracker.times.landmarksMs = 0;
     window.push({ index, sceneCut, faces });
     state.lastIndex = index;
-    if (index === segment.render.start - 1) this.#previousSource.remember(frame);
   }
 
   async #render(state: SegmentState, { index, buffer }: ChainFrame): Promise<ChainOutput> {

@@ -237,7 +237,9 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
       bytesInFlight: pool.peakLent * pool.frameBytes,
       decodeMs: Math.round(decodeMs),
       encodeMs: Math.round(encodeMs),
-      ...endReply.stageTimes,
+      ...Object.fromEntries(
+        Object.entries(endReply.stageTimes).map(([stage, ms]) => [`${stage}Ms`, Math.round(ms)]),
+      ),
     },
     'segment rendered',
   );

@@ -34,7 +34,8 @@ const turnedRadians = 0.6;
 const blurredDetail = 0.045;
 
 /**
- * Finds the face of each photo and makes it ready for swapping. Runs models, so it must be called in a worker.
+ * Finds the face of each photo and makes it ready for swapping. Runs models, so it must be called in a worker; they stay loaded
+ * there for the chain.
  *
  * @throws FaceswapError (noFace) when no photo has a usable face; a photo without one among others is a warning.
  */
@@ -43,70 +44,64 @@ export async function prepareSources(
   settings: ChainSettings,
 ): Promise<{ faces: readonly SourceFace[]; warnings: readonly RunWarning[] }> {
   const models = await loadEmbeddedModels(settings);
-  try {
-    const zones = zonesFor(settings);
-    const reader = new AppearanceReader(zones);
-    const faces: SourceFace[] = [];
-    const warnings: RunWarning[] = [];
-    for (const photo of photos) {
-      const frame = photoFrame(photo);
-      const largest = await largestFace(frame, models);
-      if (largest === null) {
-        warnings.push({
-          code: 'source-without-face',
-          message: 'No face was found in this source photo; it is not used',
-          file: photo.file,
-        });
-        continue;
-      }
-      if (largest.others > 0) {
-        warnings.push({
-          code: 'source-with-several-faces',
-          message: `The source photo shows ${largest.others + 1} faces; the largest one is used`,
-          file: photo.file,
-        });
-      }
-      const { mesh } = largest;
-      // Read once more on the settled crop: the landmarker's input must show what the mesh says.
-      const settled = await models.landmarker.read(frame, mesh.crop);
-      const facing = facingOf(settled.points, new Float32Array(meshPointCount));
-      const appearance = reader.read(
-        models.landmarker.input,
-        landmarkInputPx,
-        pointsInCrop(settled, new Float32Array(3 * meshPointCount)),
-        facing,
-      );
-      const face: SourceFace = {
-        index: photo.index,
+  const zones = zonesFor(settings);
+  const reader = new AppearanceReader(zones);
+  const faces: SourceFace[] = [];
+  const warnings: RunWarning[] = [];
+  for (const photo of photos) {
+    const frame = photoFrame(photo);
+    const largest = await largestFace(frame, models);
+    if (largest === null) {
+      warnings.push({
+        code: 'source-without-face',
+        message: 'No face was found in this source photo; it is not used',
         file: photo.file,
-        descriptor: (await models.recognizer.identify(frame, settled.points)).descriptor,
-        texture: buildTexture(frame, settled.points, zones),
-        appearance,
-        pose: headPose(settled.points),
-        shape: faceShape(settled.points),
-        widthPx: faceWidth(settled.points),
-      };
-      warnings.push(...qualityWarnings(face));
-      faces.push(face);
+      });
+      continue;
     }
-    if (faces.length === 0) {
-      const [only] = photos;
-      throw new FaceswapError(
-        'noFace',
-        photos.length === 1
-          ? 'No face was found in the source photo'
-          : 'No face was found in any source photo',
-        {
-          file: photos.length === 1 ? only?.file : undefined,
-          stage: 'sources',
-          hint: 'Use a sharp photo that shows one person from the front, the face at least 80 pixels wide',
-        },
-      );
+    if (largest.others > 0) {
+      warnings.push({
+        code: 'source-with-several-faces',
+        message: `The source photo shows ${largest.others + 1} faces; the largest one is used`,
+        file: photo.file,
+      });
     }
-    return { faces, warnings };
-  } finally {
-    await models.dispose();
+    const { mesh } = largest;
+    // Read once more on the settled crop: the landmarker's input must show what the mesh says.
+    const settled = await models.landmarker.read(frame, mesh.crop);
+    const facing = facingOf(settled.points, new Float32Array(meshPointCount));
+    const appearance = reader.read(
+      models.landmarker.input,
+      landmarkInputPx,
+      pointsInCrop(settled, new Float32Array(3 * meshPointCount)),
+      facing,
+    );
+    const face: SourceFace = {
+      index: photo.index,
+      file: photo.file,
+      descriptor: (await models.recognizer.identify(frame, settled.points)).descriptor,
+      texture: buildTexture(frame, settled.points, zones),
+      appearance,
+      pose: headPose(settled.points),
+      shape: faceShape(settled.points),
+      widthPx: faceWidth(settled.points),
+    };
+    warnings.push(...qualityWarnings(face));
+    faces.push(face);
   }
+  if (faces.length === 0) {
+    const [only] = photos;
+    throw new FaceswapError(
+      'noFace',
+      photos.length === 1 ? 'No face was found in the source photo' : 'No face was found in any source photo',
+      {
+        file: photos.length === 1 ? only?.file : undefined,
+        stage: 'sources',
+        hint: 'Use a sharp photo that shows one person from the front, the face at least 80 pixels wide',
+      },
+    );
+  }
+  return { faces, warnings };
 }
 
 function photoFrame(photo: SourcePhoto): PlanarFrame {

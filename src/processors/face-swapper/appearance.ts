@@ -156,11 +156,12 @@ function measureAppearance(
     mean[c] = average;
     std[c] = Math.sqrt(Math.max(0, (std[c] as number) / Math.max(total, 1e-6) - average * average));
   }
-  return { mean, std, bands: bandEnergies(lab, seen, zones, zoneAt, steps, light), open };
+  return { mean, std, bands: bandEnergies(lab, mean[0] as number, seen, zones, zoneAt, steps, light), open };
 }
 
 function bandEnergies(
   lab: Float32Array,
+  skinLightness: number,
   seen: Float32Array,
   zones: FaceZones,
   zoneAt: (zone: Float32Array, i: number) => number,
@@ -168,7 +169,10 @@ function bandEnergies(
   light: readonly Float32Array[],
 ): Float32Array {
   const bands = new Float32Array(bandCount);
-  (light[0] as Float32Array).set(lab.subarray(0, appearanceSize * appearanceSize));
+  const finest = light[0] as Float32Array;
+  // Outside the layout there is no face: filled with the skin's own lightness, its edge makes no detail.
+  finest.fill(skinLightness);
+  for (const { index } of texels) finest[index] = lab[index] as number;
   for (let level = 0; level < bandCount; level++) {
     const size = appearanceSize >> level;
     const fine = light[level] as Float32Array;

@@ -47,8 +47,21 @@ export type FaceZones = {
 
 type Polygon = readonly (readonly [number, number])[];
 
+type Bounds = {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+};
+
 const ringPolygon = (ring: readonly number[]): Polygon =>
   ring.map((i) => [layoutUv[2 * i] as number, layoutUv[2 * i + 1] as number] as const);
+
+function boundsOf(polygon: Polygon): Bounds {
+  const us = polygon.map(([u]) => u);
+  const vs = polygon.map(([, v]) => v);
+  return { left: Math.min(...us), right: Math.max(...us), top: Math.min(...vs), bottom: Math.max(...vs) };
+}
 
 /** Signed distance to a closed polygon in texture units; positive inside. */
 function polygonDistance(polygon: Polygon, u: number, v: number): number {
@@ -63,6 +76,23 @@ function polygonDistance(polygon: Polygon, u: number, v: number): number {
     nearest = Math.min(nearest, Math.hypot(u - x0 - t * (x1 - x0), v - y0 - t * (y1 - y0)));
   }
   return inside ? nearest : -nearest;
+}
+
+/** Features' maps are settled this far from them: beyond it the exact distance is not worth computing. */
+const featureReach = 0.08;
+
+/** Like {@link polygonDistance} for a small polygon: −{@link featureReach} for everything farther away than that. */
+function featureDistance(ring: readonly number[]): (u: number, v: number) => number {
+  const polygon = ringPolygon(ring);
+  const { left, right, top, bottom } = boundsOf(polygon);
+  return (u, v) => {
+    const near =
+      u > left - featureReach &&
+      u < right + featureReach &&
+      v > top - featureReach &&
+      v < bottom + featureReach;
+    return near ? Math.max(-featureReach, polygonDistance(polygon, u, v)) : -featureReach;
+  };
 }
 
 const ramp = (low: number, high: number, value: number): number => {
@@ -96,22 +126,15 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
     brows: new Float32Array(count),
   };
   const oval = ringPolygon(faceOval);
-  const eyes = [ringPolygon(rightEyeRing), ringPolygon(leftEyeRing)];
-  const innerLips = ringPolygon(innerLipRing);
-  const lips = ringPolygon(outerLipRing);
-  const brows = [ringPolygon(rightBrowRing), ringPolygon(leftBrowRing)];
-  const xs = oval.map(([u]) => u);
-  const ys = oval.map(([, v]) => v);
-  const box = {
-    left: Math.min(...xs),
-    right: Math.max(...xs),
-    top: Math.min(...ys),
-    bottom: Math.max(...ys),
-  };
+  const eyes = [featureDistance(rightEyeRing), featureDistance(leftEyeRing)];
+  const innerLips = featureDistance(innerLipRing);
+  const lips = featureDistance(outerLipRing);
+  const brows = [featureDistance(rightBrowRing), featureDistance(leftBrowRing)];
+  const box = boundsOf(oval);
   const feather = Math.max(0.004, (featherShare * (box.right - box.left)) / 2);
   const eyeLine = layoutUv[2 * 33 + 1] as number;
   const mouthLine = layoutUv[2 * 61 + 1] as number;
-  const browTop = Math.min(...brows.flat().map(([, v]) => v));
+  const browTop = Math.min(boundsOf(ringPolygon(rightBrowRing)).top, boundsOf(ringPolygon(leftBrowRing)).top);
   const noseTip = layoutUv[2 * 1 + 1] as number;
   const nostrilBase = layoutUv[2 * 2 + 1] as number;
   for (let row = 0; row < zoneSize; row++) {
@@ -126,10 +149,10 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
         v - (box.top + insets.top),
         box.bottom - insets.bottom - v,
       );
-      const inEye = Math.max(...eyes.map((eye) => polygonDistance(eye, u, v)));
-      const inMouth = polygonDistance(innerLips, u, v);
-      const inLips = polygonDistance(lips, u, v);
-      const inBrow = Math.max(...brows.map((brow) => polygonDistance(brow, u, v)));
+      const inEye = Math.max(...eyes.map((eye) => eye(u, v)));
+      const inMouth = innerLips(u, v);
+      const inLips = lips(u, v);
+      const inBrow = Math.max(...brows.map((brow) => brow(u, v)));
       const inNostril =
         0.045 - Math.hypot(Math.max(0, Math.abs(u - 0.5) - 0.03), v - (noseTip * 0.3 + nostrilBase * 0.7));
       zones.interior[at] = ramp(0.002, feather, fromOutline);

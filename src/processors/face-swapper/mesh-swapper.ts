@@ -142,24 +142,33 @@ export class MeshSwapper {
         const [red, green, blue] = rgb as unknown as [number, number, number];
         coverage[at] = 1;
         mask[at] = (texel[3] as number) * (raster.weight[at] as number) * sampleOpen(open, u, v);
-        const chroma = chromaRow + (x >> format.chromaShiftX);
-        samples[chroma] = (samples[chroma] as number) + 1;
+        let secondValue = green * 255;
+        let thirdValue = blue * 255;
         if (k.isRgb) {
           first[at] = red * 255;
-          second[chroma] = (second[chroma] as number) + green * 255;
-          third[chroma] = (third[chroma] as number) + blue * 255;
         } else {
           const luma = k.kr * red + kg * green + k.kb * blue;
           first[at] = luma * k.lumaSpan + k.yOffset;
-          second[chroma] =
-            (second[chroma] as number) + ((blue - luma) / (2 * (1 - k.kb))) * k.chromaSpan + 128;
-          third[chroma] = (third[chroma] as number) + ((red - luma) / (2 * (1 - k.kr))) * k.chromaSpan + 128;
+          secondValue = ((blue - luma) / (2 * (1 - k.kb))) * k.chromaSpan + 128;
+          thirdValue = ((red - luma) / (2 * (1 - k.kr))) * k.chromaSpan + 128;
+        }
+        // Chroma sits on the even columns (MPEG-2, H.264 default): they count twice, odd ones once to either side.
+        const chroma = chromaRow + (x >> format.chromaShiftX);
+        const odd = x & format.chromaShiftX;
+        const share = 2 - odd;
+        samples[chroma] = (samples[chroma] as number) + share;
+        second[chroma] = (second[chroma] as number) + share * secondValue;
+        third[chroma] = (third[chroma] as number) + share * thirdValue;
+        if (odd === 1 && (x >> 1) + 1 < chromaWidth) {
+          samples[chroma + 1] = (samples[chroma + 1] as number) + 1;
+          second[chroma + 1] = (second[chroma + 1] as number) + secondValue;
+          third[chroma + 1] = (third[chroma + 1] as number) + thirdValue;
         }
       }
     }
     for (let i = 0; i < samples.length; i++) {
       const n = samples[i] as number;
-      if (n > 1) {
+      if (n > 0) {
         second[i] = (second[i] as number) / n;
         third[i] = (third[i] as number) / n;
       }

@@ -34,6 +34,9 @@ type Track = {
 /** The detector looks at the whole frame this often while everything is tracked; new faces wait no longer than this. */
 const detectEveryFrames = 5;
 
+/** A shot in which no face has been seen yet is searched frame by frame for this long: it may begin with a blank or a blur. */
+const openingFrames = 10;
+
 /**
  * A lost face is looked for around its last place for this long; then it is forgotten, and a face that appears there later
  * is a new track.
@@ -47,7 +50,7 @@ const jumpLimit = 0.55;
  * Follows faces from frame to frame: the previous mesh gives the next crop, so that most frames cost one landmark pass
  * per face and no detection. The detector runs on the whole frame every {@link detectEveryFrames} frames (keyed to the
  * frame's index, so that it does not depend on where a segment starts), in tiles for small faces once a second and at the
- * start of every shot, and around the last place of a face that was lost.
+ * start of every shot, frame by frame at the start of a shot while it shows no face, and around the last place of a face that was lost.
  */
 export class FaceTracker {
   readonly #detector: FaceDetector;
@@ -55,7 +58,8 @@ export class FaceTracker {
   readonly #scanEveryFrames: number;
   #tracks: Track[] = [];
   #nextId = 1;
-  #fresh = true;
+  /** Frames of this shot so far. */
+  #shotFrames = 0;
   /** Busy milliseconds since the last reset of the counters, by model. */
   readonly times = { detectMs: 0, landmarksMs: 0 };
 
@@ -69,38 +73,43 @@ export class FaceTracker {
   /** Forgets all faces: the next frame starts a shot. Ids go on counting. */
   startShot(): void {
     this.#tracks = [];
-    this.#fresh = true;
+    this.#shotFrames = 0;
   }
 
   /** Finds the faces of one frame. Frames must come in order. */
   async follow(frame: PlanarFrame, index: number, read: SightingReader): Promise<FaceSighting[]> {
     const sightings: FaceSighting[] = [];
+    const lost: Track[] = [];
     for (const track of this.#tracks) {
       if (track.lostFrames > 0) continue;
       const mesh = await this.#landmarks(frame, this.#predictedCrop(track));
       if (mesh.flag >= faceFlagThreshold && isPlausible(track.points, mesh.points)) {
         this.#see(track, mesh, sightings, read);
       } else {
-        track.lostFrames = 1;
+        lost.push(track);
       }
     }
+    for (const track of lost) track.lostFrames = 1;
     this.#dropDuplicates(sightings);
     for (const detection of await this.#detections(frame, index)) {
       await this.#consider(frame, detection, sightings, read);
     }
     for (const track of this.#tracks) {
-      if (track.lostFrames > 0 && !sightings.some(({ trackId }) => trackId === track.id)) track.lostFrames++;
+      if (track.lostFrames > 0 && !lost.includes(track)) track.lostFrames++;
     }
     this.#tracks = this.#tracks.filter(({ lostFrames }) => lostFrames <= patienceFrames);
-    this.#fresh = false;
+    this.#shotFrames++;
     return sightings;
   }
 
   async #detections(frame: PlanarFrame, index: number): Promise<FaceDetection[]> {
     const started = performance.now();
     try {
-      if (this.#fresh || index % this.#scanEveryFrames === 0) return await this.#detector.detectAll(frame);
-      const found = index % detectEveryFrames === 0 ? await this.#detector.detectLarge(frame) : [];
+      if (this.#shotFrames === 0 || index % this.#scanEveryFrames === 0)
+        return await this.#detector.detectAll(frame);
+      const searching = this.#tracks.length === 0 && this.#shotFrames < openingFrames;
+      const found =
+        searching || index % detectEveryFrames === 0 ? await this.#detector.detectLarge(frame) : [];
       for (const { lostFrames, points } of this.#tracks) {
         if (lostFrames > 0) found.push(...(await this.#detector.detectAround(frame, boundsOf(points))));
       }

@@ -170,14 +170,16 @@ export class FaceBlender {
       const y0 = y << shiftY;
       const y1 = Math.min(height - 1, y0 + shiftY);
       for (let x = 0; x < outWidth; x++) {
-        const x0 = x << shiftX;
-        const x1 = Math.min(width - 1, x0 + shiftX);
-        out[y * outWidth + x] =
-          ((mask[y0 * width + x0] as number) +
-            (mask[y0 * width + x1] as number) +
-            (mask[y1 * width + x0] as number) +
-            (mask[y1 * width + x1] as number)) /
-          4;
+        const here = x << shiftX;
+        // 1 2 1 around the sample's own column, as the swapper averages chroma.
+        const before = Math.max(0, here - shiftX);
+        const after = Math.min(width - 1, here + shiftX);
+        let sum = 0;
+        for (const row of [y0 * width, y1 * width]) {
+          sum +=
+            (mask[row + before] as number) + 2 * (mask[row + here] as number) + (mask[row + after] as number);
+        }
+        out[y * outWidth + x] = sum / 8;
       }
     }
     return out;

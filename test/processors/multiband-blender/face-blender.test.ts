@@ -157,10 +157,11 @@ test('basic is plain alpha with the mask of each plane’s own resolution, withi
             let alpha = 0;
             let covered = 0;
             for (const dy of [0, shiftY]) {
-              for (const dx of [0, shiftX]) {
-                const column = Math.min(place.width - 1, (x << shiftX) + dx);
+              // Left-sited chroma: 1 2 1 around its own column.
+              for (const dx of [-shiftX, 0, 0, shiftX]) {
+                const column = Math.max(0, Math.min(place.width - 1, (x << shiftX) + dx));
                 const row = Math.min(place.height - 1, (y << shiftY) + dy);
-                alpha += at(patch.mask, row * place.width + column) / 4;
+                alpha += at(patch.mask, row * place.width + column) / 8;
                 covered += at(patch.coverage, row * place.width + column);
               }
             }
