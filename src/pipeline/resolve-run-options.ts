@@ -54,7 +54,7 @@ export const runDefaults = {
   faceSwapperModel: 'mesh',
   faceSelectorMode: 'many',
   faceDetectorScore: 0.5,
-  faceMaskBlur: 0.3,
+  faceMaskBlur: 0.2,
   faceMaskPadding: [0],
   landmarkSmoother: 'window',
   blend: 'multiband',

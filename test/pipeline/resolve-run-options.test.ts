@@ -23,7 +23,7 @@ test('every default is filled in', () => {
     faceSwapperModel: 'mesh',
     faceSelectorMode: 'many',
     faceDetectorScore: 0.5,
-    faceMaskBlur: 0.3,
+    faceMaskBlur: 0.2,
     faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
     landmarkSmoother: 'window',
     blend: 'multiband',

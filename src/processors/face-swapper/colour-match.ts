@@ -9,7 +9,7 @@ export const unmatched: ColourMatch = { gain: Float32Array.of(1, 1, 1), offset: 
  * Limits of the lightness gain. A target in flat light would otherwise wipe out the source's features, and a blotchy one
  * blow up its pores.
  */
-const lightnessLimits = { low: 0.7, high: 1.25 } as const;
+const lightnessLimits = { low: 0.75, high: 1.25 } as const;
 
 /** Limits of the chroma gains; the lower one falls with the target's own colourfulness, to nothing in black and white. */
 const chromaLimits = { low: 0.6, high: 1.25 } as const;

@@ -164,10 +164,13 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
         ramp(0.01, 0.03, -inLips) *
         ramp(0.02, 0.05, -inBrow) *
         ramp(0, 0.02, -inNostril);
-      zones.hairline[at] = Math.max(
-        ramp(browTop + 0.02, browTop - 0.04, v),
-        ramp(0.24, 0.15, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
-      );
+      zones.hairline[at] =
+        // Lashes and the corners of the eyes are dark, but no hair.
+        ramp(0.02, 0.05, -inEye) *
+        Math.max(
+          ramp(browTop + 0.02, browTop - 0.04, v),
+          ramp(0.24, 0.15, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
+        );
       zones.core[at] = ramp(0.16, 0.22, polygonDistance(oval, u, v));
       // The lower nose has lines of its own; higher up a line is the bridge or a pad.
       const onNose = ramp(0.085, 0.06, Math.abs(u - 0.5)) * ramp(eyeLine + 0.04, eyeLine + 0.07, v);

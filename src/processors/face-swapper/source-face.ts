@@ -56,7 +56,7 @@ export function buildTexture(photo: PlanarFrame, points: Float32Array, zones: Fa
   // Around nose, eyes and mouth a slanted surface is still the face's own; at the rim it is soon the background.
   const seen = facing.map((value, i) => {
     const inner = core[i] as number;
-    return smoothstep(0.22 - 0.2 * inner, 0.5 - 0.3 * inner, value);
+    return smoothstep(0.34 - 0.32 * inner, 0.6 - 0.4 * inner, value);
   });
 
   const packed = new Float32Array(3 * count);
@@ -77,6 +77,7 @@ export function buildTexture(photo: PlanarFrame, points: Float32Array, zones: Fa
   // Strands are thinner than the colour model's reach: widen what was found a little, softly.
   widen(foreign, sizePx, sizePx / 60);
   const own = seen.map((value, i) => value * (1 - (foreign[i] as number)));
+  fadeOutwards(own, core, sizePx);
   // A rim is thin: the skin on both its sides tells what it covers, so that it is filled and stays opaque.
   const rim = rimMap(lab, seen, rims, brows, model, sizePx);
   inpaint(
@@ -123,6 +124,33 @@ function resample(map: Float32Array, fromSize: number, toSize: number): Float32A
   return out;
 }
 
+/**
+ * What lies beyond hair or beyond the face's edge, seen from its middle, is hair or background too, even where its colour is
+ * that of skin: outside the core, along each row below the brows and each column above them, the map never rises again on
+ * the way out.
+ */
+function fadeOutwards(own: Float32Array, core: Float32Array, sizePx: number): void {
+  const { uv } = faceLayout;
+  // Tops of the two brows.
+  const browRow = Math.round(Math.min(uv[2 * 105 + 1] as number, uv[2 * 334 + 1] as number) * sizePx);
+  const middle = sizePx >> 1;
+  const fade = (at: number, least: number): number => {
+    if ((core[at] as number) > 0.1) return 1;
+    own[at] = Math.min(least, own[at] as number);
+    return own[at] as number;
+  };
+  for (let y = browRow; y < sizePx; y++) {
+    for (const step of [-1, 1]) {
+      let least = 1;
+      for (let x = middle; x >= 0 && x < sizePx; x += step) least = fade(y * sizePx + x, least);
+    }
+  }
+  for (let x = 0; x < sizePx; x++) {
+    let least = 1;
+    for (let y = browRow; y >= 0; y--) least = fade(y * sizePx + x, least);
+  }
+}
+
 function widen(map: Float32Array, sizePx: number, radiusPx: number): void {
   blurPlane(map, sizePx, sizePx, radiusPx);
   for (let i = 0; i < map.length; i++) map[i] = smoothstep(0.12, 0.45, map[i] as number);
@@ -130,10 +158,10 @@ function widen(map: Float32Array, sizePx: number, radiusPx: number): void {
 
 /**
  * Ridge contrast (in Lab units) along the lower half of both lenses from which a face is taken to wear glasses. Measured
- * on the test photographs: 13 and more with glasses, at most 6.2 at the weaker eye without (nose shadow and lid creases
- * reach more, but only on one side).
+ * on the test photographs: 16 at the weaker eye with glasses, at most 11.5 without (a laughing face reaches 10, grainy small
+ * faces 11.5; nose shadow and lid creases reach more, but only on one side).
  */
-const glassesContrast = 9;
+const glassesContrast = 13.5;
 
 /**
  * How much a place is a thin line: over four directions and three channels, the least of its two contrasts against the
