@@ -343,6 +343,13 @@ const slotExpression = (slots: ArrayLike<number>): string | undefined => {
   return terms.length === 0 ? undefined : `setpts='N+${terms.join('+')}'`;
 };
 
+/**
+ * Whether mp4 and mov need an atom for the colour tags. It cannot say "not known": written for an untagged video, it
+ * would claim limited range.
+ */
+export const needsColourAtom = ({ range, space, transfer, primaries }: ColourTags): boolean =>
+  [range, space, transfer, primaries].some((tag) => tag !== undefined);
+
 /** The whole ffmpeg command line of a segment, without the program. */
 export function encoderArguments(
   tools: FfmpegTools,
@@ -365,7 +372,8 @@ export function encoderArguments(
     ...encoderFacts(encoder).arguments(encoding),
     ...tags,
     ...['-flags', '+bitexact', '-fflags', '+bitexact', '-map_metadata', '-1'],
-    ...['-video_track_timescale', String(encoding.timescale), '-movflags', '+write_colr'],
+    ...['-video_track_timescale', String(encoding.timescale)],
+    ...(needsColourAtom(colour) ? ['-movflags', '+write_colr'] : []),
     ...['-f', segmentMuxer(encoder), file],
   ];
 }

@@ -6,7 +6,7 @@ import { FaceswapError } from '../errors.js';
 import { editNote } from '../version.js';
 import { childFailure, inputProtection, interruptedError, lastWords, runTool } from './child-process.js';
 import type { FrameRange } from './decoder.js';
-import { colourArguments, encoderCodec } from './encoder.js';
+import { colourArguments, encoderCodec, needsColourAtom } from './encoder.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { containerFacts, extensionsFor, type OutputContainer, outputContainer } from './output-container.js';
 import {
@@ -495,8 +495,10 @@ const streamOptions = (
     ];
   });
 
-const containerOptions = (container: OutputContainer): string[] => {
-  if (container === 'mp4' || container === 'mov') return ['-movflags', '+faststart+write_colr'];
+const containerOptions = (container: OutputContainer, { video }: TargetMedia): string[] => {
+  if (container === 'mp4' || container === 'mov') {
+    return ['-movflags', needsColourAtom(video.colour) ? '+faststart+write_colr' : '+faststart'];
+  }
   return container === 'ts' ? ['-muxdelay', '0', '-muxpreload', '0'] : [];
 };
 
@@ -572,7 +574,7 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
       .outputOptions(
         ...covers,
         ...end,
-        ...containerOptions(plan.container),
+        ...containerOptions(plan.container, target),
         '-f',
         containerFacts[plan.container].muxer,
       )

@@ -15,7 +15,7 @@ import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
 import { FaceTracker } from '../processors/face-tracker/face-tracker.js';
 import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
-import { boxPsnrDb, meshJitter, PreviousLuma } from '../processors/quality-monitor/frame-comparison.js';
+import { boxPsnrDb, LumaHistory, meshJitter } from '../processors/quality-monitor/frame-comparison.js';
 import { type EmbeddedModels, loadEmbeddedModels } from './embedded-models.js';
 import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
@@ -100,6 +100,20 @@ type SegmentState = {
   lastIndex: number;
 };
 
+/** A face of a frame and what is to become of it: swapped when there is no reason to skip it. */
+type SelectedFace = {
+  readonly trackId: number;
+  readonly face: SteadyFace;
+  readonly skipReason: SkipReason | undefined;
+};
+
+/** A selected face after its frame was rendered, with what the recogniser said where it was asked. */
+type RenderedFace = SelectedFace & {
+  readonly source: SourceFace | undefined;
+  readonly toSource: number | null;
+  readonly toTarget: number | null;
+};
+
 /**
  * analyse → smooth → select → swap → blend → monitor for one thread. One segment at a time; frames go in and come
  * out in index order, later by the look-ahead.
@@ -111,8 +125,8 @@ export class FaceChain {
   readonly #swapper = new MeshSwapper();
   readonly #blender = new FaceBlender();
   readonly #chooser: SourceChooser;
-  readonly #previousOutput = new PreviousLuma();
-  readonly #previousSource = new PreviousLuma();
+  readonly #outputLuma = new LumaHistory();
+  readonly #sourceLuma = new LumaHistory();
   readonly #facing = new Float32Array(meshPointCount);
   readonly #cropPoints = new Float32Array(3 * meshPointCount);
   #times = noTimes();
@@ -149,8 +163,8 @@ export class FaceChain {
       lastIndex: -1,
     };
     this.#chooser.reset();
-    this.#previousOutput.forget();
-    this.#previousSource.forget();
+    this.#outputLuma.forget();
+    this.#sourceLuma.forget();
   }
 
   /** Takes one frame and gives back those that are finished. */
@@ -244,12 +258,11 @@ export class FaceChain {
     // The first frame of a run starts a shot, but nothing was cut there.
     const sceneCut = state.cutFrames.has(index);
     if (sceneCut) {
-      this.#previousOutput.forget();
-      this.#previousSource.forget();
+      this.#outputLuma.forget();
+      this.#sourceLuma.forget();
       this.#chooser.reset();
     }
-    const sourceLuma = this.#previousSource.luma === null ? null : Uint8Array.from(this.#previousSource.luma);
-    this.#previousSource.remember(frame);
+    this.#sourceLuma.push(frame);
 
     const selected = this.#select(state, index);
     const identities = index % identityEveryFrames === 0;
@@ -263,30 +276,29 @@ export class FaceChain {
     for (const { trackId, face, skipReason } of selected) {
       if (skipReason === undefined) sourceOf.set(trackId, this.#swap(frame, trackId, face));
     }
+    this.#outputLuma.push(frame);
     const rows: FaceRow[] = [];
-    for (const { trackId, face, skipReason } of selected) {
+    for (const selectedFace of selected) {
+      const { trackId, face } = selectedFace;
       const source = sourceOf.get(trackId);
       const target = before.get(trackId);
       const rendered =
         source === undefined || target === undefined ? null : await this.#describe(frame, face.points);
       rows.push(
-        this.#row(state, frame, index, trackId, face, skipReason, source, {
-          sourceLuma,
+        this.#row(state, index, {
+          ...selectedFace,
+          source,
           toSource: rendered === null || source === undefined ? null : cosine(rendered, source.descriptor),
           toTarget: rendered === null || target === undefined ? null : cosine(rendered, target),
         }),
       );
     }
-    this.#previousOutput.remember(frame);
     window.dropBefore(index - chainNeighbourFrames.after - 1);
     return { index, buffer, row: { frame: index, sceneCut, faces: rows } };
   }
 
   /** The faces of a frame with what is to become of each; small ones first, so that nearer faces are drawn over them. */
-  #select(
-    { window, segment }: SegmentState,
-    index: number,
-  ): { trackId: number; face: SteadyFace; skipReason: SkipReason | undefined }[] {
+  #select({ window, segment }: SegmentState, index: number): SelectedFace[] {
     const started = performance.now();
     const { widthPx, heightPx } = segment.format;
     const faces = window.tracksAt(index).flatMap((trackId) => {
@@ -340,39 +352,29 @@ export class FaceChain {
     return descriptor;
   }
 
-  #row(
-    { window }: SegmentState,
-    frame: PlanarFrame,
-    index: number,
-    trackId: number,
-    face: SteadyFace,
-    skipReason: SkipReason | undefined,
-    source: SourceFace | undefined,
-    measured: { sourceLuma: Uint8Array | null; toSource: number | null; toTarget: number | null },
-  ): FaceRow {
+  #row({ window, segment }: SegmentState, index: number, rendered: RenderedFace): FaceRow {
     const started = performance.now();
+    const { trackId, face, skipReason, source, toSource, toTarget } = rendered;
     const box = boundsOf(face.points);
-    const { widthPx, heightPx } = frame.layout.planes[0];
-    const compare = (luma: Uint8Array | null, now: Uint8Array | null): number | null =>
-      luma === null || now === null ? null : boxPsnrDb(luma, now, widthPx, heightPx, box);
+    const { widthPx, heightPx } = segment.format;
+    const compare = ({ before, latest }: LumaHistory): number | null =>
+      before === null || latest === null ? null : boxPsnrDb(before, latest, widthPx, heightPx, box);
     const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
       const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
       return past === null || here === null || next === null ? null : meshJitter(past, here, next);
     };
-    const hadOutput = this.#previousOutput.luma;
     const row: FaceRow = {
       trackId,
       outcome: skipReason !== undefined ? 'skipped' : face.filled ? 'filled' : 'swapped',
       ...(skipReason === undefined ? {} : { skipReason }),
       box,
       ...(source === undefined ? {} : { sourceIndex: source.index }),
-      tpsnrOutputDb: compare(hadOutput, frame.data),
-      // Both or none, so that the two figures are of the same frames.
-      tpsnrSourceDb: hadOutput === null ? null : compare(measured.sourceLuma, this.#previousSource.luma),
+      tpsnrOutputDb: compare(this.#outputLuma),
+      tpsnrSourceDb: compare(this.#sourceLuma),
       jitterBefore: jitterOf((at) => window.rawPoints(trackId, at)),
       jitterAfter: jitterOf((at) => window.steadyPoints(trackId, at)),
-      identityToSource: measured.toSource,
-      identityToTarget: measured.toTarget,
+      identityToSource: toSource,
+      identityToTarget: toTarget,
     };
     this.#times.monitor += performance.now() - started;
     return row;

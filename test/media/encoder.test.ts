@@ -47,6 +47,25 @@ test('quality 80 is crf 10 for libx264, as in FaceFusion', () =>
     assert.equal(vp9Args[vp9Args.indexOf('-crf') + 1], '13');
   }));
 
+test('a video without colour tags stays without them: nothing is claimed about its range', () =>
+  inFolder(async (folder) => {
+    const target = await makeTarget(folder, '-pix_fmt', 'yuv420p');
+    assert.equal(target.video.colour.range, undefined, 'the clip is untagged');
+    const encoding = videoEncodingFor({
+      target,
+      encoder: 'libx264',
+      container: 'mp4',
+      preset: 'ultrafast',
+      threads: 1,
+    });
+    const [segment] = await transcodeSegments(target, encoding, rangesOf(20), folder);
+    const { colour } = (await probeTarget(tools, segment?.file ?? '')).video;
+    assert.deepEqual(
+      [colour.range, colour.space, colour.transfer, colour.primaries],
+      [undefined, undefined, undefined, undefined],
+    );
+  }));
+
 test('every installed software encoder keeps frame count, size, aspect ratio and colour tags', () =>
   inFolder(async (folder) => {
     const tags = [

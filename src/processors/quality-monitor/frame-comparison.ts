@@ -53,25 +53,36 @@ export function meshJitter(before: Float32Array, here: Float32Array, after: Floa
 }
 
 /**
- * The first plane of the frame before, kept for comparison. Owns its memory; a copy costs about 0.3 ms for 1080p.
+ * The first planes of the latest frame and of the one before it, kept for comparison. Owns two planes that it writes in turn;
+ * a copy costs about 0.3 ms for 1080p.
  */
-export class PreviousLuma {
-  #luma: Uint8Array | null = null;
+export class LumaHistory {
+  #latest: Uint8Array | null = null;
+  #before: Uint8Array | null = null;
+  #count = 0;
 
-  /** Null before the first frame and after {@link forget}. */
-  get luma(): Uint8Array | null {
-    return this.#luma;
+  /** Null until a frame was pushed. */
+  get latest(): Uint8Array | null {
+    return this.#count >= 1 ? this.#latest : null;
   }
 
-  remember(frame: PlanarFrame): void {
+  /** Null until two frames were pushed since the start or the last {@link forget}. */
+  get before(): Uint8Array | null {
+    return this.#count >= 2 ? this.#before : null;
+  }
+
+  push(frame: PlanarFrame): void {
     const { widthPx, heightPx } = frame.layout.planes[0];
-    const plane = frame.data.subarray(0, widthPx * heightPx);
-    if (this.#luma?.length !== plane.length) this.#luma = new Uint8Array(plane.length);
-    this.#luma.set(plane);
+    const length = widthPx * heightPx;
+    const plane = this.#before?.length === length ? this.#before : new Uint8Array(length);
+    plane.set(frame.data.subarray(0, length));
+    this.#before = this.#latest;
+    this.#latest = plane;
+    this.#count++;
   }
 
   /** Called at a scene cut: pictures of two shots are not compared. */
   forget(): void {
-    this.#luma = null;
+    this.#count = 0;
   }
 }

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   boxPsnrDb,
+  LumaHistory,
   meshJitter,
-  PreviousLuma,
   psnrCeilingDb,
 } from '../../../src/processors/quality-monitor/frame-comparison.js';
 import { formatOf, paintFrame } from '../../support/unit-frames.js';
@@ -76,17 +76,21 @@ test('jitter is measured in faces, not in pixels, and ignores depth', () => {
   assertClose(meshJitter(face, deeper, face), 0, 1e-6);
 });
 
-test('the frame before is kept as a copy until it is forgotten', () => {
-  const previous = new PreviousLuma();
-  assert.equal(previous.luma, null);
+test('the two latest frames are kept as copies until they are forgotten', () => {
+  const history = new LumaHistory();
+  assert.equal(history.latest, null);
   const frame = paintFrame(formatOf(5, 3), () => [0.5, 0.5, 0.5]);
-  previous.remember(frame);
-  const kept = Uint8Array.from(previous.luma!);
+  history.push(frame);
+  const kept = Uint8Array.from(history.latest!);
   assert.deepEqual(kept, frame.data.slice(0, 15));
+  assert.equal(history.before, null);
   frame.data.fill(0);
-  assert.deepEqual(Uint8Array.from(previous.luma!), kept);
-  previous.remember(paintFrame(formatOf(7, 7), () => [1, 1, 1]));
-  assert.equal(previous.luma!.length, 49);
-  previous.forget();
-  assert.equal(previous.luma, null);
+  history.push(frame);
+  assert.deepEqual(Uint8Array.from(history.before!), kept);
+  assert.deepEqual(Uint8Array.from(history.latest!), new Uint8Array(15));
+  history.push(paintFrame(formatOf(7, 7), () => [1, 1, 1]));
+  assert.equal(history.latest!.length, 49);
+  history.forget();
+  assert.equal(history.latest, null);
+  assert.equal(history.before, null);
 });
