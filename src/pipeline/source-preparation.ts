@@ -30,8 +30,10 @@ export type SourcePhoto = {
 const smallFacePx = 80;
 /** Turned further than this, half of the face has to be made up from the other half. */
 const turnedRadians = 0.6;
+/** Height of the open mouth as a share of its width from which its lips no longer fit a closed mouth. */
+const openMouthShare = 0.36;
 /** RMS of the finest detail band, in L units per unit of skin contrast, below which a photo is out of focus. */
-const blurredDetail = 0.045;
+const blurredDetail = 0.1;
 
 /**
  * Finds the face of each photo and makes it ready for swapping. Runs models, so it must be called in a worker; they stay loaded
@@ -86,7 +88,7 @@ export async function prepareSources(
       shape: faceShape(settled.points),
       widthPx: faceWidth(settled.points),
     };
-    warnings.push(...qualityWarnings(face));
+    warnings.push(...qualityWarnings(face, mouthOpening(settled.points)));
     faces.push(face);
   }
   if (faces.length === 0) {
@@ -137,7 +139,17 @@ async function largestFace(
   return largest === null ? null : { mesh: largest, others };
 }
 
-function qualityWarnings(face: SourceFace): RunWarning[] {
+/** Height over width of the inner lips. */
+function mouthOpening(points: Float32Array): number {
+  const distance = (first: number, second: number): number =>
+    Math.hypot(
+      (points[3 * first] as number) - (points[3 * second] as number),
+      (points[3 * first + 1] as number) - (points[3 * second + 1] as number),
+    );
+  return distance(13, 14) / Math.max(1, distance(78, 308));
+}
+
+function qualityWarnings(face: SourceFace, mouth: number): RunWarning[] {
   const warnings: RunWarning[] = [];
   const { file, widthPx, pose, appearance } = face;
   if (widthPx < smallFacePx) {
@@ -153,6 +165,14 @@ function qualityWarnings(face: SourceFace): RunWarning[] {
     warnings.push({
       code: 'source-turned-away',
       message: `The source face is turned away by ${degrees} degrees; its hidden half is made up from the visible one`,
+      file,
+    });
+  }
+  if (mouth > openMouthShare) {
+    warnings.push({
+      code: 'source-open-mouth',
+      message:
+        'The source face has its mouth wide open, which shows on closed lips; a neutral photo looks better',
       file,
     });
   }
