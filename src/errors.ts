@@ -103,8 +103,3 @@ export class FaceswapError extends Error {
     });
   }
 }
-
-/** Closes a switch over a union at compile time; throws at run time when data broke the type's promise. */
-export function assertNever(value: never): never {
-  throw new FaceswapError('bug', `Unhandled case ${JSON.stringify(value)}`);
-}

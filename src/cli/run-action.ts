@@ -55,7 +55,7 @@ const renderTarget = async (
   }
 };
 
-/** Whatever fell over because of the interruption is no failure of its own. */
+/** Whatever fell over because of the interruption, before the output was there, is no failure of its own. */
 const interrupted = (error: unknown): FaceswapError =>
   error instanceof FaceswapError && error.kind === 'interrupted'
     ? error
@@ -71,6 +71,7 @@ const interrupted = (error: unknown): FaceswapError =>
 export const runAction = async (collected: Readonly<Record<string, unknown>>): Promise<ExitCode> => {
   let json = collected['json'] === true;
   let debug = collected['logLevel'] === 'debug';
+  let finished = false;
   let tellStop: (text: string) => void = () => {};
   const interruption = listenForInterruption(() => tellStop('stopping; once more ends it at once'));
   try {
@@ -99,6 +100,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
       return ExitCode.ok;
     }
     const report = await renderTarget(request, display, log, interruption.signal);
+    finished = true;
     writeResult(
       json
         ? `${JSON.stringify({ ok: true, report })}\n`
@@ -106,7 +108,10 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     );
     return ExitCode.ok;
   } catch (error) {
-    return reportFailure(interruption.signal.aborted ? interrupted(error) : error, { json, debug });
+    return reportFailure(interruption.signal.aborted && !finished ? interrupted(error) : error, {
+      json,
+      debug,
+    });
   } finally {
     interruption.dispose();
   }

@@ -9,8 +9,8 @@ import {
   startTool,
 } from './child-process.js';
 import { type FfmpegTools, passthroughArguments } from './ffmpeg-tools.js';
-import type { TargetMedia } from './probe.js';
 import { type Rational, rationalToNumber } from './rational.js';
+import type { TargetMedia } from './target-media.js';
 
 /** Frame indexes `[start, end)`. */
 export type FrameRange = { readonly start: number; readonly end: number };

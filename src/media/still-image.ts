@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import sharp, { type Metadata, type Sharp } from 'sharp';
+import sharp, { type Metadata } from 'sharp';
 import { FaceswapError } from '../errors.js';
 import { sniffMediaKind } from './media-kind.js';
 
@@ -105,11 +105,12 @@ export async function readStill(file: string, purpose: StillPurpose = 'source'):
       });
     }
     const iccProfile = purpose === 'target' ? rgbProfile(metadata) : undefined;
-    let picture: Sharp = sharp(file, {
+    const picture = sharp(bytes, {
       ...options,
       ...(iccProfile === undefined ? {} : { ignoreIcc: true }),
-    });
-    picture = picture.autoOrient().toColourspace('srgb');
+    })
+      .autoOrient()
+      .toColourspace('srgb');
     const { data, info } = await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     const { rgb, alpha } = splitChannels(data, info.width * info.height, info.channels);
     return {
@@ -263,27 +264,6 @@ const tiffWithProfile = (
   iccProfile.copy(head, profileOffset);
   return Buffer.concat([head, data]);
 };
-
-/**
- * Writes RGB bytes as a PNG: what a test or a debug session wants to look at.
- *
- * @throws FaceswapError (resources) when the file cannot be written.
- */
-export const writePng = (file: string, widthPx: number, heightPx: number, rgb: Uint8Array): Promise<void> =>
-  writeStill(
-    file,
-    {
-      widthPx,
-      heightPx,
-      rgb,
-      alpha: undefined,
-      iccProfile: undefined,
-      format: 'png',
-      densityDpi: undefined,
-      lossless: true,
-    },
-    { format: 'png' },
-  );
 
 const joinChannels = (rgb: Uint8Array, alpha: Uint8Array): Uint8Array => {
   const data = new Uint8Array(4 * alpha.length);

@@ -12,10 +12,7 @@ import type {
 } from './worker-protocol.js';
 
 /** The part of {@link FaceChain} that a worker drives. */
-export type ServedChain = Pick<
-  FaceChain,
-  'begin' | 'push' | 'finish' | 'takeStageTimes' | 'takeWarnings' | 'dispose'
->;
+export type ServedChain = Pick<FaceChain, 'begin' | 'push' | 'finish' | 'takeStageTimes' | 'dispose'>;
 
 /** Where the server gets its chain from; tests give their own. */
 export type ChainFactory = {
@@ -24,6 +21,8 @@ export type ChainFactory = {
     photos: readonly SourcePhoto[],
     settings: ChainSettings,
   ) => Promise<PreparedSources>;
+  /** Frees the models that `prepareSources` loaded: without a chain nobody else does. */
+  readonly releaseModels: () => Promise<void>;
 };
 
 const buffersOf = (outputs: readonly ChainOutput[]): readonly ArrayBuffer[] =>
@@ -61,11 +60,12 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
         return { outputs: await liveChain().push(command.frame) };
       case 'endSegment': {
         const outputs = await liveChain().finish();
-        return { outputs, stageTimes: liveChain().takeStageTimes(), warnings: liveChain().takeWarnings() };
+        return { outputs, stageTimes: liveChain().takeStageTimes() };
       }
       case 'dispose':
         await chain?.dispose();
         chain = undefined;
+        await factory.releaseModels();
         return null;
     }
   };

@@ -3,6 +3,7 @@ import { throwIfInterrupted } from './interruption.js';
 import type { RenderPlan } from './plan.js';
 import { resolveRunOptions } from './resolve-run-options.js';
 import type { RunContext } from './run.js';
+import { estimateSeconds } from './run-estimate.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { RunWarning } from './run-report.js';
 
@@ -17,8 +18,8 @@ export type DryRun = {
     /** Frames that would be rendered. */
     readonly frames: number;
     readonly segments: number;
-    /** Null: nothing was measured, and a guess would be worth nothing. */
-    readonly seconds: number | null;
+    /** A rough guess of the whole run's time: see `estimateSeconds`. */
+    readonly seconds: number;
     /** Memory of all frame buffers together, in bytes. */
     readonly frameBufferBytes: number;
   };
@@ -42,7 +43,12 @@ const planImage = async (config: RunConfig): Promise<DryRun> => {
     config,
     kind: 'image',
     plan: null,
-    estimate: { frames: 1, segments: 1, seconds: null, frameBufferBytes: 3 * widthPx * heightPx },
+    estimate: {
+      frames: 1,
+      segments: 1,
+      seconds: estimateSeconds({ frames: 1, widthPx, heightPx }),
+      frameBufferBytes: 3 * widthPx * heightPx,
+    },
     encoder: null,
     keptStreams: [],
     droppedStreams: [],
@@ -65,7 +71,7 @@ const planVideo = async (config: RunConfig, signal: AbortSignal | undefined): Pr
     estimate: {
       frames,
       segments: plan.segments.length,
-      seconds: null,
+      seconds: estimateSeconds({ frames, ...prepared.target.video.format }),
       frameBufferBytes: Math.min(framesInFlight, frames) * prepared.frameBytes,
     },
     encoder: prepared.encoding.encoder,
@@ -90,7 +96,7 @@ export async function dryRun(options: RunOptions, { signal }: RunContext = {}): 
     const config = resolveRunOptions(options);
     throwIfInterrupted(signal);
     const { checkFiles } = await import('./preflight.js');
-    const kind = await checkFiles(config);
+    const kind = await checkFiles(config, options);
     return kind === 'image' ? await planImage(config) : await planVideo(config, signal);
   } catch (error) {
     throw FaceswapError.from(error);

@@ -37,6 +37,11 @@ export async function loadEmbeddedModels(settings: ModelSettings): Promise<Embed
   return models;
 }
 
+/** Frees whatever {@link loadEmbeddedModels} has loaded in this thread; does nothing when there is nothing. */
+export async function releaseEmbeddedModels(): Promise<void> {
+  await loaded?.models.then((models) => models.dispose());
+}
+
 async function open(settings: ModelSettings): Promise<EmbeddedModels> {
   const options = {
     providers: [settings.executionProvider],

@@ -9,7 +9,7 @@ import { matchColour, matchDetail, unmatched } from '../processors/face-swapper/
 import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { headPose } from '../processors/face-swapper/head-pose.js';
 import { MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
-import { facingOf } from '../processors/face-swapper/rectify.js';
+import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
 import { FaceTracker } from '../processors/face-tracker/face-tracker.js';
@@ -19,7 +19,7 @@ import { boxPsnrDb, LumaHistory, meshJitter } from '../processors/quality-monito
 import { type EmbeddedModels, loadEmbeddedModels } from './embedded-models.js';
 import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
-import type { FaceRow, FrameRow, RunWarning, SkipReason, StageTimes } from './run-report.js';
+import type { FaceRow, FrameRow, SkipReason, StageTimes } from './run-report.js';
 import { type Observation, ShotWindow, type SteadyFace } from './shot-window.js';
 
 /** What the chain needs to know of the run; plain data, so that it can cross threads. */
@@ -122,7 +122,7 @@ export class FaceChain {
   readonly #settings: ChainSettings;
   readonly #models: EmbeddedModels;
   readonly #reader: AppearanceReader;
-  readonly #swapper = new MeshSwapper();
+  readonly #swapper: MeshSwapper;
   readonly #blender = new FaceBlender();
   readonly #chooser: SourceChooser;
   readonly #outputLuma = new LumaHistory();
@@ -135,7 +135,9 @@ export class FaceChain {
   private constructor(settings: ChainSettings, sources: readonly SourceFace[], models: EmbeddedModels) {
     this.#settings = settings;
     this.#models = models;
-    this.#reader = new AppearanceReader(zonesFor(settings));
+    const zones = zonesFor(settings);
+    this.#reader = new AppearanceReader(zones);
+    this.#swapper = new MeshSwapper(zones);
     this.#chooser = new SourceChooser(sources);
   }
 
@@ -203,11 +205,6 @@ export class FaceChain {
     return times;
   }
 
-  /** Remarks since the last call (at most one per code and segment). */
-  takeWarnings(): readonly RunWarning[] {
-    return [];
-  }
-
   /** Releases the model sessions. */
   async dispose(): Promise<void> {
     await this.#models.dispose();
@@ -234,7 +231,7 @@ export class FaceChain {
         this.#models.landmarker.input,
         landmarkInputPx,
         pointsInCrop(mesh, this.#cropPoints),
-        facingOf(mesh.points, this.#facing),
+        hideOutside(facingOf(mesh.points, this.#facing), mesh.points, segment.format),
       );
       faces.set(trackId, { points: mesh.points, shape: faceShape(mesh.points), appearance });
       readingMs += performance.now() - started;
@@ -274,7 +271,8 @@ export class FaceChain {
     }
     const sourceOf = new Map<number, SourceFace>();
     for (const { trackId, face, skipReason } of selected) {
-      if (skipReason === undefined) sourceOf.set(trackId, this.#swap(frame, trackId, face));
+      const source = skipReason === undefined ? this.#swap(frame, trackId, face) : null;
+      if (source !== null) sourceOf.set(trackId, source);
     }
     this.#outputLuma.push(frame);
     const rows: FaceRow[] = [];
@@ -287,6 +285,7 @@ export class FaceChain {
       rows.push(
         this.#row(state, index, {
           ...selectedFace,
+          skipReason: selectedFace.skipReason ?? (source === undefined ? 'masked' : undefined),
           source,
           toSource: rendered === null || source === undefined ? null : cosine(rendered, source.descriptor),
           toTarget: rendered === null || target === undefined ? null : cosine(rendered, target),
@@ -321,7 +320,8 @@ export class FaceChain {
     return selected;
   }
 
-  #swap(frame: PlanarFrame, trackId: number, face: SteadyFace): SourceFace {
+  /** @returns the source that was drawn, or null when the mask left nothing to draw */
+  #swap(frame: PlanarFrame, trackId: number, face: SteadyFace): SourceFace | null {
     const started = performance.now();
     const source = this.#chooser.choose(trackId, headPose(face.points), face.appearance);
     const colour =
@@ -342,7 +342,7 @@ export class FaceChain {
       });
     }
     this.#times.blend += performance.now() - drawn;
-    return source;
+    return patch === null ? null : source;
   }
 
   async #describe(frame: PlanarFrame, points: Float32Array): Promise<Float32Array> {

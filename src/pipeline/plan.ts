@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { FaceswapError } from '../errors.js';
 import type { FrameRange } from '../media/decoder.js';
-import { slotCount, type TargetMedia, type TargetVideo } from '../media/probe.js';
 import { formatRational, sameRational } from '../media/rational.js';
+import { slotCount, type TargetMedia, type TargetVideo } from '../media/target-media.js';
 import { chainNeighbourFrames, type ChainSettings } from './face-chain.js';
 import { convertedFramesBefore } from './frame-repeats.js';
 import { optionFlag } from './resolve-run-options.js';

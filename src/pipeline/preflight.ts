@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, open, realpath, stat } from 'node:fs/promises';
+import { access, lstat, open, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { type FfmpegTools, requireEncoder } from '../media/ffmpeg-tools.js';
@@ -73,6 +73,16 @@ const existingIdentity = async (path: string): Promise<FileIdentity | undefined>
   }
 };
 
+/** A link to nothing has no identity, but its name is taken. */
+const isBrokenLink = async (path: string): Promise<boolean> => {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw fileFailure(error, path, 'preflight');
+  }
+};
+
 const sameFile = (a: FileIdentity, b: FileIdentity): boolean =>
   a.path === b.path || (a.inode !== 0n && a.inode === b.inode && a.device === b.device);
 
@@ -96,7 +106,8 @@ const checkWritten = async (
       },
     );
   }
-  if (existing !== undefined && !config.overwrite) {
+  const isTaken = existing !== undefined || (await isBrokenLink(path));
+  if (isTaken && !config.overwrite) {
     throw new FaceswapError('usage', `${optionFlag(option)} must be a new file, but it exists already`, {
       file,
       hint: 'Give --overwrite to replace it',
@@ -105,21 +116,23 @@ const checkWritten = async (
   return path;
 };
 
-const refuseVideoOptions = (config: RunConfig): void => {
-  const given = (
-    [
-      ['outputVideoEncoder', config.outputVideoEncoder],
-      ['outputVideoFps', config.outputVideoFps],
-      ['trimStart', config.trimStart],
-      ['trimEnd', config.trimEnd],
-    ] as const
-  ).find(([, value]) => value !== undefined);
+/** Options that mean nothing for an image. */
+const videoOptions = [
+  'outputVideoEncoder',
+  'outputVideoQuality',
+  'outputVideoPreset',
+  'outputVideoFps',
+  'trimFrameStart',
+  'trimFrameEnd',
+  'trimStart',
+  'trimEnd',
+] as const satisfies (keyof RunOptions)[];
+
+const refuseVideoOptions = (options: RunOptions, target: string): void => {
+  const given = videoOptions.find((name) => options[name] !== undefined);
   if (given === undefined) return;
-  const [name, value] = given;
-  const trimmedByFrame = typeof value === 'object' && 'unit' in value && value.unit === 'frame';
-  const flag = optionFlag(trimmedByFrame ? name.replace('trim', 'trimFrame') : name);
-  throw new FaceswapError('usage', `${flag} must be left out when the target is an image`, {
-    file: config.target,
+  throw new FaceswapError('usage', `${optionFlag(given)} must be left out when the target is an image`, {
+    file: target,
   });
 };
 
@@ -134,10 +147,11 @@ const checkExtension = (kind: MediaKind, output: string): void => {
  * none of the inputs (also by another name or link) and does not exist unless `overwrite`, and its extension fits
  * what the target is.
  *
+ * @param options what `config` was resolved from: only they tell an option that was given from its default.
  * @returns what the target is, by its content.
  * @throws FaceswapError `media` for inputs and folders, `usage` for contradictions between options.
  */
-export async function checkFiles(config: RunConfig): Promise<MediaKind> {
+export async function checkFiles(config: RunConfig, options: RunOptions): Promise<MediaKind> {
   const target = await inputIdentity('target', config.target);
   const sources = await Promise.all(config.sources.map((file) => inputIdentity('source', file)));
   const inputs = [
@@ -157,7 +171,7 @@ export async function checkFiles(config: RunConfig): Promise<MediaKind> {
   }
   const kind = await sniffMediaKind(config.target);
   checkExtension(kind, config.output);
-  if (kind === 'image') refuseVideoOptions(config);
+  if (kind === 'image') refuseVideoOptions(options, config.target);
   return kind;
 }
 

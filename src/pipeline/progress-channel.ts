@@ -1,11 +1,8 @@
 import type { ProgressEvent } from './progress.js';
 
-/** Events kept for a reader that does not come; the oldest go first. */
-const queueLimit = 256;
-
 /**
- * Carries progress from a run to one reader without ever making the run wait. `frames` events that nobody has read
- * are replaced by the newer one; when the queue is full the oldest event is dropped (warnings stay in the report).
+ * Carries progress from a run to one reader without ever making the run wait. A `frames` event that nobody has read
+ * is replaced by the next one; all others are kept, so that what waits for a reader that does not come is bounded by phases, segments and warnings.
  */
 export class ProgressChannel implements AsyncIterable<ProgressEvent> {
   readonly #queue: ProgressEvent[] = [];
@@ -16,7 +13,6 @@ export class ProgressChannel implements AsyncIterable<ProgressEvent> {
   emit(event: ProgressEvent): void {
     if (this.#closed) return;
     if (event.type === 'frames' && this.#queue.at(-1)?.type === 'frames') this.#queue.pop();
-    if (this.#queue.length >= queueLimit) this.#queue.shift();
     this.#queue.push(event);
     this.#wake?.();
   }

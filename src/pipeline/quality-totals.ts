@@ -1,3 +1,4 @@
+import { psnrCeilingDb } from '../processors/quality-monitor/frame-comparison.js';
 import type { FaceRow, FrameRow, Percentiles, QualityTotals, SkipReason, Spread } from './run-report.js';
 
 /** A frame jitters when it exceeds this many times its shot's median (DESIGN, quality monitor) … */
@@ -5,9 +6,6 @@ const jitterMedianFactor = 3;
 
 /** … and this, as a share of the distance between the eyes: below it nobody sees the movement. */
 const jitterFloor = 0.01;
-
-/** Two equal pictures have no finite PSNR; they count as this many dB, far above what noise leaves. */
-const psnrCeilingDb = 100;
 
 const numbers = (values: readonly (number | null)[]): readonly number[] =>
   values.filter((value) => value !== null && !Number.isNaN(value)) as readonly number[];

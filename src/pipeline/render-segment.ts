@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { contentHash } from '../media/content-hash.js';
 import { FrameDecoder } from '../media/decoder.js';
-import { FrameEncoder, segmentExtension, type VideoEncoding } from '../media/encoder.js';
+import { FrameEncoder } from '../media/encoder.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
-import { slotCount, type TargetMedia } from '../media/probe.js';
-import { sameRational } from '../media/rational.js';
 import type { SegmentFile } from '../media/muxer.js';
+import { sameRational } from '../media/rational.js';
+import { slotCount, type TargetMedia } from '../media/target-media.js';
+import { segmentExtension, type VideoEncoding } from '../media/video-encoding.js';
 import { chainNeighbourFrames, type ChainOutput, type ChainStageTimes } from './face-chain.js';
 import { fileFailure } from './file-failure.js';
 import type { FramePool } from './frame-pool.js';
@@ -15,7 +16,7 @@ import { FrameQueue } from './frame-queue.js';
 import { interruption, throwIfInterrupted, untilAborted } from './interruption.js';
 import { type Journal, syncFile } from './journal.js';
 import { type PlanSegment, type RenderPlan, timesWritten } from './plan.js';
-import type { FrameRow, RunWarning } from './run-report.js';
+import type { FrameRow } from './run-report.js';
 import type { RunLogger } from './run-logger.js';
 import type { WorkerClient } from './worker-client.js';
 import type { WorkerResults } from './worker-protocol.js';
@@ -50,7 +51,6 @@ export type RenderedSegment = SegmentFile & {
   /** One per rendered source frame, in order. */
   readonly rows: readonly FrameRow[];
   readonly stageTimes: ChainStageTimes & { readonly decode: number; readonly encode: number };
-  readonly warnings: readonly RunWarning[];
 };
 
 type SegmentReply = WorkerResults['frame'] | WorkerResults['endSegment'];
@@ -250,7 +250,6 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
     sha256,
     rows,
     stageTimes: { ...endReply.stageTimes, decode: decodeMs, encode: encodeMs },
-    warnings: endReply.warnings,
   };
 }
 

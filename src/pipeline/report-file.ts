@@ -1,39 +1,60 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { open, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileFailure } from './file-failure.js';
+import { placeFile } from './file-placement.js';
+import type { RunConfig } from './run-options.js';
 import type { FrameRow, RunReport } from './run-report.js';
 
+/** A report that is on the disk and has no final name yet. */
+export type UnplacedReport = {
+  /** Gives it its name. @throws FaceswapError as {@link placeFile} */
+  readonly place: () => Promise<void>;
+  /** Deletes it, under whichever name it has; may be called twice. */
+  readonly remove: () => Promise<void>;
+};
+
+const writeRows = async (temporary: string, report: RunReport, rows: readonly FrameRow[]): Promise<void> => {
+  const handle = await open(temporary, 'wx');
+  try {
+    const head = JSON.stringify(report, null, 2).replace(/\n}$/, '');
+    await handle.appendFile(`${head},\n  "frames": [`);
+    const rowsPerWrite = 1000;
+    for (let first = 0; first < rows.length; first += rowsPerWrite) {
+      const lines = rows.slice(first, first + rowsPerWrite).map((row) => `\n    ${JSON.stringify(row)}`);
+      await handle.appendFile(`${first === 0 ? '' : ','}${lines.join(',')}`);
+    }
+    await handle.appendFile('\n  ]\n}\n');
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
 /**
- * Writes the report file: the report's own fields and `frames`, one row per rendered frame and line, as JSON. It
- * appears whole or not at all.
+ * Writes the report (its own fields and `frames`, one row per rendered frame and line, as JSON) under a temporary name beside its final one,
+ * so that all that can go wrong has gone wrong before the output appears.
  *
- * @throws FaceswapError (media, resources) when it cannot be written.
+ * @throws FaceswapError (media, resources) when it cannot be written; nothing is left then.
  */
 export async function writeReportFile(
   file: string,
   report: RunReport,
-  rows: readonly FrameRow[],
-): Promise<void> {
+  { rows, overwrite }: { readonly rows: readonly FrameRow[] } & Pick<RunConfig, 'overwrite'>,
+): Promise<UnplacedReport> {
   const temporary = join(dirname(file), `.faceswap-${randomBytes(4).toString('hex')}.report`);
   try {
-    const handle = await open(temporary, 'wx');
-    try {
-      const head = JSON.stringify(report, null, 2).replace(/\n}$/, '');
-      await handle.appendFile(`${head},\n  "frames": [`);
-      const rowsPerWrite = 1000;
-      for (let first = 0; first < rows.length; first += rowsPerWrite) {
-        const lines = rows.slice(first, first + rowsPerWrite).map((row) => `\n    ${JSON.stringify(row)}`);
-        await handle.appendFile(`${first === 0 ? '' : ','}${lines.join(',')}`);
-      }
-      await handle.appendFile('\n  ]\n}\n');
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
+    await writeRows(temporary, report, rows);
   } catch (error) {
     await rm(temporary, { force: true });
     throw fileFailure(error, file, 'report');
   }
+  let path = temporary;
+  return {
+    place: async () => {
+      await placeFile(temporary, file, { overwrite, stage: 'report' });
+      path = file;
+    },
+    remove: () => rm(path, { force: true }),
+  };
 }

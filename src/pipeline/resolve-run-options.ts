@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
+import { videoPresets } from '../media/video-presets.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
 import type {
@@ -30,17 +31,7 @@ export const optionChoices = {
   /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
   /** x264's names without `placebo`, as in FaceFusion. */
-  outputVideoPreset: [
-    'ultrafast',
-    'superfast',
-    'veryfast',
-    'faster',
-    'fast',
-    'medium',
-    'slow',
-    'slower',
-    'veryslow',
-  ],
+  outputVideoPreset: videoPresets,
   onNoFace: ['fail', 'copy'] satisfies NoFacePolicy[],
   logLevel: ['silent', 'error', 'warn', 'info', 'debug'] satisfies LogLevel[],
 } as const;

@@ -11,7 +11,7 @@ import { chainSettings } from './plan.js';
 import { qualityTotals } from './quality-totals.js';
 import type { QualityTotals } from './run-report.js';
 import { RenderProgress } from './render-progress.js';
-import { finishOutput, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
+import { noStageTimes, type RunParts, type RunResult } from './run-parts.js';
 import { loadSourceFaces } from './source-faces.js';
 
 /** The layout in which a still picture goes through the chain: planes R, G and B in full range. */
@@ -101,8 +101,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
     const end = await worker.endSegment();
     return { ...end, outputs: [...pushed.outputs, ...end.outputs] };
   };
-  const { outputs, stageTimes, warnings } = await untilInterrupted(render(), signal);
-  for (const warning of warnings) parts.warnings.add(warning);
+  const { outputs, stageTimes } = await untilInterrupted(render(), signal);
   const [output] = outputs;
   if (output === undefined || output.row === null || outputs.length !== 1) {
     throw new FaceswapError('bug', `The chain gave back ${outputs.length} frames for one picture`, {
@@ -125,10 +124,9 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
     await copyImage(parts, { image, quality, file: temporary });
   }
   const encode = performance.now() - encodeStartMs;
-  const outputSha256 = await finishOutput(parts, temporary);
   return {
     status: swapped ? 'swapped' : 'copied',
-    outputSha256,
+    temporary,
     media: {
       kind: 'image',
       widthPx: image.widthPx,

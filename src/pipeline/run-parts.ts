@@ -1,8 +1,3 @@
-import { rename } from 'node:fs/promises';
-import { contentHash } from '../media/content-hash.js';
-import { fileFailure } from './file-failure.js';
-import { throwIfInterrupted } from './interruption.js';
-import { syncFile } from './journal.js';
 import type { ProgressChannel } from './progress-channel.js';
 import type { RunLogger } from './run-logger.js';
 import type { RunConfig } from './run-options.js';
@@ -23,8 +18,10 @@ export type RunParts = {
   readonly signal: AbortSignal | undefined;
 };
 
-/** What a run of either kind ends with; the runner makes the report of it. */
-export type RunResult = Pick<RunReport, 'status' | 'outputSha256' | 'media'> & {
+/** What a run of either kind ends with; the runner makes the report of it and gives the file its name. */
+export type RunResult = Pick<RunReport, 'status' | 'media'> & {
+  /** The finished output, in the job folder. Absolute path. */
+  readonly temporary: string;
   readonly stageMs: StageTimes;
   readonly quality: QualityTotals;
   readonly rows: readonly FrameRow[];
@@ -47,22 +44,4 @@ export const noStageTimes: StageTimes = {
 export function addStageTimes(a: StageTimes, b: Partial<StageTimes>): StageTimes {
   const stages = Object.keys(noStageTimes) as (keyof StageTimes)[];
   return Object.fromEntries(stages.map((stage) => [stage, a[stage] + (b[stage] ?? 0)])) as StageTimes;
-}
-
-/**
- * Moves a finished file to the output's name: the last step of a run, and the only one that can be seen from outside.
- *
- * @returns sha256 of the output, hex.
- * @throws FaceswapError (resources, media) when the disk refuses, (interrupted).
- */
-export async function finishOutput({ config, signal }: RunParts, temporary: string): Promise<string> {
-  await syncFile(temporary);
-  const sha256 = await contentHash(temporary, { signal });
-  throwIfInterrupted(signal);
-  try {
-    await rename(temporary, config.output);
-  } catch (error) {
-    throw fileFailure(error, config.output, 'mux');
-  }
-  return sha256;
 }

@@ -12,7 +12,7 @@ export type Percentiles = {
 };
 
 /** Why a face that was found was not swapped. */
-export type SkipReason = 'not-selected' | 'too-small' | 'turned-away' | 'outside-frame' | 'no-source-fits';
+export type SkipReason = 'not-selected' | 'too-small' | 'turned-away' | 'outside-frame' | 'masked';
 
 /** One face in one frame, as the monitor saw it. */
 export type FaceRow = {

@@ -3,8 +3,10 @@ import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
 import PQueue from 'p-queue';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
-import { muxOutput, type SegmentFile, verifyOutput } from '../media/muxer.js';
-import { slotCount, slotsToSeconds, type TargetMedia } from '../media/probe.js';
+import { muxOutput, type SegmentFile } from '../media/muxer.js';
+import { verifyOutput } from '../media/output-verification.js';
+import { slotCount, type TargetMedia } from '../media/target-media.js';
+import { slotsToSeconds } from '../media/timeline.js';
 import { formatRational, rationalToNumber, sameRational } from '../media/rational.js';
 import { fileFailure } from './file-failure.js';
 import { FramePool } from './frame-pool.js';
@@ -15,7 +17,7 @@ import { chainSettings, type RenderPlan } from './plan.js';
 import { qualityTotals } from './quality-totals.js';
 import { RenderProgress } from './render-progress.js';
 import { framesInFlight, type RenderContext, type RenderedSegment, renderSegment } from './render-segment.js';
-import { addStageTimes, finishOutput, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
+import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
 import type { Rational } from './run-options.js';
 import type { QualityTotals, StageTimes } from './run-report.js';
 import { loadSourceFaces } from './source-faces.js';
@@ -200,7 +202,6 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
     signal,
     onRow: (row) => renderProgress.add(row),
   });
-  for (const { warnings } of segments) for (const warning of warnings) parts.warnings.add(warning);
 
   const rows = segments.flatMap((segment) => segment.rows);
   const quality = qualityTotals(rows);
@@ -222,14 +223,13 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
       });
     }
   }
-  const outputSha256 = await finishOutput(parts, temporary);
   const renderMs = segments.reduce<StageTimes>(
     (sum, { stageTimes }) => addStageTimes(sum, stageTimes),
     noStageTimes,
   );
   return {
     status: swapped ? 'swapped' : 'copied',
-    outputSha256,
+    temporary,
     media: {
       kind: 'video',
       widthPx: target.video.format.widthPx,

@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
+import { placeFile } from './file-placement.js';
 import { interruption, throwIfInterrupted } from './interruption.js';
 import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
@@ -67,9 +68,9 @@ class RunResources {
   }
 }
 
-const runTarget = async (parts: RunParts): Promise<RunResult> => {
+const runTarget = async (parts: RunParts, options: RunOptions): Promise<RunResult> => {
   const { checkFiles } = await import('./preflight.js');
-  const kind = await checkFiles(parts.config);
+  const kind = await checkFiles(parts.config, options);
   throwIfInterrupted(parts.signal);
   if (kind === 'image') {
     const { runImage } = await import('./run-image.js');
@@ -85,13 +86,13 @@ const runTarget = async (parts: RunParts): Promise<RunResult> => {
 const makeReport = (
   config: RunConfig,
   result: RunResult,
-  rest: Pick<RunReport, 'wallMs' | 'warnings'>,
+  rest: Pick<RunReport, 'outputSha256' | 'wallMs' | 'warnings'>,
 ): RunReport => ({
   schema: 1,
   version: packageVersion(),
   status: result.status,
   output: config.output,
-  outputSha256: result.outputSha256,
+  outputSha256: rest.outputSha256,
   config,
   media: result.media,
   wallMs: rest.wallMs,
@@ -100,6 +101,42 @@ const makeReport = (
   quality: result.quality,
   warnings: rest.warnings,
 });
+
+/**
+ * The end of a run: output and report get their names. All that can fail for another reason than the names is done
+ * before, and the output comes last, so that a failure leaves neither.
+ *
+ * @throws FaceswapError (resources, media) when the disk refuses, (usage) when a name was taken meanwhile, (interrupted).
+ */
+const finishRun = async (
+  { config, signal, warnings }: RunParts,
+  result: RunResult,
+  startMs: number,
+): Promise<RunReport> => {
+  const [{ contentHash }, { syncFile }, { writeReportFile }] = await Promise.all([
+    import('../media/content-hash.js'),
+    import('./journal.js'),
+    import('./report-file.js'),
+  ]);
+  await syncFile(result.temporary);
+  const outputSha256 = await contentHash(result.temporary, { signal });
+  const wallMs = performance.now() - startMs;
+  const report = makeReport(config, result, { outputSha256, wallMs, warnings: warnings.all });
+  const { overwrite } = config;
+  const reportFile =
+    config.report === undefined
+      ? undefined
+      : await writeReportFile(config.report, report, { rows: result.rows, overwrite });
+  try {
+    throwIfInterrupted(signal);
+    await reportFile?.place();
+    await placeFile(result.temporary, config.output, { overwrite, stage: 'mux' });
+  } catch (error) {
+    await reportFile?.remove();
+    throw error;
+  }
+  return report;
+};
 
 const execute = async (
   options: RunOptions,
@@ -115,18 +152,18 @@ const execute = async (
     output: config.output,
     startWorker: () => new Client({ logger, entry: workerEntry }),
   });
-  const warnings = new WarningList(channel);
-  let result: RunResult;
+  const parts: RunParts = {
+    config,
+    openWorker: () => resources.openWorker(),
+    openJobFolder: () => resources.openJobFolder(),
+    progress: channel,
+    warnings: new WarningList(channel),
+    logger,
+    signal,
+  };
+  let report: RunReport;
   try {
-    result = await runTarget({
-      config,
-      openWorker: () => resources.openWorker(),
-      openJobFolder: () => resources.openJobFolder(),
-      progress: channel,
-      warnings,
-      logger,
-      signal,
-    });
+    report = await finishRun(parts, await runTarget(parts, options), startMs);
   } catch (error) {
     await resources.close();
     // By now a signal that stopped both us and our children has arrived, whichever of the two was noticed first.
@@ -134,11 +171,6 @@ const execute = async (
     throw FaceswapError.from(error);
   }
   await resources.close();
-  const report = makeReport(config, result, { wallMs: performance.now() - startMs, warnings: warnings.all });
-  if (config.report !== undefined) {
-    const { writeReportFile } = await import('./report-file.js');
-    await writeReportFile(config.report, report, result.rows);
-  }
   channel.emit({ type: 'phase', phase: 'done' });
   return report;
 };
@@ -156,7 +188,8 @@ export function startRun(options: RunOptions, context: RunContext, internals: Ru
 
 /**
  * Puts the face of the source photos into the target and writes the output. Files appear under their final names only
- * when they are whole; after a failure or an abort nothing is left behind.
+ * when they are whole; after a failure or an abort nothing is left behind. An abort after the output got its name comes
+ * too late and changes nothing.
  *
  * @returns a promise of the report that also carries the progress events.
  * @throws (rejects with) FaceswapError, whatever went wrong; `exitCode` and `toRecord()` say the same to machines.

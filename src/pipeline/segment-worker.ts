@@ -1,6 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import { serveChain } from './chain-server.js';
+import { releaseEmbeddedModels } from './embedded-models.js';
 import { FaceChain } from './face-chain.js';
 import { prepareSources } from './source-preparation.js';
 
@@ -11,4 +12,5 @@ if (parentPort === null) {
 serveChain(parentPort, {
   createChain: (settings, sources) => FaceChain.create(settings, sources),
   prepareSources,
+  releaseModels: releaseEmbeddedModels,
 });

@@ -3,6 +3,8 @@ import {
   smoothMesh,
   type TimedMesh,
 } from '../processors/landmark-smoother/landmark-smoother.js';
+import { smoothstep } from '../imaging/plane-ops.js';
+import { glassesContrastThreshold } from '../processors/face-swapper/glasses.js';
 import type { FaceAppearance } from '../processors/face-swapper/appearance.js';
 import type { SmootherMode } from './run-options.js';
 
@@ -130,7 +132,7 @@ export class ShotWindow {
         mean: average(samples, ({ appearance }) => appearance.mean),
         std: average(samples, ({ appearance }) => appearance.std),
         bands: average(samples, ({ appearance }) => appearance.bands),
-        open: average(samples, ({ appearance }) => appearance.open),
+        open: openSurface(samples),
       },
       filled: this.rawPoints(trackId, index) === null,
     };
@@ -166,4 +168,19 @@ function average(
     for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) + share * (values[i] as number);
   }
   return out;
+}
+
+/**
+ * Where the target's surface may be replaced: not under its hair, and not on the rims of its glasses, which stay like
+ * everything else that it wears. Whether it wears any is decided by the whole window, fading in between, so that single
+ * frames cannot flicker.
+ */
+function openSurface(samples: readonly { weight: number; seen: Observation }[]): Float32Array {
+  const open = average(samples, ({ appearance }) => appearance.open);
+  const [contrast] = average(samples, ({ appearance }) => Float32Array.of(appearance.glasses));
+  const worn = smoothstep(glassesContrastThreshold - 2, glassesContrastThreshold + 1, contrast as number);
+  if (worn === 0) return open;
+  const rims = average(samples, ({ appearance }) => appearance.rims);
+  for (let i = 0; i < open.length; i++) open[i] = (open[i] as number) * (1 - worn * (rims[i] as number));
+  return open;
 }

@@ -10,7 +10,7 @@ import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { headPose } from '../processors/face-swapper/head-pose.js';
-import { facingOf } from '../processors/face-swapper/rectify.js';
+import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { buildTexture, faceWidth, type SourceFace } from '../processors/face-swapper/source-face.js';
 import { type EmbeddedModels, loadEmbeddedModels } from './embedded-models.js';
 import type { ChainSettings } from './face-chain.js';
@@ -30,6 +30,8 @@ export type SourcePhoto = {
 const smallFacePx = 80;
 /** Turned further than this, half of the face has to be made up from the other half. */
 const turnedRadians = 0.6;
+/** Share of the mesh beyond the photo's edge from which a face counts as cut off: the outline alone may touch it. */
+const cutOffShare = 0.05;
 /** Height of the open mouth as a share of its width from which its lips no longer fit a closed mouth. */
 const openMouthShare = 0.36;
 /** RMS of the finest detail band, in L units per unit of skin contrast, below which a photo is out of focus. */
@@ -71,7 +73,11 @@ export async function prepareSources(
     const { mesh } = largest;
     // Read once more on the settled crop: the landmarker's input must show what the mesh says.
     const settled = await models.landmarker.read(frame, mesh.crop);
-    const facing = facingOf(settled.points, new Float32Array(meshPointCount));
+    const facing = hideOutside(
+      facingOf(settled.points, new Float32Array(meshPointCount)),
+      settled.points,
+      photo,
+    );
     const appearance = reader.read(
       models.landmarker.input,
       landmarkInputPx,
@@ -88,7 +94,7 @@ export async function prepareSources(
       shape: faceShape(settled.points),
       widthPx: faceWidth(settled.points),
     };
-    warnings.push(...qualityWarnings(face, mouthOpening(settled.points)));
+    warnings.push(...qualityWarnings(face, settled.points, photo));
     faces.push(face);
   }
   if (faces.length === 0) {
@@ -149,7 +155,7 @@ function mouthOpening(points: Float32Array): number {
   return distance(13, 14) / Math.max(1, distance(78, 308));
 }
 
-function qualityWarnings(face: SourceFace, mouth: number): RunWarning[] {
+function qualityWarnings(face: SourceFace, points: Float32Array, photo: SourcePhoto): RunWarning[] {
   const warnings: RunWarning[] = [];
   const { file, widthPx, pose, appearance } = face;
   if (widthPx < smallFacePx) {
@@ -168,7 +174,17 @@ function qualityWarnings(face: SourceFace, mouth: number): RunWarning[] {
       file,
     });
   }
-  if (mouth > openMouthShare) {
+  const cutOff = hideOutside(new Float32Array(meshPointCount), points, photo).filter(
+    (value) => value < 0,
+  ).length;
+  if (cutOff > cutOffShare * meshPointCount) {
+    warnings.push({
+      code: 'source-cut-off',
+      message: 'The photo cuts the source face off; what is missing is made up from the other half',
+      file,
+    });
+  }
+  if (mouthOpening(points) > openMouthShare) {
     warnings.push({
       code: 'source-open-mouth',
       message:

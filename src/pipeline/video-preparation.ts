@@ -1,9 +1,11 @@
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
-import { type VideoEncoding, videoEncodingFor, videoPresets } from '../media/encoder.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
-import { type MuxPlan, planMux } from '../media/muxer.js';
-import { probeTarget, type TargetMedia } from '../media/probe.js';
+import { type MuxPlan, planMux } from '../media/mux-plan.js';
+import { probeTarget } from '../media/probe.js';
+import type { TargetMedia } from '../media/target-media.js';
+import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
+import { videoPresets } from '../media/video-presets.js';
 import { makePlan, type RenderPlan } from './plan.js';
 import { checkEncoder } from './preflight.js';
 import type { RunPhase } from './progress.js';

@@ -80,7 +80,7 @@ export class WorkerClient {
     return this.#ask<'frame'>({ name: 'frame', frame }, [frame.buffer]);
   }
 
-  /** Gives the frames that the chain still held, and the segment's stage times and remarks. */
+  /** Gives the frames that the chain still held, and the segment's stage times. */
   endSegment(): Promise<WorkerResults['endSegment']> {
     return this.#ask<'endSegment'>({ name: 'endSegment' });
   }

@@ -34,7 +34,6 @@ export type WorkerResults = {
   readonly endSegment: {
     readonly outputs: readonly ChainOutput[];
     readonly stageTimes: ChainStageTimes;
-    readonly warnings: readonly RunWarning[];
   };
   readonly dispose: null;
 };

@@ -1,4 +1,5 @@
 import type { DryRun } from '../pipeline/dry-run.js';
+import { estimateMachine } from '../pipeline/run-estimate.js';
 import type { Rational } from '../pipeline/run-options.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
@@ -24,9 +25,7 @@ const planRows = ({ plan, encoder }: DryRun): readonly TableRow[] => {
   ];
 };
 
-/**
- * What a run would do: one label column, no colour, ends with a line break. A time that was not measured reads `n/a`.
- */
+/** What a run would do: one label column, no colour, ends with a line break. */
 export const formatDryRun = (dryRun: DryRun): string => {
   const { config, estimate, keptStreams, droppedStreams } = dryRun;
   const kept = keptStreams.map(({ index, type, codec }) => `#${index} ${type} ${codec}`).join(', ');
@@ -44,6 +43,10 @@ export const formatDryRun = (dryRun: DryRun): string => {
       `${estimate.frames} frames in ${estimate.segments} ${estimate.segments === 1 ? 'segment' : 'segments'}`,
     ],
     ['', `${megabytesText(estimate.frameBufferBytes)} of frame buffers`],
-    ['', `time ${estimate.seconds === null ? 'n/a' : `${estimate.seconds.toFixed(0)} s`}`],
+    [
+      '',
+      `about ${estimate.seconds.toFixed(0)} s on a machine like ${estimateMachine}; one face per frame assumed`,
+    ],
+    ['', 'a rough guess: machine, encoder and number of faces can change it several times over'],
   ]);
 };

@@ -3,9 +3,11 @@ import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
-import { encoderArguments, FrameEncoder, videoEncodingFor } from '../../src/media/encoder.js';
+import { FrameEncoder } from '../../src/media/encoder.js';
 import { listEncoders } from '../../src/media/ffmpeg-tools.js';
-import { probeTarget, type TargetMedia } from '../../src/media/probe.js';
+import { probeTarget } from '../../src/media/probe.js';
+import type { TargetMedia } from '../../src/media/target-media.js';
+import { encoderArguments, videoEncodingFor } from '../../src/media/video-encoding.js';
 import { digest, ffmpegOutput, inFolder, rangesOf, tools, transcodeSegments } from './media-fixtures.js';
 
 const makeTarget = async (folder: string, ...args: string[]): Promise<TargetMedia> => {

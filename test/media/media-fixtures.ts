@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { frameLayout } from '../../src/imaging/planar-frame.js';
 import { FrameDecoder, type FrameRange } from '../../src/media/decoder.js';
-import { FrameEncoder, segmentExtension, type VideoEncoding } from '../../src/media/encoder.js';
+import { FrameEncoder } from '../../src/media/encoder.js';
 import { type FfmpegTools, locateTools } from '../../src/media/ffmpeg-tools.js';
 import type { SegmentFile } from '../../src/media/muxer.js';
-import { slotCount, type TargetMedia } from '../../src/media/probe.js';
+import { slotCount, type TargetMedia } from '../../src/media/target-media.js';
+import { segmentExtension, type VideoEncoding } from '../../src/media/video-encoding.js';
 
 export const tools: FfmpegTools = await locateTools();
 

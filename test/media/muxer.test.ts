@@ -5,17 +5,14 @@ import test from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { frameLayout } from '../../src/imaging/planar-frame.js';
 import type { FrameRange } from '../../src/media/decoder.js';
-import { videoEncodingFor } from '../../src/media/encoder.js';
-import {
-  concatList,
-  type ExpectedOutput,
-  joinSegments,
-  muxOutput,
-  planMux,
-  verifyOutput,
-} from '../../src/media/muxer.js';
+import { planMux } from '../../src/media/mux-plan.js';
+import { concatList, joinSegments, muxOutput } from '../../src/media/muxer.js';
 import { defaultVideoEncoder, outputContainer } from '../../src/media/output-container.js';
-import { probeStreams, probeTarget, type TargetMedia } from '../../src/media/probe.js';
+import { type ExpectedOutput, verifyOutput } from '../../src/media/output-verification.js';
+import { probeTarget } from '../../src/media/probe.js';
+import { probeStreams } from '../../src/media/stream-probe.js';
+import type { TargetMedia } from '../../src/media/target-media.js';
+import { videoEncodingFor } from '../../src/media/video-encoding.js';
 import {
   ffmpegOutput,
   inFolder,

@@ -7,13 +7,7 @@ import { fileURLToPath } from 'node:url';
 import sharp, { type Sharp } from 'sharp';
 import { FaceswapError } from '../../src/errors.js';
 import { contentHash } from '../../src/media/content-hash.js';
-import {
-  readStill,
-  type StillImage,
-  stillFormatOf,
-  writePng,
-  writeStill,
-} from '../../src/media/still-image.js';
+import { readStill, type StillImage, stillFormatOf, writeStill } from '../../src/media/still-image.js';
 import { inFolder } from './media-fixtures.js';
 
 const portrait = fileURLToPath(new URL('../fixtures/grace_hopper.jpg', import.meta.url));
@@ -151,11 +145,10 @@ test('pictures that cannot be used have one line with exit code 3', () =>
     assert.throws(() => stillFormatOf('x.bmp'), /Cannot write \.bmp/);
   }));
 
-test('writePng and contentHash agree with what sharp and crypto say', () =>
+test('contentHash agrees with what crypto says', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'x.png');
-    await writePng(file, 8, 6, pattern);
-    assert.deepEqual(new Uint8Array(await sharp(file).raw().toBuffer()), pattern);
+    await writeFile(file, pattern);
     assert.equal(
       await contentHash(file),
       createHash('sha256')

@@ -67,10 +67,6 @@ class FakeChain {
     return { detect: 1, landmarks: 2, identity: 3, smooth: 4, swap: 5, blend: 6, monitor: 7 };
   }
 
-  takeWarnings() {
-    return [{ code: 'fake', message: 'The faces are not real' }];
-  }
-
   async dispose() {}
 }
 
@@ -78,6 +74,7 @@ serveChain(parentPort, {
   createChain: async () => new FakeChain(),
   prepareSources: async (photos) => ({
     faces: photos.map(({ index, file }) => ({ index, file, descriptor: new Float32Array(1024) })),
-    warnings: [],
+    warnings: [{ code: 'fake', message: 'The faces are not real' }],
   }),
+  releaseModels: async () => {},
 });

@@ -44,13 +44,18 @@ test('a reader that keeps up sees every event', async () => {
   assert.deepEqual(await reading, [frames(1), frames(2), frames(3)]);
 });
 
-test('the queue is bounded when nobody reads', async () => {
+test('phases, segments and warnings are kept for a reader that comes late', async () => {
   const channel = new ProgressChannel();
+  channel.emit({ type: 'phase', phase: 'render' });
   for (let index = 0; index < 1000; index += 1) {
+    for (let done = 0; done < 5; done += 1) channel.emit(frames(done));
     channel.emit({ type: 'segment', index, total: 1000, state: 'done' });
   }
+  channel.emit({ type: 'warning', warning: { code: 'x', message: 'a remark' } });
   channel.close();
   const events = await collect(channel);
-  assert.equal(events.length, 256);
-  assert.deepEqual(events.at(-1), { type: 'segment', index: 999, total: 1000, state: 'done' });
+  assert.deepEqual(events[0], { type: 'phase', phase: 'render' });
+  assert.equal(events.filter(({ type }) => type === 'segment').length, 1000);
+  assert.equal(events.filter(({ type }) => type === 'frames').length, 1000);
+  assert.equal(events.at(-1)?.type, 'warning');
 });

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -343,6 +344,16 @@ test('bad input ends with its own kind of error, before anything is written', as
       'usage',
       /--trim-frame-start must be left out/,
     ],
+    [
+      { target: still, output: join(outputs, 'o.png'), outputVideoQuality: 80 },
+      'usage',
+      /--output-video-quality must be left out when the target is an image/,
+    ],
+    [
+      { target: still, output: join(outputs, 'o.png'), outputVideoPreset: 'medium' },
+      'usage',
+      /--output-video-preset must be left out when the target is an image/,
+    ],
     [{ report: join(outputs, 'out.mp4') }, 'usage', /--report must be another file than --output/],
     [{ outputVideoEncoder: 'libx265x' }, 'unavailable', /libx265x/],
     [{ trimFrameStart: 330 }, 'usage', /--trim-frame-start must be before the end/],
@@ -361,6 +372,58 @@ test('an existing output is refused without overwrite and replaced with it', asy
   assert.equal(readFileSync(output, 'utf8'), 'precious');
   await start({ target: still, output, overwrite: true });
   assert.deepEqual(frameHashes(output), frameHashes(still));
+});
+
+test('a link to nothing counts as an existing output', async () => {
+  const output = join(outputs, 'out.png');
+  symlinkSync(join(outputs, 'nowhere.png'), output);
+  await assertFails(start({ target: still, output }), { kind: 'usage', message: /exists already/ }, [
+    'out.png',
+  ]);
+});
+
+/** Runs `disturb` at the first rendered frames. */
+const disturbed = async (handle: RunHandle, disturb: () => void): Promise<void> => {
+  let done = false;
+  for await (const event of handle.progress) {
+    if (done || event.type !== 'frames') continue;
+    done = true;
+    disturb();
+  }
+  assert.ok(done);
+};
+
+test('a file that appears during the run is not replaced, and no report of such a run is left', async () => {
+  const output = join(outputs, 'out.mp4');
+  const handle = start({ output, report: join(outputs, 'report.json') });
+  await disturbed(handle, () => writeFileSync(output, 'precious'));
+  await assertFails(handle, { kind: 'usage', message: /appeared during the run.*--overwrite/ }, ['out.mp4']);
+  assert.equal(readFileSync(output, 'utf8'), 'precious');
+});
+
+test('a report whose folder is gone fails the run before there is an output', async () => {
+  const folder = join(root, `reports-${Math.random().toString(36).slice(2)}`);
+  mkdirSync(folder);
+  const handle = start({ report: join(folder, 'report.json') });
+  await disturbed(handle, () => rmdirSync(folder));
+  await assertFails(handle, { kind: 'media', message: /report\.json/ });
+});
+
+test('a report that appears during the run is not replaced, and there is no output', async () => {
+  const report = join(outputs, 'report.json');
+  const handle = start({ report });
+  await disturbed(handle, () => writeFileSync(report, 'precious'));
+  await assertFails(handle, { kind: 'usage', message: /appeared during the run/ }, ['report.json']);
+  assert.equal(readFileSync(report, 'utf8'), 'precious');
+});
+
+test('an abort after the output has its name changes nothing', async () => {
+  const controller = new AbortController();
+  const handle = start({}, { signal: controller.signal });
+  for await (const event of handle.progress) {
+    if (event.type === 'phase' && event.phase === 'done') controller.abort();
+  }
+  assert.equal((await handle).outputSha256, sha256(join(outputs, 'out.mp4')));
 });
 
 test('the debug log tells frames in flight times bytes, never more than the pool has', async () => {
@@ -384,7 +447,7 @@ test('a dry run plans without writing and refuses what a run would refuse', asyn
   assert.equal(plan.encoder, 'libx264');
   assert.equal(plan.plan?.segments.length, 2);
   assert.equal(plan.estimate.frames, 330);
-  assert.equal(plan.estimate.seconds, null);
+  assert.ok(plan.estimate.seconds > 1 && plan.estimate.seconds < 100, `${plan.estimate.seconds} s`);
   assert.deepEqual(
     plan.keptStreams.map(({ index, type }) => [index, type]),
     [[1, 'audio']],

@@ -1,4 +1,4 @@
-import type { TargetMedia } from '../../src/media/probe.js';
+import type { TargetMedia } from '../../src/media/target-media.js';
 import type { Rational } from '../../src/pipeline/run-options.js';
 
 export type SyntheticTarget = {

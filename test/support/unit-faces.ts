@@ -23,6 +23,8 @@ export const appearanceOf = (values: {
   std: Float32Array.from(values.std ?? [8, 3, 4]),
   bands: Float32Array.from(values.bands ?? new Array<number>(bandCount).fill(1)),
   open: new Float32Array(appearanceSize * appearanceSize).fill(1),
+  glasses: 0,
+  rims: new Float32Array(appearanceSize * appearanceSize),
 });
 
 /** A source face made from an RGB frame in which the mesh lies at `points`. */

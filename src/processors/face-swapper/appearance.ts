@@ -2,6 +2,8 @@ import { srgbToLab } from '../../imaging/colour.js';
 import { PyramidSteps } from '../../imaging/pyramid.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
+import { drawRims, glassesContrast } from './glasses.js';
+import { skinLikeness, skinModel } from './skin-model.js';
 
 /** Side of the flattened face that appearance is measured on; about the landmark crop's own resolution. */
 export const appearanceSize = 128;
@@ -22,6 +24,10 @@ export type FaceAppearance = {
   readonly bands: Float32Array;
   /** appearanceSize² numbers: 1 where the surface may be replaced, 0 where hair lies over it. */
   readonly open: Float32Array;
+  /** How clearly the face wears glasses: see `glassesContrast`. */
+  readonly glasses: number;
+  /** appearanceSize² numbers: 1 on the rims, if there are any. */
+  readonly rims: Float32Array;
 };
 
 type Texel = {
@@ -56,9 +62,39 @@ function layoutTexels(): readonly Texel[] {
 
 const texels = layoutTexels();
 
+/** The zones as the measurement needs them: at appearance size, products taken once. */
+type MeasuringMaps = {
+  /** Plain skin. */
+  readonly skin: Float32Array;
+  /** Where hair may lie over the face. */
+  readonly guard: Float32Array;
+  /** Where rims of glasses may run. */
+  readonly rims: Float32Array;
+  /** The inner face without its openings: its outline would measure the background, the openings the teeth. */
+  readonly inner: Float32Array;
+};
+
+function measuringMaps(zones: FaceZones): MeasuringMaps {
+  const n = appearanceSize;
+  const ratio = zoneSize / n;
+  const map = (value: (zoneIndex: number) => number): Float32Array =>
+    Float32Array.from({ length: n * n }, (_, i) => {
+      const x = Math.floor(((i % n) + 0.5) * ratio);
+      const y = Math.floor((Math.floor(i / n) + 0.5) * ratio);
+      return value(y * zoneSize + x);
+    });
+  const at = (zone: Float32Array, i: number): number => zone[i] as number;
+  return {
+    skin: map((i) => at(zones.skin, i)),
+    guard: map((i) => at(zones.hairline, i) * (1 - at(zones.brows, i))),
+    rims: map((i) => at(zones.rims, i) * (1 - smoothstep(0.6, 0.95, at(zones.brows, i)))),
+    inner: map((i) => at(zones.core, i) * (1 - at(zones.openings, i)) * (1 - at(zones.hairline, i))),
+  };
+}
+
 /** Reads appearances out of landmark crops. One per thread; owns its buffers. */
 export class AppearanceReader {
-  readonly #zones: FaceZones;
+  readonly #maps: MeasuringMaps;
   readonly #steps = new PyramidSteps();
   readonly #lab = new Float32Array(3 * appearanceSize * appearanceSize);
   readonly #weight = new Float32Array(appearanceSize * appearanceSize);
@@ -66,7 +102,7 @@ export class AppearanceReader {
   readonly #colour = new Float32Array(3);
 
   constructor(zones: FaceZones) {
-    this.#zones = zones;
+    this.#maps = measuringMaps(zones);
   }
 
   /**
@@ -96,7 +132,7 @@ export class AppearanceReader {
       for (let c = 0; c < 3; c++) lab[c * n2 + index] = colour[c] as number;
       weight[index] = smoothstep(0.1, 0.4, front);
     }
-    return measureAppearance(lab, weight, this.#zones, this.#steps, this.#light);
+    return measureAppearance(lab, weight, this.#maps, this.#steps, this.#light);
   }
 }
 
@@ -122,31 +158,30 @@ function sampleCrop(plane: Float32Array, base: number, sizePx: number, x: number
 function measureAppearance(
   lab: Float32Array,
   seen: Float32Array,
-  zones: FaceZones,
+  maps: MeasuringMaps,
   steps: PyramidSteps,
   light: readonly Float32Array[],
 ): FaceAppearance {
-  const n = appearanceSize;
-  const n2 = n * n;
-  const zoneAt = (zone: Float32Array, i: number): number => {
-    const ratio = zoneSize / n;
-    const x = Math.floor(((i % n) + 0.5) * ratio);
-    const y = Math.floor((Math.floor(i / n) + 0.5) * ratio);
-    return zone[y * zoneSize + x] as number;
-  };
-  const model = skinModel(lab, n2, (i) => (seen[i] as number) * zoneAt(zones.skin, i));
+  const n2 = appearanceSize * appearanceSize;
+  const model = skinModel(lab, n2, (i) => (seen[i] as number) * (maps.skin[i] as number));
   const open = new Float32Array(n2);
   const mean = new Float32Array(3);
   const std = new Float32Array(3);
   let total = 0;
-  for (let i = 0; i < n2; i++) {
-    const likeness = skinLikeness(model, lab[i] as number, lab[n2 + i] as number, lab[2 * n2 + i] as number);
-    const guarded = zoneAt(zones.hairline, i) * (1 - zoneAt(zones.brows, i));
-    open[i] = seen[i] === 0 ? 0 : 1 - guarded * (1 - likeness);
-    const w = (seen[i] as number) * zoneAt(zones.skin, i) * likeness;
+  for (const { index } of texels) {
+    const visible = seen[index] as number;
+    if (visible === 0) continue;
+    const likeness = skinLikeness(
+      model,
+      lab[index] as number,
+      lab[n2 + index] as number,
+      lab[2 * n2 + index] as number,
+    );
+    open[index] = 1 - (maps.guard[index] as number) * (1 - likeness);
+    const w = visible * (maps.skin[index] as number) * likeness;
     total += w;
     for (let c = 0; c < 3; c++) {
-      const value = lab[c * n2 + i] as number;
+      const value = lab[c * n2 + index] as number;
       mean[c] = (mean[c] as number) + w * value;
       std[c] = (std[c] as number) + w * value * value;
     }
@@ -156,15 +191,24 @@ function measureAppearance(
     mean[c] = average;
     std[c] = Math.sqrt(Math.max(0, (std[c] as number) / Math.max(total, 1e-6) - average * average));
   }
-  return { mean, std, bands: bandEnergies(lab, mean[0] as number, seen, zones, zoneAt, steps, light), open };
+  const planes = [0, 1, 2].map((c) => lab.subarray(c * n2, (c + 1) * n2));
+  const rims = new Float32Array(n2);
+  drawRims(planes, appearanceSize, (i) => (seen[i] as number) * (maps.rims[i] as number), model, rims);
+  return {
+    mean,
+    std,
+    bands: bandEnergies(lab, mean[0] as number, seen, maps.inner, steps, light),
+    open,
+    glasses: glassesContrast(planes, appearanceSize),
+    rims,
+  };
 }
 
 function bandEnergies(
   lab: Float32Array,
   skinLightness: number,
   seen: Float32Array,
-  zones: FaceZones,
-  zoneAt: (zone: Float32Array, i: number) => number,
+  inner: Float32Array,
   steps: PyramidSteps,
   light: readonly Float32Array[],
 ): Float32Array {
@@ -181,52 +225,16 @@ function bandEnergies(
     steps.expandAdd(coarse, size, size, fine, -1);
     let sum = 0;
     let total = 0;
-    for (let i = 0; i < fine.length; i++) {
-      const at = ((Math.floor(i / size) << level) * appearanceSize + ((i % size) << level)) | 0;
-      // The inner face only: its outline and the openings would measure the background and the teeth.
-      const w =
-        (seen[at] as number) *
-        zoneAt(zones.interior, at) ** 2 *
-        (1 - zoneAt(zones.openings, at)) *
-        (1 - zoneAt(zones.hairline, at));
-      sum += w * (fine[i] as number) ** 2;
-      total += w;
+    for (let y = 0, i = 0; y < size; y++) {
+      const row = (y << level) * appearanceSize;
+      for (let x = 0; x < size; x++, i++) {
+        const at = row + (x << level);
+        const w = (inner[at] as number) * (seen[at] as number);
+        sum += w * (fine[i] as number) ** 2;
+        total += w;
+      }
     }
     bands[level] = Math.sqrt(sum / Math.max(total, 1e-6));
   }
   return bands;
-}
-
-/** Robust centre and spread of a skin's colour. */
-export type SkinModel = { readonly centre: readonly number[]; readonly spread: readonly number[] };
-
-/**
- * Median and median absolute deviation of L, a, b where `weightAt` is above one half; spreads have a floor, since a clean
- * studio skin would otherwise call its own shading foreign.
- */
-export function skinModel(lab: Float32Array, count: number, weightAt: (i: number) => number): SkinModel {
-  const members: number[] = [];
-  // Every third place: medians of neighbouring texels hardly differ, and sorting is what costs.
-  for (let i = 0; i < count; i += 3) if (weightAt(i) > 0.5) members.push(i);
-  const floors = [9, 3.5, 4];
-  const centre: number[] = [];
-  const spread: number[] = [];
-  for (let c = 0; c < 3; c++) {
-    const values = Float32Array.from(members, (i) => lab[c * count + i] as number).sort();
-    const median = values[values.length >> 1] ?? 0;
-    const deviations = values.map((value) => Math.abs(value - median)).sort();
-    centre.push(median);
-    // 1.4826 turns a MAD into a standard deviation for a normal distribution.
-    spread.push(Math.max(floors[c] as number, 1.4826 * (deviations[deviations.length >> 1] ?? 0)));
-  }
-  return { centre, spread };
-}
-
-/** 1 for the skin's own colours, 0 for something else (beyond about three spreads), smooth between. */
-export function skinLikeness(model: SkinModel, lightness: number, a: number, b: number): number {
-  const { centre, spread } = model;
-  const dl = (lightness - (centre[0] as number)) / (spread[0] as number);
-  const da = (a - (centre[1] as number)) / (spread[1] as number);
-  const db = (b - (centre[2] as number)) / (spread[2] as number);
-  return 1 - smoothstep(2.2, 3.6, Math.sqrt(dl * dl + 0.5 * (da * da + db * db)));
 }

@@ -9,7 +9,7 @@ export const unmatched: ColourMatch = { gain: Float32Array.of(1, 1, 1), offset: 
  * Limits of the lightness gain. A target in flat light would otherwise wipe out the source's features, and a blotchy one
  * blow up its pores.
  */
-const lightnessLimits = { low: 0.75, high: 1.25 } as const;
+const lightnessLimits = { low: 0.8, high: 1.25 } as const;
 
 /** Limits of the chroma gains; the lower one falls with the target's own colourfulness, to nothing in black and white. */
 const chromaLimits = { low: 0.6, high: 1.25 } as const;
@@ -45,9 +45,9 @@ function chromaOf(mean: Float32Array): number {
  * picture; the coarser ones carry the features that make the person, which must not be flattened.
  */
 const detailLimits = [
-  { low: 0.6, high: 1.2 },
-  { low: 0.85, high: 1.15 },
-  { low: 1, high: 1.1 },
+  { low: 0.65, high: 1.25 },
+  { low: 0.95, high: 1.2 },
+  { low: 1, high: 1.15 },
 ] as const;
 
 /**

@@ -29,7 +29,10 @@ export const zoneSize = 256;
 
 /** Soft maps over the flattened face, each `zoneSize`² numbers 0..1. */
 export type FaceZones = {
-  /** 1 well inside the face, 0 on its outline: distance to the outline divided by the feather width, smooth. */
+  /**
+   * The mask: 1 well inside the face, 0 on its outline and outside of the insets, smooth over the feather width. The
+   * other maps do not depend on the mask's options.
+   */
   readonly interior: Float32Array;
   /** 1 where the target's own eyes and inner mouth stay, soft edges. */
   readonly openings: Float32Array;
@@ -142,8 +145,9 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
     for (let column = 0; column < zoneSize; column++) {
       const u = (column + 0.5) / zoneSize;
       const at = row * zoneSize + column;
-      const fromOutline = Math.min(
-        polygonDistance(oval, u, v),
+      const fromOutline = polygonDistance(oval, u, v);
+      const fromMaskEdge = Math.min(
+        fromOutline,
         u - (box.left + insets.left),
         box.right - insets.right - u,
         v - (box.top + insets.top),
@@ -155,8 +159,8 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
       const inBrow = Math.max(...brows.map((brow) => brow(u, v)));
       const inNostril =
         0.045 - Math.hypot(Math.max(0, Math.abs(u - 0.5) - 0.03), v - (noseTip * 0.3 + nostrilBase * 0.7));
-      zones.interior[at] = ramp(0.002, feather, fromOutline);
-      zones.openings[at] = Math.max(ramp(-0.002, 0.009, inEye), ramp(-0.002, 0.008, inMouth));
+      zones.interior[at] = ramp(0.002, feather, fromMaskEdge);
+      zones.openings[at] = Math.max(ramp(-0.002, 0.009, inEye), ramp(-0.007, 0.006, inMouth));
       zones.brows[at] = ramp(-0.03, 0, inBrow);
       zones.skin[at] =
         ramp(0.02, 0.06, fromOutline) *
@@ -171,7 +175,7 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
           ramp(browTop + 0.02, browTop - 0.04, v),
           ramp(0.24, 0.15, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
         );
-      zones.core[at] = ramp(0.16, 0.22, polygonDistance(oval, u, v));
+      zones.core[at] = ramp(0.16, 0.22, fromOutline);
       // The lower nose has lines of its own; higher up a line is the bridge or a pad.
       const onNose = ramp(0.085, 0.06, Math.abs(u - 0.5)) * ramp(eyeLine + 0.04, eyeLine + 0.07, v);
       zones.rims[at] =

@@ -8,7 +8,7 @@ import { boundsOf } from '../face-landmarker/mesh-bounds.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { appearanceSize } from './appearance.js';
 import type { ColourMatch } from './colour-match.js';
-import { faceLayout } from './face-layout.js';
+import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { carryShape } from './face-shape.js';
 import { facingOf } from './rectify.js';
 import type { SourceFace } from './source-face.js';
@@ -37,7 +37,7 @@ export type FacePatch = {
   readonly mask: Float32Array;
   /**
    * Where the target's own pixel comes from, in luma pixels of the region, luma size, valid where covered: the target's
-   * eyes and mouth move with the new proportions.
+   * eyes and mouth move with the new proportions, but nothing outside the mask's edge and nothing that lies over the face.
    */
   readonly placeX: Float32Array;
   readonly placeY: Float32Array;
@@ -66,11 +66,17 @@ export class MeshSwapper {
   readonly #facing = new Float32Array(meshPointCount);
   readonly #weights = new Float32Array(meshPointCount);
   readonly #colour = new Float32Array(3);
+  readonly #interior: Float32Array;
+
+  /** @param zones the mask's interior confines what is moved */
+  constructor(zones: Pick<FaceZones, 'interior'>) {
+    this.#interior = zones.interior;
+  }
 
   /**
    * Draws one face.
    *
-   * @returns null when nothing of the face lies inside the frame
+   * @returns null when nothing of the face lies inside the frame or its mask is empty
    */
   draw(format: PlanarFormat, request: SwapRequest): FacePatch | null {
     const { source, colour, open } = request;
@@ -120,6 +126,7 @@ export class MeshSwapper {
     const [gainL, gainA, gainB] = colour.gain as unknown as [number, number, number];
     const [offsetL, offsetA, offsetB] = colour.offset as unknown as [number, number, number];
     const texel = new Float32Array(4);
+    let visible = false;
     for (let y = 0, at = 0; y < height; y++) {
       const chromaRow = (y >> format.chromaShiftY) * chromaWidth;
       for (let x = 0; x < width; x++, at++) {
@@ -141,7 +148,12 @@ export class MeshSwapper {
         );
         const [red, green, blue] = rgb as unknown as [number, number, number];
         coverage[at] = 1;
-        mask[at] = (texel[3] as number) * (raster.weight[at] as number) * sampleOpen(open, u, v);
+        const free = (raster.weight[at] as number) * sampleMap(open, appearanceSize, u, v);
+        mask[at] = (texel[3] as number) * free;
+        if ((mask[at] as number) > 0.002) visible = true;
+        const moved = free * sampleMap(this.#interior, zoneSize, u, v);
+        raster.placeX[at] = x + moved * ((raster.placeX[at] as number) - x);
+        raster.placeY[at] = y + moved * ((raster.placeY[at] as number) - y);
         let secondValue = green * 255;
         let thirdValue = blue * 255;
         if (k.isRgb) {
@@ -166,6 +178,7 @@ export class MeshSwapper {
         }
       }
     }
+    if (!visible) return null;
     for (let i = 0; i < samples.length; i++) {
       const n = samples[i] as number;
       if (n > 0) {
@@ -241,17 +254,18 @@ function sampleLevel(
   }
 }
 
-function sampleOpen(open: Float32Array, u: number, v: number): number {
-  const limit = appearanceSize - 1.001;
-  const x = Math.min(limit, Math.max(0, u * appearanceSize - 0.5));
-  const y = Math.min(limit, Math.max(0, v * appearanceSize - 0.5));
+/** Bilinear value of a square map over the layout. */
+function sampleMap(map: Float32Array, side: number, u: number, v: number): number {
+  const limit = side - 1.001;
+  const x = Math.min(limit, Math.max(0, u * side - 0.5));
+  const y = Math.min(limit, Math.max(0, v * side - 0.5));
   const x0 = x | 0;
   const y0 = y | 0;
   const fx = x - x0;
   const fy = y - y0;
-  const at = y0 * appearanceSize + x0;
+  const at = y0 * side + x0;
   return (
-    ((open[at] as number) * (1 - fx) + (open[at + 1] as number) * fx) * (1 - fy) +
-    ((open[at + appearanceSize] as number) * (1 - fx) + (open[at + appearanceSize + 1] as number) * fx) * fy
+    ((map[at] as number) * (1 - fx) + (map[at + 1] as number) * fx) * (1 - fy) +
+    ((map[at + side] as number) * (1 - fx) + (map[at + side + 1] as number) * fx) * fy
   );
 }

@@ -39,12 +39,26 @@ export function facingOf(points: Float32Array, out: Float32Array): Float32Array 
   return out;
 }
 
+/** How the points stand that lie outside the picture: as if they faced away, so that nothing is read there. */
+export function hideOutside(
+  facing: Float32Array,
+  points: Float32Array,
+  format: { readonly widthPx: number; readonly heightPx: number },
+): Float32Array {
+  for (let i = 0; i < facing.length; i++) {
+    const x = points[3 * i] as number;
+    const y = points[3 * i + 1] as number;
+    if (x < -0.5 || y < -0.5 || x > format.widthPx - 0.5 || y > format.heightPx - 0.5) facing[i] = -1;
+  }
+  return facing;
+}
+
 /** A face flattened into the layout: what `rectifyFace` makes of a photograph. */
 export type RectifiedFace = {
   readonly sizePx: number;
   /** Three planes L, a, b of sizePx² (CIE Lab). */
   readonly lab: readonly [Float32Array, Float32Array, Float32Array];
-  /** How squarely the place faced the camera, −1..1; −1 outside the face. */
+  /** How squarely the place faced the camera, −1..1; −1 outside the face and beyond the photograph. */
   readonly facing: Float32Array;
 };
 
@@ -83,6 +97,8 @@ export function rectifyFace(photo: PlanarFrame, points: Float32Array, sizePx: nu
     const x = raster.u[i] as number;
     if (x === -1) continue;
     const y = raster.v[i] as number;
+    // Beyond the photograph's edge there is nothing: a repeated border would pass for skin.
+    if (x < -0.5 || y < -0.5 || x > widthPx - 0.5 || y > heightPx - 0.5) continue;
     const spread = raster.footprint[i] as number;
     for (let c = 0; c < 3; c++) {
       const plane = photo.data.subarray(c * area, (c + 1) * area);

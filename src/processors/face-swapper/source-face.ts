@@ -1,10 +1,12 @@
 import { blurPlane, inpaint, smoothstep } from '../../imaging/plane-ops.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { cropFromMesh } from '../face-landmarker/face-landmarker.js';
-import { type FaceAppearance, type SkinModel, skinLikeness, skinModel } from './appearance.js';
+import type { FaceAppearance } from './appearance.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
+import { drawRims, glassesContrast, glassesContrastThreshold } from './glasses.js';
 import type { HeadPose } from './head-pose.js';
 import { rectifyFace } from './rectify.js';
+import { type SkinModel, skinLikeness, skinModel } from './skin-model.js';
 
 /** The rectified source face as a mip pyramid. */
 export type FaceTexture = {
@@ -28,6 +30,12 @@ export type SourceFace = {
   /** Width of the face in the photo. */
   readonly widthPx: number;
 };
+
+/**
+ * How far the target shows through where a wide patch was guessed: all the way, and the eyes stay the target's; not at all, and
+ * the patch looks smeared.
+ */
+const guessedTransparency = 0.5;
 
 /** Side of the texture: the photograph's own resolution rounded up to a power of two, within 128..1024. */
 function textureSize(faceWidthPx: number): number {
@@ -89,10 +97,12 @@ export function buildTexture(photo: PlanarFrame, points: Float32Array, zones: Fa
   const known = own.map((value, i) => Math.max(value, rim[i] as number));
   fillFromMirror(lab, known, sizePx);
   inpaint(lab, known, sizePx, sizePx);
-  // Where rims lie dense (under the brows, at the temples) the fill is guesswork over a wide patch: the target shows.
+  // Where rims lie dense (under the brows, at the temples) the fill is guesswork over a wide patch: the target shows through.
   const dense = Float32Array.from(rim);
   blurPlane(dense, sizePx, sizePx, sizePx / 28);
-  const opacity = known.map((value, i) => value * (1 - smoothstep(0.35, 0.75, dense[i] as number)));
+  const opacity = known.map(
+    (value, i) => value * (1 - guessedTransparency * smoothstep(0.35, 0.75, dense[i] as number)),
+  );
   blurPlane(opacity, sizePx, sizePx, sizePx / 100);
   const interior = zone(zones.interior);
   const openings = zone(zones.openings);
@@ -157,69 +167,7 @@ function widen(map: Float32Array, sizePx: number, radiusPx: number): void {
 }
 
 /**
- * Ridge contrast (in Lab units) along the lower half of both lenses from which a face is taken to wear glasses. Measured
- * on the test photographs: 16 at the weaker eye with glasses, at most 11.5 without (a laughing face reaches 10, grainy small
- * faces 11.5; nose shadow and lid creases reach more, but only on one side).
- */
-const glassesContrast = 13.5;
-
-/**
- * How much a place is a thin line: over four directions and three channels, the least of its two contrasts against the
- * places `reach` texels to either side, if both have the same sign. Edges and shading score nothing.
- */
-function ridge(lab: readonly Float32Array[], sizePx: number, x: number, y: number, reach: number): number {
-  const at = y * sizePx + x;
-  const diagonal = Math.round(reach * 0.7);
-  let best = 0;
-  for (const [dx, dy] of [
-    [reach, 0],
-    [0, reach],
-    [diagonal, diagonal],
-    [diagonal, -diagonal],
-  ] as const) {
-    const before = clampIndex(y - dy, sizePx) * sizePx + clampIndex(x - dx, sizePx);
-    const after = clampIndex(y + dy, sizePx) * sizePx + clampIndex(x + dx, sizePx);
-    for (const plane of lab) {
-      const here = plane[at] as number;
-      const first = plane[before] as number;
-      const second = plane[after] as number;
-      best = Math.max(best, Math.min(first, second) - here, here - Math.max(first, second));
-    }
-  }
-  return best;
-}
-
-const clampIndex = (index: number, length: number): number => Math.min(length - 1, Math.max(0, index));
-
-/** Whether a rim runs below both eyes: median ridge along the arc, each place taking its best distance from the eye. */
-function wearsGlasses(lab: readonly Float32Array[], sizePx: number): boolean {
-  const { uv } = faceLayout;
-  return [
-    [33, 133],
-    [362, 263],
-  ].every(([outer, inner]) => {
-    const u = ((uv[2 * (outer as number)] as number) + (uv[2 * (inner as number)] as number)) / 2;
-    const v = ((uv[2 * (outer as number) + 1] as number) + (uv[2 * (inner as number) + 1] as number)) / 2;
-    const contrasts: number[] = [];
-    for (let degrees = 15; degrees <= 165; degrees += 10) {
-      const angle = (degrees * Math.PI) / 180;
-      let best = 0;
-      for (let radius = 0.075; radius <= 0.17; radius += 0.004) {
-        const x = Math.round((u + Math.cos(angle) * radius) * sizePx);
-        const y = Math.round((v + Math.sin(angle) * radius) * sizePx);
-        for (const reach of [sizePx / 50, sizePx / 36]) {
-          best = Math.max(best, ridge(lab, sizePx, x, y, Math.max(1, Math.round(reach))));
-        }
-      }
-      contrasts.push(best);
-    }
-    contrasts.sort((first, second) => first - second);
-    return (contrasts[contrasts.length >> 1] as number) >= glassesContrast;
-  });
-}
-
-/**
- * Rims of glasses, if the face wears any: thin lines in the band around the eyes, and what is as dark as a thick rim.
+ * Rims of glasses, if the face wears any.
  *
  * @returns sizePx² numbers, 1 on a rim
  */
@@ -237,21 +185,11 @@ function rimMap(
     return copy;
   });
   const rim = new Float32Array(sizePx * sizePx);
-  if (!wearsGlasses(smooth, sizePx)) return rim;
-  const reaches = [sizePx / 50, sizePx / 36].map((reach) => Math.max(1, Math.round(reach)));
-  const dark = (model.centre[0] as number) - 24;
-  for (let y = 0; y < sizePx; y++) {
-    for (let x = 0; x < sizePx; x++) {
-      const at = y * sizePx + x;
-      // Only the brow itself is spared: a thick rim reaches beyond it.
-      const brow = smoothstep(0.6, 0.95, brows[at] as number);
-      const zone = (rims[at] as number) * (seen[at] as number) * (1 - brow);
-      if (zone === 0) continue;
-      const line = Math.max(...reaches.map((reach) => ridge(smooth, sizePx, x, y, reach)));
-      const shadow = smoothstep(dark + 6, dark - 6, (smooth[0] as Float32Array)[at] as number);
-      rim[at] = zone * Math.max(smoothstep(4, 7.5, line), shadow);
-    }
-  }
+  if (glassesContrast(smooth, sizePx) < glassesContrastThreshold) return rim;
+  // Only the brow itself is spared: a thick rim reaches beyond it.
+  const zoneAt = (at: number): number =>
+    (rims[at] as number) * (seen[at] as number) * (1 - smoothstep(0.6, 0.95, brows[at] as number));
+  drawRims(smooth, sizePx, zoneAt, model, rim);
   widen(rim, sizePx, sizePx / 110);
   return rim;
 }

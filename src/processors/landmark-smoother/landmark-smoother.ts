@@ -257,7 +257,11 @@ function interpolated(neighbours: readonly TimedMesh[]): Float32Array | null {
 function causalAverage(neighbours: readonly TimedMesh[], centre: Float32Array, scale: number): Float32Array {
   const sum = new Float32Array(centre.length);
   let total = 0;
-  for (const { offset, points } of neighbours) {
+  // A filled-in frame takes part like a seen one; without it the average would be the past alone, and lag.
+  const samples = neighbours.some(({ offset }) => offset === 0)
+    ? neighbours
+    : [...neighbours, { offset: 0, points: centre }];
+  for (const { offset, points } of samples) {
     if (offset > 0 || offset < -smootherReach.ema) continue;
     let distance = 0;
     for (let i = 0; i < meshPointCount; i++) {

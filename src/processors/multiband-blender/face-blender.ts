@@ -242,7 +242,7 @@ function edgeDistance(position: number, length: number, hasBefore: boolean, hasA
  * @param spacing distance of the octave's samples as a share of the face's width
  */
 function sourceShare(spacing: number): number {
-  return 1 - 0.6 * smoothstep(0.05, 0.2, spacing);
+  return 1 - 0.45 * smoothstep(0.05, 0.2, spacing);
 }
 
 function octaveGain(gains: Float32Array, octave: number): number {

@@ -1,12 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { srgbToLab } from '../../../src/imaging/colour.js';
-import {
-  AppearanceReader,
-  appearanceSize,
-  skinLikeness,
-  skinModel,
-} from '../../../src/processors/face-swapper/appearance.js';
+import { AppearanceReader, appearanceSize } from '../../../src/processors/face-swapper/appearance.js';
+import { skinLikeness, skinModel } from '../../../src/processors/face-swapper/skin-model.js';
 import { faceLayout } from '../../../src/processors/face-swapper/face-layout.js';
 import { facingOf } from '../../../src/processors/face-swapper/rectify.js';
 import type { Picture } from '../../support/unit-frames.js';

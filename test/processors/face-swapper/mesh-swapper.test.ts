@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { paintZones } from '../../../src/processors/face-swapper/face-layout.js';
 import { test } from 'node:test';
 import type { PlanarFrame } from '../../../src/imaging/planar-frame.js';
 import { unmatched } from '../../../src/processors/face-swapper/colour-match.js';
@@ -6,7 +7,7 @@ import { faceShape } from '../../../src/processors/face-swapper/face-shape.js';
 import { type FacePatch, MeshSwapper } from '../../../src/processors/face-swapper/mesh-swapper.js';
 import type { SourceFace } from '../../../src/processors/face-swapper/source-face.js';
 import { FaceBlender } from '../../../src/processors/multiband-blender/face-blender.js';
-import { appearanceOf, sourceFaceOf } from '../../support/unit-faces.js';
+import { appearanceOf, plainZones, sourceFaceOf } from '../../support/unit-faces.js';
 import { formatOf, paintFrame, type Picture, samplingNames, skinPicture } from '../../support/unit-frames.js';
 import { type FacePlacement, movedMesh, placedFace } from '../../support/unit-meshes.js';
 import { forAll } from '../../support/unit-random.js';
@@ -23,7 +24,7 @@ const draw = (
   frame: PlanarFrame,
   points: Float32Array,
   from: SourceFace = source,
-  swapper = new MeshSwapper(),
+  swapper = new MeshSwapper(plainZones),
 ): FacePatch | null =>
   swapper.draw(frame.format, { source: from, points, shape: from.shape, colour: unmatched, open });
 
@@ -120,16 +121,38 @@ test('the mask opens for eyes and mouth and closes at the outline', () => {
   }
 });
 
-test('a closed place of the target stays the target’s', () => {
+test('a face that is closed everywhere is not drawn at all', () => {
   const frame = paintFrame(formatOf(sizePx, sizePx), skinPicture);
-  const patch = new MeshSwapper().draw(frame.format, {
-    source,
+  const closed = new Float32Array(open.length);
+  const request = { source, points: face, shape: source.shape, colour: unmatched, open: closed };
+  assert.equal(new MeshSwapper(plainZones).draw(frame.format, request), null);
+});
+
+test('insets confine what is drawn and what of the target is moved', () => {
+  const frame = paintFrame(formatOf(sizePx, sizePx), skinPicture);
+  const insets = { top: 0.45, right: 0, bottom: 0, left: 0 };
+  const zones = paintZones(0.2, insets);
+  const request = {
+    source: { ...source, shape: source.shape.map((value) => value * 1.1) },
     points: face,
     shape: source.shape,
     colour: unmatched,
-    open: new Float32Array(open.length),
-  })!;
-  assert.ok(patch.mask.every((value) => value === 0));
+    open,
+  };
+  const patch = new MeshSwapper(zones).draw(frame.format, request)!;
+  const { width, height } = patch.region;
+  const browY = at(face, 3 * 105 + 1) - patch.region.y;
+  let moved = 0;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const i = y * width + x;
+      if (at(patch.coverage, i) === 0) continue;
+      const distance = Math.hypot(at(patch.placeX, i) - x, at(patch.placeY, i) - y);
+      if (y < browY) assertClose(distance, 0, 1e-4, `above the inset at ${x}, ${y}`);
+      moved = Math.max(moved, distance);
+    }
+  }
+  assert.ok(moved > 0.2, `largest move below the inset: ${moved}`);
 });
 
 test('a face partly outside the frame is drawn inside it, at any odd size and format', () => {
@@ -175,7 +198,7 @@ test('a face outside the frame is not drawn', () => {
   ] as const) {
     const points = placedFace({ x, y, eyesPx: 30 });
     const request = { source, points, shape: source.shape, colour: unmatched, open };
-    assert.equal(new MeshSwapper().draw(format, request), null);
+    assert.equal(new MeshSwapper(plainZones).draw(format, request), null);
   }
 });
 
@@ -210,7 +233,7 @@ test('the colour match is applied in Lab', () => {
   const frame = paintFrame(formatOf(sizePx, sizePx, 'rgb'), skinPicture);
   const colour = { gain: Float32Array.of(0, 0, 0), offset: Float32Array.of(50, 0, 0) };
   const request = { source, points: face, shape: source.shape, colour, open };
-  const patch = new MeshSwapper().draw(frame.format, request)!;
+  const patch = new MeshSwapper(plainZones).draw(frame.format, request)!;
   for (let i = 0; i < patch.mask.length; i++) {
     if (at(patch.coverage, i) === 0) continue;
     // L* 50 is the grey 118.9 of sRGB (CIE 15:2004 and IEC 61966-2-1).
@@ -219,7 +242,7 @@ test('the colour match is applied in Lab', () => {
 });
 
 test('one swapper draws the same face again after another', () => {
-  const swapper = new MeshSwapper();
+  const swapper = new MeshSwapper(plainZones);
   const frame = paintFrame(formatOf(sizePx, sizePx), skinPicture);
   const copyOf = (patch: FacePatch) =>
     [...patch.planes, patch.mask, patch.coverage].map((plane) => [...plane]);
@@ -237,7 +260,7 @@ test('a source with other proportions moves the target’s features, not its out
   const frame = paintFrame(formatOf(sizePx, sizePx), skinPicture);
   const wide = face.map((value, i) => (i % 3 === 0 ? placement.x + 1.12 * (value - placement.x) : value));
   const wider: SourceFace = { ...source, shape: faceShape(wide) };
-  const patch = new MeshSwapper().draw(frame.format, {
+  const patch = new MeshSwapper(plainZones).draw(frame.format, {
     source: wider,
     points: face,
     shape: source.shape,

@@ -1,0 +1,251 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { FaceswapError } from '../errors.js';
+import { inputProtection, lastWords, runTool } from './child-process.js';
+import type { FfmpegTools } from './ffmpeg-tools.js';
+import { containerFacts, extensionsFor, type OutputContainer, outputContainer } from './output-container.js';
+import { type MediaStream, mediaStreams, probeStreams } from './stream-probe.js';
+import type { TargetMedia } from './target-media.js';
+import { encoderCodec } from './video-encoding.js';
+
+/**
+ * A stream of the source that the output holds; `codec` is `copy`, the text codec it is converted to, or `attach` for
+ * cover art that becomes an attached file, which is what Matroska has for it.
+ */
+export type KeptStream = {
+  readonly streamIndex: number;
+  readonly type: MediaStream['type'];
+  readonly codecName: string | undefined;
+  readonly codec: string;
+};
+
+/** A stream of the source that the output cannot hold. */
+export type DroppedStream = {
+  readonly streamIndex: number;
+  readonly type: MediaStream['type'];
+  readonly codecName: string | undefined;
+  readonly reason: string;
+};
+
+/** What becomes of each stream besides the processed video. Plain data. */
+export type MuxPlan = {
+  readonly container: OutputContainer;
+  readonly videoEncoder: string;
+  /** Streams copied, converted or attached. */
+  readonly kept: readonly KeptStream[];
+  readonly dropped: readonly DroppedStream[];
+};
+
+export type PlanMuxOptions = {
+  readonly tools: FfmpegTools;
+  readonly target: TargetMedia;
+  readonly outputFile: string;
+  /** Checked too: an encoder whose codec the container cannot hold is refused. */
+  readonly videoEncoder: string;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** Subtitle codecs that are text and can be turned into one another. */
+const textSubtitles: ReadonlySet<string> = new Set([
+  'subrip',
+  'srt',
+  'ass',
+  'ssa',
+  'mov_text',
+  'webvtt',
+  'text',
+]);
+
+const isCoverArt = ({ dispositions }: MediaStream): boolean => dispositions.includes('attached_pic');
+
+/** The file that cover art becomes when it is attached; undefined for codecs that are no picture file. */
+export const coverFile = ({
+  codecName,
+  fileName,
+}: MediaStream): { name: string; mimeType: string } | undefined => {
+  if (codecName === 'mjpeg') return { name: fileName ?? 'cover.jpg', mimeType: 'image/jpeg' };
+  if (codecName === 'png') return { name: fileName ?? 'cover.png', mimeType: 'image/png' };
+  return undefined;
+};
+
+/** A stream and the `codec` of its {@link KeptStream}. */
+type Trial = { readonly stream: MediaStream; readonly codec: string };
+
+/** ffprobe's name of the codec that a stream has in the output. */
+export const codecAfter = ({ stream, codec }: Trial): string | undefined => {
+  if (codec === 'copy' || codec === 'attach') return stream.codecName;
+  return codec === 'srt' ? 'subrip' : codec;
+};
+
+/**
+ * Muxes the first second of some streams next to a tiny picture from the encoder and looks whether they come
+ * back as what they were: some muxers take anything and write what nobody can read.
+ *
+ * @returns undefined when it worked, else the reason.
+ */
+const tryMux = async (
+  options: PlanMuxOptions,
+  container: OutputContainer,
+  file: string,
+  trials: readonly Trial[],
+): Promise<string | undefined> => {
+  const { tools, target, videoEncoder, signal } = options;
+  const stage = 'plan';
+  const pixelFormat = videoEncoder === 'prores_ks' ? 'yuv422p10le' : 'yuv420p';
+  const { exit, stderr } = await runTool(
+    tools.ffmpegPath,
+    [
+      ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+error', '-y'],
+      ...['-f', 'lavfi', '-i', 'color=c=black:s=320x240:r=25:d=0.2'],
+      ...inputProtection,
+      ...['-i', target.file, '-map', '0:v:0', '-c:0', videoEncoder, '-pix_fmt:0', pixelFormat],
+      ...trials.flatMap(({ stream, codec }, k) => [
+        ...[
+          '-map',
+          `1:${stream.index}`,
+          `-c:${k + 1}`,
+          codec,
+          `-disposition:${k + 1}`,
+          dispositionFlags(stream),
+        ],
+      ]),
+      ...['-t', '1', '-f', containerFacts[container].muxer, file],
+    ],
+    { stage, signal },
+  );
+  if (exit.code !== 0) return lastWords(stderr, 1);
+  if (trials.length === 0) return undefined;
+  const written = mediaStreams(await probeStreams(tools, file, { signal, stage })).slice(1);
+  const wrong = trials.find((trial, k) => {
+    const found = written[k];
+    const isArt = isCoverArt(trial.stream);
+    return (
+      found?.type !== trial.stream.type ||
+      found.codecName !== codecAfter(trial) ||
+      (isArt && !isCoverArt(found))
+    );
+  });
+  return wrong === undefined
+    ? undefined
+    : `.${container} files cannot hold ${wrong.stream.codecName ?? 'such data'}`;
+};
+
+const dispositionNames: ReadonlySet<string> = new Set(
+  'default dub original comment lyrics karaoke forced hearing_impaired visual_impaired clean_effects attached_pic'.split(
+    ' ',
+  ),
+);
+
+/** A stream's dispositions as ffmpeg's `-disposition` takes them. */
+export const dispositionFlags = (stream: MediaStream): string =>
+  stream.dispositions.filter((name) => dispositionNames.has(name)).join('+') || '0';
+
+/**
+ * Finds out before any work what the output container can hold, by muxing the first second of every stream with
+ * this very ffmpeg: streams that cannot be copied are listed as dropped with the reason, text subtitles are
+ * converted where the container has a text codec. Data streams are never copied: those of MP4 and QuickTime are
+ * chapters and time codes, which the muxer writes from the metadata.
+ *
+ * @throws FaceswapError (media) when a sound stream cannot be copied, (usage) when the container cannot hold the
+ * encoder's video, (unavailable) when the encoder fails.
+ */
+export async function planMux(options: PlanMuxOptions): Promise<MuxPlan> {
+  const { target, outputFile, videoEncoder } = options;
+  const container = outputContainer(outputFile);
+  const codec = encoderCodec(videoEncoder);
+  const stage = 'plan';
+  if (!containerFacts[container].videoCodecs.includes(codec)) {
+    throw new FaceswapError('usage', `A .${container} file cannot hold video from ${videoEncoder}`, {
+      file: outputFile,
+      hint: `Use an output that ends in one of ${extensionsFor(codec)}, or leave the encoder out`,
+    });
+  }
+  if (container === 'mov' && codec === 'ffv1' && target.video.format.range === 'full') {
+    throw new FaceswapError('usage', 'A .mov file cannot say that FFV1 video has full range', {
+      file: outputFile,
+      hint: 'Use an output that ends in .mkv',
+    });
+  }
+  const isAttached = (stream: MediaStream): boolean =>
+    container === 'mkv' && isCoverArt(stream) && coverFile(stream) !== undefined;
+  const all = target.streams.filter((stream) => stream.index !== target.video.streamIndex);
+  const isData = ({ type }: MediaStream): boolean => type === 'data' || type === 'unknown';
+  const others = all.filter((stream) => !isAttached(stream) && !isData(stream));
+  const folder = await mkdtemp(join(tmpdir(), 'faceswap-plan-'));
+  const trialFile = join(folder, `trial.${container}`);
+  try {
+    const attempt = (trials: readonly Trial[]): Promise<string | undefined> =>
+      tryMux(options, container, trialFile, trials);
+    const kept: KeptStream[] = [];
+    const dropped: DroppedStream[] = [];
+    const keep = ({ stream, codec: name }: Trial): void => {
+      kept.push({ streamIndex: stream.index, type: stream.type, codecName: stream.codecName, codec: name });
+    };
+    for (const { index, type, codecName } of all.filter(isData)) {
+      const reason = 'data is not copied; chapters and time codes are written anew';
+      dropped.push({ streamIndex: index, type, codecName, reason });
+    }
+    for (const stream of all.filter(isAttached)) keep({ stream, codec: 'attach' });
+    const copies = others.map((stream): Trial => ({ stream, codec: 'copy' }));
+    if ((await attempt(copies)) === undefined) {
+      copies.forEach(keep);
+      return { container, videoEncoder, kept, dropped };
+    }
+    const encoderProblem = await attempt([]);
+    if (encoderProblem !== undefined) {
+      throw new FaceswapError(
+        'unavailable',
+        `Encoder "${videoEncoder}" does not work here: ${encoderProblem}`,
+        {
+          stage,
+        },
+      );
+    }
+    for (const copy of copies) {
+      if ((await attempt([copy])) === undefined) {
+        keep(copy);
+        continue;
+      }
+      const { index, type, codecName } = copy.stream;
+      if (type === 'audio') {
+        throw new FaceswapError(
+          'media',
+          `A .${container} file cannot hold the target's ${codecName ?? 'unknown'} sound (stream ${index})`,
+          {
+            file: target.file,
+            stage,
+            hint: 'Use an output that ends in .mkv, which holds every kind: sound is never re-encoded',
+          },
+        );
+      }
+      const textEncoder = containerFacts[container].textSubtitleEncoder;
+      const isText = type === 'subtitle' && codecName !== undefined && textSubtitles.has(codecName);
+      const conversion =
+        isText && textEncoder !== undefined ? { stream: copy.stream, codec: textEncoder } : undefined;
+      if (conversion !== undefined && (await attempt([conversion])) === undefined) keep(conversion);
+      else
+        dropped.push({ streamIndex: index, type, codecName, reason: `.${container} files cannot hold it` });
+    }
+    return { container, videoEncoder, kept, dropped };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The streams of the output in the source's order, attached files last: `undefined` stands for the processed video.
+ */
+export const outputOrder = (target: TargetMedia, plan: MuxPlan): (KeptStream | undefined)[] => {
+  const mapped = target.streams.flatMap((stream) => {
+    if (stream.index === target.video.streamIndex) return [undefined];
+    const kept = plan.kept.find(({ streamIndex }) => streamIndex === stream.index);
+    return kept === undefined || kept.codec === 'attach' ? [] : [kept];
+  });
+  return [...mapped, ...plan.kept.filter(({ codec }) => codec === 'attach')];
+};
+
+/** Cover art and attachments: they belong to the whole file, and a cut must not move them. */
+export const isTimeless = (target: TargetMedia, { streamIndex, type }: KeptStream): boolean =>
+  type === 'attachment' ||
+  target.streams.some((stream) => stream.index === streamIndex && isCoverArt(stream));

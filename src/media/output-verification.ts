@@ -1,0 +1,175 @@
+import { FaceswapError } from '../errors.js';
+import { type ColourTags, colourTagsOf } from './colour-tags.js';
+import type { FrameRange } from './decoder.js';
+import type { FfmpegTools } from './ffmpeg-tools.js';
+import { readFrameTable } from './frame-table.js';
+import { codecAfter, type KeptStream, type MuxPlan, outputOrder } from './mux-plan.js';
+import type { OutputContainer } from './output-container.js';
+import { formatRational, parseRational, type Rational, rationalToNumber, sameRational } from './rational.js';
+import { hidesLead, maxLeadSeconds } from './sound-lead.js';
+import {
+  type MediaStream,
+  mediaStreams,
+  probeStreams,
+  type RawStream,
+  storedAspectRatio,
+} from './stream-probe.js';
+import { frameSeconds, isWhole, type TargetMedia } from './target-media.js';
+import { timelineSlots } from './timeline.js';
+import { encoderCodec } from './video-encoding.js';
+
+/** The longest packet of a usual sound codec: 4096 samples of FLAC at 44.1 kHz, rounded up. */
+const maxPacketSeconds = 0.1;
+
+/** What the finished file must show. */
+export type ExpectedOutput = {
+  readonly frameRate: Rational;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly sampleAspectRatio: Rational;
+  readonly colour: ColourTags;
+  /** Timeline slot of every frame from 0, such as those of the target; their number is the frame count. */
+  readonly slots: ArrayLike<number>;
+  readonly plan: MuxPlan;
+  /** The source and the frames taken from it, for the offsets between the streams. */
+  readonly target: TargetMedia;
+  readonly range: FrameRange;
+};
+
+const mismatch = (file: string, field: string, found: unknown, expected: unknown): FaceswapError =>
+  new FaceswapError('bug', `The output's ${field} is ${String(found)} instead of ${String(expected)}`, {
+    file,
+    stage: 'verify',
+    hint: 'It was not moved to its place; please report this with the output of --log-level debug',
+  });
+
+const startSecondsOf = ({ startTicks, timeBase }: MediaStream): number | undefined =>
+  startTicks === undefined ? undefined : startTicks * rationalToNumber(timeBase);
+
+/** Containers whose clock holds any frame rate exactly; the others round times to 1 ms or 1/90 ms. */
+const hasExactClock = (container: OutputContainer): boolean => ['mp4', 'mov', 'avi'].includes(container);
+
+const checkPicture = (file: string, record: RawStream, expected: ExpectedOutput): void => {
+  const { widthPx, heightPx, sampleAspectRatio, frameRate, plan, slots } = expected;
+  const size = `${String(record['width'])}x${String(record['height'])}`;
+  if (size !== `${widthPx}x${heightPx}`) throw mismatch(file, 'size', size, `${widthPx}x${heightPx}`);
+  const aspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
+  if (!sameRational(aspect, sampleAspectRatio) && plan.container !== 'avi') {
+    throw mismatch(file, 'pixel aspect ratio', formatRational(aspect), formatRational(sampleAspectRatio));
+  }
+  const found = colourTagsOf(record);
+  for (const tag of ['range', 'space', 'primaries', 'transfer'] as const) {
+    // QuickTime has no range for codecs that do not carry it themselves; limited is what players assume.
+    if (tag === 'range' && plan.container === 'mov' && found.range === undefined) continue;
+    if (expected.colour[tag] !== undefined && found[tag] !== expected.colour[tag]) {
+      throw mismatch(file, `colour ${tag}`, found[tag] ?? 'missing', expected.colour[tag]);
+    }
+  }
+  const rates = [record['r_frame_rate'], record['avg_frame_rate']].map((rate) => parseRational(String(rate)));
+  const showsRate = rates.some((rate) => rate !== undefined && sameRational(rate, frameRate));
+  if (hasExactClock(plan.container) && slots.length > 1 && !showsRate) {
+    throw mismatch(
+      file,
+      'frame rate',
+      rates.map((rate) => rate && formatRational(rate)),
+      formatRational(frameRate),
+    );
+  }
+};
+
+/**
+ * Finds for every expected stream its index in the output. Streams other than sound that have nothing inside the
+ * range of a trimmed run may be missing: MP4 drops empty tracks.
+ */
+const matchStreams = (
+  file: string,
+  streams: readonly MediaStream[],
+  expected: ExpectedOutput,
+): { kept: KeptStream | undefined; found: MediaStream }[] => {
+  const { target, plan, range } = expected;
+  const videoCodec = encoderCodec(plan.videoEncoder);
+  let next = 0;
+  const matches = outputOrder(target, plan).flatMap((kept) => {
+    const source = target.streams.find(({ index }) => index === kept?.streamIndex);
+    const type = kept?.type ?? 'video';
+    const codec =
+      kept === undefined || source === undefined
+        ? videoCodec
+        : codecAfter({ stream: source, codec: kept.codec });
+    const found = streams[next];
+    if (found?.type === type && found.codecName === codec) {
+      next += 1;
+      return [{ kept, found }];
+    }
+    if (kept !== undefined && type !== 'audio' && !isWhole(target, range)) return [];
+    const described = found === undefined ? 'missing' : `${found.type} ${found.codecName}`;
+    throw mismatch(file, `stream ${next}`, described, `${type} ${codec}`);
+  });
+  // The muxer adds data streams of its own for chapters and time codes.
+  const extra = streams.slice(next).find(({ type }) => type !== 'data');
+  if (extra !== undefined) throw mismatch(file, 'number of streams', streams.length, next);
+  return matches;
+};
+
+const checkSound = (
+  file: string,
+  matches: ReturnType<typeof matchStreams>,
+  video: MediaStream,
+  expected: ExpectedOutput,
+): void => {
+  const { target, plan, range } = expected;
+  const videoStart = startSecondsOf(video);
+  const sourceVideoStart = frameSeconds(target, range.start);
+  for (const { kept, found } of matches) {
+    const source = target.streams.find(({ index }) => index === kept?.streamIndex);
+    if (kept === undefined || source === undefined) continue;
+    if (kept.type !== 'audio') continue;
+    const [start, sourceStart] = [startSecondsOf(found), startSecondsOf(source)];
+    if (start === undefined || sourceStart === undefined || videoStart === undefined) continue;
+    const offset = start - videoStart;
+    const isCut = !isWhole(target, range);
+    // Sound that had begun before the cut begins with it.
+    const sourceOffset = isCut ? Math.max(0, sourceStart - sourceVideoStart) : sourceStart - sourceVideoStart;
+    const tolerance = 0.002 + rationalToNumber(found.timeBase) + rationalToNumber(source.timeBase);
+    // What an MP4 hides before its start is partly kept, partly left out in containers that cannot hide it
+    // (streamsWithLead): the sound then begins a little earlier or up to a packet later, in sync all the same.
+    const mayMove = !hidesLead(plan.container) && /\bmp4\b/.test(target.formatName);
+    const early = mayMove && !isCut ? maxLeadSeconds : 0;
+    const late = mayMove || isCut ? maxPacketSeconds : 0;
+    if (offset - sourceOffset > tolerance + late || sourceOffset - offset > tolerance + early) {
+      const delay = (seconds: number): string => `${(seconds * 1000).toFixed(1)} ms`;
+      throw mismatch(file, `sound delay (stream ${found.index})`, delay(offset), delay(sourceOffset));
+    }
+  }
+};
+
+/**
+ * Compares the finished file with what it must be: size, aspect ratio, colour tags, frame rate, the time of every
+ * single frame, the other streams and their delay against the picture. Reads packet headers, decodes nothing
+ * (AVI excepted, which has no presentation times).
+ *
+ * @throws FaceswapError (bug) that names the first field that differs, (media) when ffprobe cannot read the file.
+ */
+export async function verifyOutput(
+  tools: FfmpegTools,
+  file: string,
+  expected: ExpectedOutput,
+  options: { signal?: AbortSignal | undefined } = {},
+): Promise<void> {
+  const where = { signal: options.signal, stage: 'verify' };
+  const probe = await probeStreams(tools, file, where);
+  const streams = mediaStreams(probe);
+  const matches = matchStreams(file, streams, expected);
+  const video = matches.find(({ kept }) => kept === undefined)?.found;
+  const record = video === undefined ? undefined : probe.streams[video.index];
+  if (video === undefined || record === undefined) throw mismatch(file, 'video', 'missing', 'there');
+  checkPicture(file, record, expected);
+  const { ptsTicks } = await readFrameTable(tools, file, video.index, where);
+  const { slots, frameRate } = expected;
+  if (ptsTicks.length !== slots.length) throw mismatch(file, 'frame count', ptsTicks.length, slots.length);
+  const found = timelineSlots(ptsTicks, video.timeBase, frameRate);
+  if (found === undefined) throw mismatch(file, 'timestamps', 'irregular', formatRational(frameRate));
+  const wrong = found.findIndex((slot, k) => slot !== (slots[k] ?? 0) - (slots[0] ?? 0));
+  if (wrong >= 0) throw mismatch(file, `timestamp of frame ${wrong}`, found[wrong], slots[wrong]);
+  checkSound(file, matches, video, expected);
+}

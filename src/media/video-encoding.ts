@@ -1,0 +1,328 @@
+import { FaceswapError } from '../errors.js';
+import { type ColourTags, colourArguments, needsColourAtom } from './colour-tags.js';
+import { type FfmpegTools, passthroughArguments } from './ffmpeg-tools.js';
+import { containerFacts, extensionsFor, type OutputContainer, type VideoCodec } from './output-container.js';
+import { formatRational, type Rational, sameRational } from './rational.js';
+import type { SupportedPixelFormat, TargetMedia } from './target-media.js';
+import { type VideoPreset, videoPresets } from './video-presets.js';
+
+/** Planar formats as encoders name them: the range is a tag of its own. */
+export type EncodedPixelFormat = 'yuv420p' | 'yuv422p' | 'yuv444p';
+
+/** Everything that decides the bytes of an encoded segment. Plain data: hashed into the plan, sent to workers. */
+export type VideoEncoding = {
+  /** ffmpeg's encoder name. */
+  readonly encoder: string;
+  /** 0 (worst) .. 100 (best), FaceFusion's scale; ffv1 (lossless) and prores_ks (profile HQ) do not read it. */
+  readonly quality: number;
+  /** x264's preset names; translated for other encoders. */
+  readonly preset: VideoPreset;
+  /** Layout of the frames that come in. */
+  readonly pixelFormat: EncodedPixelFormat;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly frameRate: Rational;
+  readonly sampleAspectRatio: Rational;
+  readonly colour: ColourTags;
+  /** Ticks per second of the segment's timestamps: keeps `frameRate`, and the source's own ticks, exact. */
+  readonly timescale: number;
+  /** False where the container stores no presentation times (AVI). */
+  readonly mayReorder: boolean;
+  /** Pinned: another number gives other bytes. */
+  readonly threads: number;
+};
+
+/** FaceFusion's defaults: crf 10 for libx264. */
+export const defaultQuality = 80;
+
+export const defaultPreset: VideoPreset = 'veryfast';
+
+type EncoderFacts = {
+  readonly codec: VideoCodec;
+  readonly pixelFormats: readonly EncodedPixelFormat[];
+  /** Whether 4:2:0 and 4:2:2 pictures may have odd sizes. */
+  readonly takesOddSizes: boolean;
+  readonly arguments: (encoding: VideoEncoding) => readonly string[];
+};
+
+const allFormats: readonly EncodedPixelFormat[] = ['yuv420p', 'yuv422p', 'yuv444p'];
+
+/** FaceFusion's scale turned into a quantiser: 100 is 0, 0 is `worst`. */
+const quantiser = (quality: number, worst: number): string =>
+  String(Math.round(worst - (worst * quality) / 100));
+
+/** Picks from a list that has one entry per x264 preset. */
+const byPreset = (preset: VideoPreset, values: readonly (number | string)[]): string =>
+  String(values[videoPresets.indexOf(preset)]);
+
+const bFrames = ({ mayReorder }: VideoEncoding): readonly string[] => (mayReorder ? [] : ['-bf', '0']);
+
+const nvenc = (encoding: VideoEncoding): readonly string[] => [
+  ...[
+    '-preset',
+    byPreset(encoding.preset, ['fast', 'fast', 'fast', 'fast', 'fast', 'medium', 'slow', 'slow', 'slow']),
+  ],
+  ...['-rc', 'vbr', '-cq', quantiser(encoding.quality, 51), '-b:v', '0'],
+  ...bFrames(encoding),
+];
+
+const quickSync = (encoding: VideoEncoding): readonly string[] => [
+  ...['-preset', /^(ultra|super)fast$/.test(encoding.preset) ? 'veryfast' : encoding.preset],
+  ...['-global_quality', quantiser(encoding.quality, 51)],
+  ...bFrames(encoding),
+];
+
+const amf = (encoding: VideoEncoding): readonly string[] => {
+  const qp = quantiser(encoding.quality, 51);
+  const speeds = [
+    'speed',
+    'speed',
+    'speed',
+    'speed',
+    'balanced',
+    'balanced',
+    'quality',
+    'quality',
+    'quality',
+  ];
+  return ['-quality', byPreset(encoding.preset, speeds), '-rc', 'cqp', '-qp_i', qp, '-qp_p', qp];
+};
+
+/** FaceFusion's bit rates for Apple's encoders: 1024 to 50512 kbit/s. */
+const videoToolbox = ({ quality }: VideoEncoding): readonly string[] => [
+  '-b:v',
+  `${Math.round(1024 + ((50512 - 1024) * quality) / 100)}k`,
+];
+
+const hardware = (codec: VideoCodec, args: EncoderFacts['arguments']): EncoderFacts => ({
+  codec,
+  pixelFormats: ['yuv420p'],
+  takesOddSizes: false,
+  arguments: args,
+});
+
+/** The encoders that faceswap drives. The hardware ones could not be tried where this was written. */
+const encoders: Readonly<Record<string, EncoderFacts>> = {
+  libx264: {
+    codec: 'h264',
+    pixelFormats: allFormats,
+    takesOddSizes: false,
+    arguments: (encoding) => [
+      ...['-preset', encoding.preset, '-crf', quantiser(encoding.quality, 51), ...bFrames(encoding)],
+    ],
+  },
+  libx265: {
+    codec: 'hevc',
+    pixelFormats: allFormats,
+    takesOddSizes: false,
+    arguments: ({ preset, quality, threads }) => [
+      ...['-preset', preset, '-crf', quantiser(quality, 51), '-tag:v', 'hvc1'],
+      // x265 writes its processor's features into the stream unless told not to, and its thread pools change bits.
+      ...['-x265-params', `info=0:log-level=error:pools=${threads}:frame-threads=${Math.min(threads, 4)}`],
+    ],
+  },
+  'libvpx-vp9': {
+    codec: 'vp9',
+    pixelFormats: allFormats,
+    takesOddSizes: true,
+    arguments: ({ preset, quality }) => [
+      ...['-crf', quantiser(quality, 63), '-b:v', '0', '-deadline', 'good', '-row-mt', '1'],
+      ...['-cpu-used', byPreset(preset, [5, 5, 5, 4, 3, 2, 1, 1, 0])],
+    ],
+  },
+  libsvtav1: {
+    codec: 'av1',
+    pixelFormats: ['yuv420p'],
+    takesOddSizes: false,
+    arguments: ({ preset, quality, threads }) => [
+      ...['-crf', quantiser(quality, 63), '-preset', byPreset(preset, [12, 11, 10, 9, 8, 7, 5, 4, 3])],
+      ...['-svtav1-params', `lp=${threads}`],
+    ],
+  },
+  'libaom-av1': {
+    codec: 'av1',
+    pixelFormats: allFormats,
+    takesOddSizes: true,
+    arguments: ({ preset, quality }) => [
+      ...['-crf', quantiser(quality, 63), '-b:v', '0', '-row-mt', '1'],
+      ...['-cpu-used', byPreset(preset, [8, 8, 7, 6, 6, 5, 4, 3, 2])],
+    ],
+  },
+  ffv1: {
+    codec: 'ffv1',
+    pixelFormats: allFormats,
+    takesOddSizes: true,
+    // The default number of slices follows the number of threads.
+    arguments: () => ['-level', '3', '-g', '1', '-slices', '4', '-slicecrc', '1'],
+  },
+  prores_ks: {
+    codec: 'prores',
+    pixelFormats: ['yuv422p', 'yuv444p'],
+    takesOddSizes: false,
+    arguments: ({ pixelFormat }) => [
+      ...['-profile:v', pixelFormat === 'yuv444p' ? '4' : '3', '-vendor', 'apl0'],
+      ...['-pix_fmt', `${pixelFormat}10le`],
+    ],
+  },
+  h264_nvenc: hardware('h264', nvenc),
+  hevc_nvenc: hardware('hevc', nvenc),
+  h264_qsv: hardware('h264', quickSync),
+  hevc_qsv: hardware('hevc', quickSync),
+  h264_amf: hardware('h264', amf),
+  hevc_amf: hardware('hevc', amf),
+  h264_videotoolbox: hardware('h264', videoToolbox),
+  hevc_videotoolbox: hardware('hevc', videoToolbox),
+};
+
+/** The names that `--output-video-encoder` takes. */
+export const supportedEncoders: readonly string[] = Object.keys(encoders);
+
+const encoderFacts = (name: string): EncoderFacts => {
+  const facts = Object.hasOwn(encoders, name) ? encoders[name] : undefined;
+  if (facts !== undefined) return facts;
+  throw new FaceswapError('usage', `Video encoder "${name}" is not supported`, {
+    hint: `Supported are ${supportedEncoders.join(', ')}`,
+  });
+};
+
+/** The codec that an encoder writes. */
+export const encoderCodec = (encoder: string): VideoCodec => encoderFacts(encoder).codec;
+
+export type VideoEncodingOptions = {
+  readonly target: TargetMedia;
+  readonly encoder: string;
+  readonly container: OutputContainer;
+  readonly quality?: number | undefined;
+  readonly preset?: VideoPreset | undefined;
+  /** Default: the target's own. */
+  readonly frameRate?: Rational | undefined;
+  readonly threads: number;
+};
+
+/** Doubles until the clock is as fine as ffmpeg's own mp4 muxer wants it; doubling keeps every time exact. */
+const atLeastTenThousand = (ticksPerSecond: number): number => {
+  let timescale = ticksPerSecond;
+  while (timescale < 10_000) timescale *= 2;
+  return timescale;
+};
+
+const segmentTimescale = (video: TargetMedia['video'], frameRate: Rational): number => {
+  const { timeBase } = video;
+  const ticksPerFrame = (timeBase.den * frameRate.den) / (timeBase.num * frameRate.num);
+  const keepsSourceTicks =
+    timeBase.num === 1 &&
+    timeBase.den <= 1_000_000 &&
+    Number.isInteger(ticksPerFrame) &&
+    sameRational(frameRate, video.frameRate);
+  return atLeastTenThousand(keepsSourceTicks ? timeBase.den : frameRate.num);
+};
+
+/** `yuvj420p` and `yuv420p` have the same bytes. */
+const layoutName = (pixelFormat: SupportedPixelFormat): EncodedPixelFormat => {
+  if (pixelFormat === 'yuvj420p') return 'yuv420p';
+  if (pixelFormat === 'yuvj422p') return 'yuv422p';
+  return pixelFormat === 'yuvj444p' ? 'yuv444p' : pixelFormat;
+};
+
+/**
+ * The settings with which a target's frames are encoded: its size, aspect ratio, layout and colour tags, nothing
+ * changed silently.
+ *
+ * @throws FaceswapError (usage) when the encoder is unknown, or cannot write this container, pixel format or size.
+ */
+export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
+  const { target, encoder, container, threads } = options;
+  const { video } = target;
+  const facts = encoderFacts(encoder);
+  const pixelFormat = layoutName(video.pixelFormat);
+  const { widthPx, heightPx, chromaShiftX, chromaShiftY } = video.format;
+  if (!containerFacts[container].videoCodecs.includes(facts.codec)) {
+    throw new FaceswapError('usage', `A .${container} file cannot hold video from ${encoder}`, {
+      hint: `Use an output that ends in one of ${extensionsFor(facts.codec)}, or leave the encoder out`,
+    });
+  }
+  if (!facts.pixelFormats.includes(pixelFormat)) {
+    const others = ['libx264', 'libx265', 'ffv1'].join(', ');
+    throw new FaceswapError(
+      'usage',
+      `Encoder ${encoder} does not take the target's pixel format ${pixelFormat}`,
+      {
+        hint: `Choose one of ${others}`,
+      },
+    );
+  }
+  const isOdd = widthPx % (1 << chromaShiftX) !== 0 || heightPx % (1 << chromaShiftY) !== 0;
+  if (isOdd && !facts.takesOddSizes) {
+    throw new FaceswapError('usage', `Encoder ${encoder} does not take the odd size ${widthPx}x${heightPx}`, {
+      hint: 'Choose --output-video-encoder libvpx-vp9 (mp4, mkv, webm) or ffv1 (mkv, mov)',
+    });
+  }
+  const frameRate = options.frameRate ?? video.frameRate;
+  return {
+    encoder,
+    quality: options.quality ?? defaultQuality,
+    preset: options.preset ?? defaultPreset,
+    pixelFormat,
+    widthPx,
+    heightPx,
+    frameRate,
+    sampleAspectRatio: video.sampleAspectRatio,
+    colour: video.colour,
+    timescale: segmentTimescale(video, frameRate),
+    mayReorder: container !== 'avi',
+    threads,
+  };
+}
+
+/**
+ * `.mp4` or `.mov`: the container of this encoder's segments. Both count time in ticks of our choice, which makes
+ * a join exact; MP4 has no code for FFV1 and ProRes. (Measured on ffmpeg 5.1.9 and a build of 2018: segments in
+ * Matroska are up to 0.5 ms off after joining, in NUT a whole frame per joint.)
+ */
+export const segmentExtension = (encoder: string): string => `.${segmentMuxer(encoder)}`;
+
+const segmentMuxer = (encoder: string): 'mp4' | 'mov' => {
+  const codec = encoderCodec(encoder);
+  return codec === 'ffv1' || codec === 'prores' ? 'mov' : 'mp4';
+};
+
+/**
+ * A setpts expression that moves frames to their slots: `N` counts the frames, each gap adds what it skips.
+ * The raw input's clock ticks once per frame, so the result is whole ticks.
+ */
+const slotExpression = (slots: ArrayLike<number>): string | undefined => {
+  const terms: string[] = [];
+  for (let k = 1; k < slots.length; k++) {
+    const skipped = (slots[k] ?? 0) - (slots[k - 1] ?? 0) - 1;
+    if (skipped > 0) terms.push(`${skipped}*gte(N,${k})`);
+  }
+  return terms.length === 0 ? undefined : `setpts='N+${terms.join('+')}'`;
+};
+
+/** The whole ffmpeg command line of a segment, without the program. */
+export function encoderArguments(
+  tools: FfmpegTools,
+  encoding: VideoEncoding,
+  file: string,
+  slots: ArrayLike<number> = [],
+): string[] {
+  const { encoder, pixelFormat, widthPx, heightPx, frameRate, sampleAspectRatio, colour } = encoding;
+  // The tags stand on both sides: on the input so that nothing is converted, on the output so that they are written.
+  const tags = colourArguments(colour);
+  const { num, den } = sampleAspectRatio;
+  const filters = [`setsar=${num}/${den}:max=${Math.max(num, den, 100)}`, slotExpression(slots)];
+  return [
+    ...['-hide_banner', '-nostats', '-loglevel', 'repeat+level+warning', '-y'],
+    ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, '-s', `${widthPx}x${heightPx}`],
+    ...['-framerate', formatRational(frameRate), ...tags, '-i', 'pipe:0'],
+    ...['-vf', filters.filter((filter) => filter !== undefined).join(',')],
+    ...passthroughArguments(tools),
+    ...['-c:v', encoder, '-threads', String(encoding.threads), '-pix_fmt', pixelFormat],
+    ...encoderFacts(encoder).arguments(encoding),
+    ...tags,
+    ...['-flags', '+bitexact', '-fflags', '+bitexact', '-map_metadata', '-1'],
+    ...['-video_track_timescale', String(encoding.timescale)],
+    ...(needsColourAtom(colour) ? ['-movflags', '+write_colr'] : []),
+    ...['-f', segmentMuxer(encoder), file],
+  ];
+}

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
+import { type ChainFactory, serveChain } from '../../src/pipeline/chain-server.js';
+import { chainSettings } from '../../src/pipeline/plan.js';
+import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
+import type { WorkerCommand, WorkerReply } from '../../src/pipeline/worker-protocol.js';
+
+const settings = chainSettings(resolveRunOptions({ source: 'a', target: 'b', output: 'c' }));
+
+test('models that the sources loaded are freed although no chain was made', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const calls: string[] = [];
+  const factory: ChainFactory = {
+    createChain: () => Promise.reject(new Error('no chain is wanted here')),
+    prepareSources: async () => {
+      calls.push('prepare');
+      return { faces: [], warnings: [] };
+    },
+    releaseModels: async () => {
+      calls.push('release');
+    },
+  };
+  serveChain(port2, factory);
+  const ask = async (id: number, command: WorkerCommand): Promise<WorkerReply> => {
+    port1.postMessage({ id, command });
+    const [reply] = (await once(port1, 'message')) as [WorkerReply];
+    return reply;
+  };
+  try {
+    assert.equal((await ask(1, { name: 'prepareSources', photos: [], settings })).ok, true);
+    assert.deepEqual(calls, ['prepare']);
+    assert.equal((await ask(2, { name: 'dispose' })).ok, true);
+    assert.deepEqual(calls, ['prepare', 'release']);
+  } finally {
+    port1.close();
+  }
+});
