@@ -42,18 +42,6 @@ export function invertAffine({ a, b, c, d, e, f }: Affine): Affine {
   };
 }
 
-/** `outer ∘ inner`: first `inner`, then `outer`. */
-export function composeAffine(outer: Affine, inner: Affine): Affine {
-  return {
-    a: outer.a * inner.a + outer.b * inner.d,
-    b: outer.a * inner.b + outer.b * inner.e,
-    c: outer.a * inner.c + outer.b * inner.f + outer.c,
-    d: outer.d * inner.a + outer.e * inner.d,
-    e: outer.d * inner.b + outer.e * inner.e,
-    f: outer.d * inner.c + outer.e * inner.f + outer.f,
-  };
-}
-
 /** How many source pixels one destination pixel spans: the square root of the map's area factor. */
 export function affineScale({ a, b, d, e }: Affine): number {
   return Math.sqrt(Math.abs(a * e - b * d));

@@ -9,7 +9,7 @@ import { colourArguments, needsColourAtom } from './colour-tags.js';
 import type { FrameRange } from './decoder.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { coverFile, dispositionFlags, isTimeless, type MuxPlan, outputOrder } from './mux-plan.js';
-import { containerFacts, type OutputContainer, outputContainer } from './output-container.js';
+import { containerFacts, type OutputContainer } from './output-container.js';
 import { formatRational, type Rational } from './rational.js';
 import { streamsWithLead } from './sound-lead.js';
 import { frameSeconds, isWhole, type TargetMedia } from './target-media.js';
@@ -118,36 +118,6 @@ const withConcatList = async (
     await rm(folder, { recursive: true, force: true });
   }
 };
-
-export type JoinOptions = {
-  readonly tools: FfmpegTools;
-  readonly segments: readonly SegmentFile[];
-  /** Rate of the segments: that of their `VideoEncoding`. */
-  readonly frameRate: Rational;
-  /** Absolute path; its extension chooses the container. */
-  readonly outputFile: string;
-  readonly signal?: AbortSignal | undefined;
-};
-
-/**
- * Joins segments into one video file without encoding: frame count, timestamps and pixels are those of the
- * segments in order. {@link muxOutput} does the same and adds the source's other streams in one pass.
- *
- * @throws FaceswapError (media) when ffmpeg refuses, (resources) when the disk is full, (interrupted).
- */
-export async function joinSegments(options: JoinOptions): Promise<void> {
-  const { tools, segments, frameRate, outputFile, signal } = options;
-  const { muxer } = containerFacts[outputContainer(outputFile)];
-  await withConcatList(segments, frameRate, async (listFile) => {
-    const command = ffmpeg();
-    concatInput(command, listFile, globalOptions);
-    command
-      .outputOptions('-map', '0:v:0', '-c', 'copy', '-fflags', '+bitexact', '-map_metadata', '-1')
-      .outputOptions('-r:0', formatRational(frameRate), '-f', muxer)
-      .output(outputFile);
-    await runFluent(command, { tools, stage: 'join', file: outputFile, signal });
-  });
-}
 
 export type MuxOptions = {
   readonly tools: FfmpegTools;

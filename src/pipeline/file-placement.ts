@@ -32,8 +32,8 @@ const exists = (file: string): FaceswapError =>
   });
 
 /**
- * Gives a finished file its second, final name and takes the first away. Linking fails where the name is taken, which
- * renaming does not.
+ * Gives a finished file its second, final name and takes the first away. Linking fails where the name is
+ * taken, which renaming does not.
  *
  * @returns false when the file system has no links.
  */
@@ -55,11 +55,12 @@ const linkInPlace = async (temporary: string, file: string): Promise<boolean> =>
 };
 
 /**
- * Moves a finished file to its final name in the same file system, so that it appears there whole. Without `overwrite` a file that is there, also
- * one that appeared after the preflight, is never replaced (where there are no hard links, a moment between looking
- * and renaming remains).
+ * Moves a finished file to its final name in the same file system, so that it appears there whole. Without
+ * `overwrite` a file that is there, also one that appeared after the preflight, is never replaced (where
+ * there are no hard links, a moment between looking and renaming remains).
  *
- * @throws FaceswapError (usage) when the name is taken, (resources, media) when the disk refuses; nothing has changed then.
+ * @throws FaceswapError (usage) when the name is taken, (resources, media) when the disk refuses; nothing has
+ * changed then.
  */
 export async function placeFile(
   temporary: string,

@@ -1,7 +1,7 @@
 import type { RunWarning } from './run-report.js';
 
 /** What a run is doing, in order. */
-export type RunPhase = 'probe' | 'plan' | 'sources' | 'render' | 'join' | 'mux' | 'verify' | 'done';
+export type RunPhase = 'probe' | 'plan' | 'sources' | 'render' | 'mux' | 'verify' | 'done';
 
 /** Events that a run emits; `--progress json` prints each as one line. */
 export type ProgressEvent =

@@ -32,8 +32,9 @@ const writeRows = async (temporary: string, report: RunReport, rows: readonly Fr
 };
 
 /**
- * Writes the report (its own fields and `frames`, one row per rendered frame and line, as JSON) under a temporary name beside its final one,
- * so that all that can go wrong has gone wrong before the output appears.
+ * Writes the report (its own fields and `frames`, one row per rendered frame and line, as JSON) under a
+ * temporary name beside its final one, so that all that can go wrong has gone wrong before the output
+ * appears.
  *
  * @throws FaceswapError (media, resources) when it cannot be written; nothing is left then.
  */

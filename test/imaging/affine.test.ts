@@ -6,7 +6,6 @@ import {
   affineScale,
   applyAffine,
   boxOverlap,
-  composeAffine,
   cropToFrame,
   invertAffine,
 } from '../../src/imaging/affine.js';
@@ -38,25 +37,6 @@ test('a map followed by its inverse brings every point back', () => {
     const back = applyAffine(invertAffine(map), there.x, there.y);
     assertClose(back.x, x, 1e-7, 'x');
     assertClose(back.y, y, 1e-7, 'y');
-  });
-});
-
-test('a composed map does the inner one first', () => {
-  forAll(300, (random) => {
-    const outer = randomMap(random);
-    const inner = randomMap(random);
-    const [x, y] = [random.between(-100, 100), random.between(-100, 100)];
-    const middle = applyAffine(inner, x, y);
-    const expected = applyAffine(outer, middle.x, middle.y);
-    const actual = applyAffine(composeAffine(outer, inner), x, y);
-    assertClose(actual.x, expected.x, 1e-8, 'x');
-    assertClose(actual.y, expected.y, 1e-8, 'y');
-    assertClose(
-      affineScale(composeAffine(outer, inner)),
-      affineScale(outer) * affineScale(inner),
-      1e-8,
-      'scale',
-    );
   });
 });
 

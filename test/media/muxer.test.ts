@@ -6,7 +6,7 @@ import { FaceswapError } from '../../src/errors.js';
 import { frameLayout } from '../../src/imaging/planar-frame.js';
 import type { FrameRange } from '../../src/media/decoder.js';
 import { planMux } from '../../src/media/mux-plan.js';
-import { concatList, joinSegments, muxOutput } from '../../src/media/muxer.js';
+import { concatList, muxOutput } from '../../src/media/muxer.js';
 import { defaultVideoEncoder, outputContainer } from '../../src/media/output-container.js';
 import { type ExpectedOutput, verifyOutput } from '../../src/media/output-verification.js';
 import { probeTarget } from '../../src/media/probe.js';
@@ -86,7 +86,10 @@ test('three joined segments have the exact timestamps and pixels of one clip', (
       const encoding = videoEncodingFor({ target, encoder, container, threads: 2 });
       const segments = await transcodeSegments(target, encoding, rangesOf(87, 29, 58), folder);
       const file = join(folder, name);
-      await joinSegments({ tools, segments, frameRate: encoding.frameRate, outputFile: file });
+      const plan = await planMux({ tools, target, outputFile: file, videoEncoder: encoder });
+      const { frameRate } = encoding;
+      const range = { start: 0, end: 87 };
+      await muxOutput({ tools, target, plan, segments, range, frameRate, temporaryFile: file });
       const joined = await probeTarget(tools, file);
       assert.equal(joined.video.frameCount, 87);
       assert.deepEqual(joined.video.frameRate, { num: 30000, den: 1001 });
@@ -292,18 +295,23 @@ test('a file that is no media is an error of the media and not a crash', () =>
     );
   }));
 
-test('an abort ends a join as interrupted', () =>
+test('an abort ends the mux as interrupted', () =>
   inFolder(async (folder) => {
     const file = join(folder, 'clip.mp4');
     ffmpegOutput('-f', 'lavfi', '-i', 'testsrc2=s=64x64:r=25:d=1', '-pix_fmt', 'yuv420p', file);
     const controller = new AbortController();
-    const joined = joinSegments({
+    const target = await probeTarget(tools, file);
+    const outputFile = join(folder, 'out.mp4');
+    const muxed = muxOutput({
       tools,
+      target,
+      plan: await planMux({ tools, target, outputFile, videoEncoder: 'libx264' }),
+      range: { start: 0, end: 25 },
       segments: Array.from({ length: 200 }, () => ({ file, slotCount: 25 })),
       frameRate: { num: 25, den: 1 },
-      outputFile: join(folder, 'out.mp4'),
+      temporaryFile: outputFile,
       signal: controller.signal,
     });
     controller.abort();
-    await assert.rejects(joined, (error) => error instanceof FaceswapError && error.exitCode === 130);
+    await assert.rejects(muxed, (error) => error instanceof FaceswapError && error.exitCode === 130);
   }));
