@@ -177,7 +177,7 @@ export function paintZones(featherShare: number, insets: MaskInsets): FaceZones 
         );
       zones.core[at] = ramp(0.16, 0.22, fromOutline);
       // The lower nose has lines of its own; higher up a line is the bridge or a pad.
-      const onNose = ramp(0.085, 0.06, Math.abs(u - 0.5)) * ramp(eyeLine + 0.04, eyeLine + 0.07, v);
+      const onNose = ramp(0.055, 0.035, Math.abs(u - 0.5)) * ramp(eyeLine + 0.04, eyeLine + 0.07, v);
       zones.rims[at] =
         ramp(browTop - 0.05, browTop - 0.01, v) *
         ramp(noseTip + 0.05, noseTip - 0.01, v) *

@@ -35,7 +35,7 @@ export type SourceFace = {
  * How far the target shows through where a wide patch was guessed: all the way, and the eyes stay the target's; not at all, and
  * the patch looks smeared.
  */
-const guessedTransparency = 0.5;
+const guessedTransparency = 0.8;
 
 /** Side of the texture: the photograph's own resolution rounded up to a power of two, within 128..1024. */
 function textureSize(faceWidthPx: number): number {
@@ -190,7 +190,7 @@ function rimMap(
   const zoneAt = (at: number): number =>
     (rims[at] as number) * (seen[at] as number) * (1 - smoothstep(0.6, 0.95, brows[at] as number));
   drawRims(smooth, sizePx, zoneAt, model, rim);
-  widen(rim, sizePx, sizePx / 110);
+  widen(rim, sizePx, sizePx / 75);
   return rim;
 }
 
