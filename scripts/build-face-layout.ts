@@ -11,7 +11,8 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { type PlanarFrame, wrapFrame } from '../src/imaging/planar-frame.js';
+import type { PlanarFrame } from '../src/imaging/planar-frame.js';
+import { frameFromRgb } from '../src/imaging/rgb-frame.js';
 import { createSession } from '../src/inference/session.js';
 import { FaceDetector } from '../src/processors/face-detector/face-detector.js';
 import { cropFromBox, FaceLandmarker } from '../src/processors/face-landmarker/face-landmarker.js';
@@ -36,22 +37,7 @@ async function portrait(file: string, mirrored: boolean): Promise<PlanarFrame> {
   const image = sharp(file).removeAlpha();
   if (mirrored) image.flop();
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-  const area = info.width * info.height;
-  const frame = wrapFrame(
-    {
-      widthPx: info.width,
-      heightPx: info.height,
-      chromaShiftX: 0,
-      chromaShiftY: 0,
-      matrix: 'rgb',
-      range: 'full',
-    },
-    new ArrayBuffer(3 * area),
-  );
-  for (let i = 0; i < area; i++) {
-    for (let c = 0; c < 3; c++) frame.data[c * area + i] = data[3 * i + c] as number;
-  }
-  return frame;
+  return frameFromRgb({ widthPx: info.width, heightPx: info.height, rgb: data });
 }
 
 /** Brings a mesh into the standard pose: centred, eye line along +x, chin along +y, inter-ocular distance 1. */

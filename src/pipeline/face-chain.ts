@@ -7,7 +7,7 @@ import { cosine } from '../processors/face-recognizer/face-recognizer.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { matchColour, matchDetail, unmatched } from '../processors/face-swapper/colour-match.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
-import { headPose } from '../processors/face-swapper/head-pose.js';
+import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
 import { MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
@@ -104,6 +104,7 @@ type SegmentState = {
 type SelectedFace = {
   readonly trackId: number;
   readonly face: SteadyFace;
+  readonly pose: HeadPose;
   readonly skipReason: SkipReason | undefined;
 };
 
@@ -270,9 +271,9 @@ export class FaceChain {
       }
     }
     const sourceOf = new Map<number, SourceFace>();
-    for (const { trackId, face, skipReason } of selected) {
-      const source = skipReason === undefined ? this.#swap(frame, trackId, face) : null;
-      if (source !== null) sourceOf.set(trackId, source);
+    for (const face of selected) {
+      const source = face.skipReason === undefined ? this.#swap(frame, face) : null;
+      if (source !== null) sourceOf.set(face.trackId, source);
     }
     this.#outputLuma.push(frame);
     const rows: FaceRow[] = [];
@@ -307,23 +308,24 @@ export class FaceChain {
     faces.sort((first, second) => first.box.width * first.box.height - second.box.width * second.box.height);
     const largest = faces.at(-1)?.trackId;
     const selected = faces.map(({ trackId, face, box }) => {
+      const pose = headPose(face.points);
       let skipReason: SkipReason | undefined;
       const middleX = box.x + box.width / 2;
       const middleY = box.y + box.height / 2;
       if (middleX < 0 || middleY < 0 || middleX > widthPx || middleY > heightPx) skipReason = 'outside-frame';
       else if (box.width < smallestSwapPx) skipReason = 'too-small';
-      else if (Math.abs(headPose(face.points).yaw) > turnedAwayRadians) skipReason = 'turned-away';
+      else if (Math.abs(pose.yaw) > turnedAwayRadians) skipReason = 'turned-away';
       else if (this.#settings.faceSelectorMode === 'one' && trackId !== largest) skipReason = 'not-selected';
-      return { trackId, face, skipReason };
+      return { trackId, face, pose, skipReason };
     });
     this.#times.smooth += performance.now() - started;
     return selected;
   }
 
   /** @returns the source that was drawn, or null when the mask left nothing to draw */
-  #swap(frame: PlanarFrame, trackId: number, face: SteadyFace): SourceFace | null {
+  #swap(frame: PlanarFrame, { trackId, face, pose }: SelectedFace): SourceFace | null {
     const started = performance.now();
-    const source = this.#chooser.choose(trackId, headPose(face.points), face.appearance);
+    const source = this.#chooser.choose(trackId, pose, face.appearance);
     const colour =
       this.#settings.colorMatch === 'lab' ? matchColour(source.appearance, face.appearance) : unmatched;
     const patch = this.#swapper.draw(frame.format, {

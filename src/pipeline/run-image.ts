@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { frameLayout, type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
+import { wrapFrame } from '../imaging/planar-frame.js';
+import { frameFromRgb, rgbFormat, rgbFromFrame } from '../imaging/rgb-frame.js';
 import { readStill, type StillImage, stillFormatOf, writeStill } from '../media/still-image.js';
 import { FaceswapError } from '../errors.js';
 import { editNote } from '../version.js';
@@ -13,41 +14,6 @@ import type { QualityTotals } from './run-report.js';
 import { RenderProgress } from './render-progress.js';
 import { noStageTimes, type RunParts, type RunResult } from './run-parts.js';
 import { loadSourceFaces } from './source-faces.js';
-
-/** The layout in which a still picture goes through the chain: planes R, G and B in full range. */
-export const stillFormat = ({
-  widthPx,
-  heightPx,
-}: Pick<StillImage, 'widthPx' | 'heightPx'>): PlanarFormat => ({
-  widthPx,
-  heightPx,
-  chromaShiftX: 0,
-  chromaShiftY: 0,
-  matrix: 'rgb',
-  range: 'full',
-});
-
-/** Interleaved RGB → a buffer of three planes. */
-export function splitPlanes(image: Pick<StillImage, 'widthPx' | 'heightPx' | 'rgb'>): ArrayBuffer {
-  const format = stillFormat(image);
-  const buffer = new ArrayBuffer(frameLayout(format).byteLength);
-  const { data, layout } = wrapFrame(format, buffer);
-  const { rgb } = image;
-  for (const [channel, { offset }] of layout.planes.entries()) {
-    for (let from = channel, to = offset; from < rgb.length; from += 3, to += 1) data[to] = rgb[from] ?? 0;
-  }
-  return buffer;
-}
-
-/** A buffer of three planes → interleaved RGB; the exact inverse of {@link splitPlanes}. */
-export function joinPlanes(size: Pick<StillImage, 'widthPx' | 'heightPx'>, buffer: ArrayBuffer): Uint8Array {
-  const { data, layout } = wrapFrame(stillFormat(size), buffer);
-  const rgb = new Uint8Array(data.length);
-  for (const [channel, { offset }] of layout.planes.entries()) {
-    for (let to = channel, from = offset; to < rgb.length; to += 3, from += 1) rgb[to] = data[from] ?? 0;
-  }
-  return rgb;
-}
 
 const copyImage = async (
   parts: RunParts,
@@ -95,9 +61,9 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const render = async () => {
     await worker.init(settings, sources.faces);
     const range = { start: 0, end: 1 };
-    const format = stillFormat(image);
+    const format = rgbFormat(image);
     await worker.beginSegment({ format, frameRate: { num: 1, den: 1 }, decode: range, render: range });
-    const pushed = await worker.push({ index: 0, buffer: splitPlanes(image) });
+    const pushed = await worker.push({ index: 0, buffer: frameFromRgb(image).data.buffer as ArrayBuffer });
     const end = await worker.endSegment();
     return { ...end, outputs: [...pushed.outputs, ...end.outputs] };
   };
@@ -116,7 +82,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const swapped = quality.facesSwapped + quality.facesFilled > 0;
   const encodeStartMs = performance.now();
   if (swapped) {
-    const result = { ...image, rgb: joinPlanes(image, output.buffer) };
+    const result = { ...image, rgb: rgbFromFrame(wrapFrame(rgbFormat(image), output.buffer)) };
     await writeStill(temporary, result, { format: stillFormatOf(config.output), note: editNote() });
   } else if (config.onNoFace === 'fail') {
     throw noFaceFailure(config.target, quality);

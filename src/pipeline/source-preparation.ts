@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
-import { type PlanarFrame, wrapFrame } from '../imaging/planar-frame.js';
+import type { PlanarFrame } from '../imaging/planar-frame.js';
+import { frameFromRgb } from '../imaging/rgb-frame.js';
 import {
   cropFromBox,
   faceFlagThreshold,
@@ -53,7 +54,7 @@ export async function prepareSources(
   const faces: SourceFace[] = [];
   const warnings: RunWarning[] = [];
   for (const photo of photos) {
-    const frame = photoFrame(photo);
+    const frame = frameFromRgb(photo);
     const largest = await largestFace(frame, models);
     if (largest === null) {
       warnings.push({
@@ -110,21 +111,6 @@ export async function prepareSources(
     );
   }
   return { faces, warnings };
-}
-
-function photoFrame(photo: SourcePhoto): PlanarFrame {
-  const { widthPx, heightPx, rgb } = photo;
-  const area = widthPx * heightPx;
-  const frame = wrapFrame(
-    { widthPx, heightPx, chromaShiftX: 0, chromaShiftY: 0, matrix: 'rgb', range: 'full' },
-    new ArrayBuffer(3 * area),
-  );
-  for (let i = 0, at = 0; i < area; i++) {
-    frame.data[i] = rgb[at++] as number;
-    frame.data[area + i] = rgb[at++] as number;
-    frame.data[2 * area + i] = rgb[at++] as number;
-  }
-  return frame;
 }
 
 async function largestFace(

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
-import { type PlanarFrame, wrapFrame } from '../../src/imaging/planar-frame.js';
+import type { PlanarFrame } from '../../src/imaging/planar-frame.js';
 import { readStill } from '../../src/media/still-image.js';
 import { loadEmbeddedModels } from '../../src/pipeline/embedded-models.js';
-import { splitPlanes, stillFormat } from '../../src/pipeline/run-image.js';
+import { frameFromRgb } from '../../src/imaging/rgb-frame.js';
 import { cropFromBox, faceFlagThreshold } from '../../src/processors/face-landmarker/face-landmarker.js';
 import { fixture, needsShared, shared } from './command-run.js';
 
@@ -30,7 +30,7 @@ after(() => models.dispose());
 
 const frameOf = async (file: string): Promise<PlanarFrame> => {
   const image = await readStill(file, 'target');
-  return wrapFrame(stillFormat(image), splitPlanes(image));
+  return frameFromRgb(image);
 };
 
 /** Finds the faces of a photo as the reference did: one pass of the detector, the mesh refined twice. */

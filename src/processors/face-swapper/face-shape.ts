@@ -4,9 +4,6 @@ import { faceLayout } from './face-layout.js';
 import { alignToMeanFace } from './head-pose.js';
 import { facingOf } from './rectify.js';
 
-/** Share of the difference between two people's proportions that is carried over. */
-const shapeStrength = 1;
-
 /** Below the nose only this part of it: there the difference is mostly expression, which must stay the target's. */
 const mouthShare = 0.5;
 
@@ -88,7 +85,7 @@ export function carryShape(
   for (let i = 0; i < meshPointCount; i++) {
     // A point on the silhouette stays: the target's own nose would show beside a shorter one.
     const visible = smoothstep(0.2, 0.6, facing[i] as number);
-    const weight = (pointWeights[i] as number) * shapeStrength * visible;
+    const weight = (pointWeights[i] as number) * visible;
     if (weight === 0) continue;
     let dx = 0;
     let dy = 0;
