@@ -80,7 +80,7 @@ const importDirection = {
 };
 
 export default tseslint.config(
-  { ignores: ['dist/', 'node_modules/', 'models/embedded/', 'demo/'] },
+  { ignores: ['dist/', 'node_modules/', 'models/embedded/', 'demo/', 'src/imaging/kernels/assembly/'] },
   {
     files: ['src/**/*.ts', 'test/**/*.ts', 'scripts/**/*.ts', 'bench/**/*.ts'],
     extends: [tseslint.configs.strict],

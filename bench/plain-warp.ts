@@ -9,7 +9,7 @@ import { FrameDecoder } from '../src/media/decoder.js';
 import { locateTools } from '../src/media/ffmpeg-tools.js';
 import { probeTarget } from '../src/media/probe.js';
 import { readStill } from '../src/media/still-image.js';
-import { loadEmbeddedModels } from '../src/pipeline/embedded-models.js';
+import { loadChainModels } from '../src/pipeline/chain-models.js';
 import { zonesFor } from '../src/pipeline/mask-zones.js';
 import { chainSettings } from '../src/pipeline/plan.js';
 import { resolveRunOptions } from '../src/pipeline/resolve-run-options.js';
@@ -33,7 +33,7 @@ const [clip, ...photos] = process.argv.slice(2).map((file) => resolve(file));
 if (clip === undefined || photos.length === 0) throw new Error('Usage: plain-warp.ts CLIP PHOTO...');
 
 const settings = chainSettings(resolveRunOptions({ source: photos, target: clip, output: 'unused.mp4' }));
-const models = await loadEmbeddedModels(settings);
+const models = await loadChainModels(settings);
 const stills = await Promise.all(photos.map((file) => readStill(file)));
 const { faces: sources } = await prepareSources(
   stills.map(({ widthPx, heightPx, rgb }, index) => ({

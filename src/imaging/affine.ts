@@ -75,3 +75,41 @@ export function boxOverlap(first: Box, second: Box): number {
   const shared = width * height;
   return shared / (first.width * first.height + second.width * second.height - shared);
 }
+
+/**
+ * The similarity (shift, turn, one scale, no reflection) that brings one set of points nearest to another in the
+ * least-squares sense; closed form of the four-parameter normal equations.
+ *
+ * @param from pairs (x, y)
+ * @param to as many pairs
+ * @throws FaceswapError (bug) when the points of `from` coincide
+ */
+export function similarityBetween(from: ArrayLike<number>, to: ArrayLike<number>): Affine {
+  const count = from.length / 2;
+  let fromX = 0;
+  let fromY = 0;
+  let toX = 0;
+  let toY = 0;
+  for (let i = 0; i < count; i++) {
+    fromX += (from[2 * i] as number) / count;
+    fromY += (from[2 * i + 1] as number) / count;
+    toX += (to[2 * i] as number) / count;
+    toY += (to[2 * i + 1] as number) / count;
+  }
+  let spread = 0;
+  let along = 0;
+  let across = 0;
+  for (let i = 0; i < count; i++) {
+    const x = (from[2 * i] as number) - fromX;
+    const y = (from[2 * i + 1] as number) - fromY;
+    const u = (to[2 * i] as number) - toX;
+    const v = (to[2 * i + 1] as number) - toY;
+    spread += x * x + y * y;
+    along += x * u + y * v;
+    across += x * v - y * u;
+  }
+  if (!(spread > 1e-12)) throw new FaceswapError('bug', 'A similarity was asked of points that coincide');
+  const a = along / spread;
+  const d = across / spread;
+  return { a, b: -d, c: toX - a * fromX + d * fromY, d, e: a, f: toY - d * fromX - a * fromY };
+}

@@ -1,11 +1,99 @@
+import { addressOf, kernels } from './kernels/kernels.js';
+import { Scratch } from './scratch.js';
+
+/** A triangle mesh that is laid into a picture. */
+export type Mesh = {
+  /** vertexCount × (x, y, z) in pixels; pixel centres lie on integers, smaller z is nearer. */
+  readonly points: Float32Array;
+  /** vertexCount × (u, v); a triangle faces the viewer when its winding in the picture is its winding in uv. */
+  readonly uv: Float32Array;
+  /** One number per vertex, carried along. */
+  readonly weights: Float32Array;
+  /** vertexCount × (x, y, z), of which x and y are carried along. */
+  readonly places: Float32Array;
+  /** Three vertex numbers each. */
+  readonly triangles: Uint16Array;
+};
+
+/** Whole pixels, half-open: `left` and `top` belong to it, `right` and `bottom` do not. */
+export type PixelBox = {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+};
+
 /**
- * What a rasterised mesh leaves per pixel of a region. All planes are widthPx × heightPx; a pixel that no triangle
- * covers has `u` = −1.
+ * What was found of a mesh in a box, in kernel memory: views stay valid until the next rasterisation with the same scratch, as
+ * with every {@link Scratch}.
+ */
+export type NearestTriangles = {
+  readonly box: PixelBox;
+  /** Per pixel of the box the depth of its triangle. */
+  readonly depth: Float32Array;
+  /** Address of the per-pixel triangles: the kernels' own form. */
+  readonly nearest: number;
+  /** Address and number of the prepared triangles. */
+  readonly records: number;
+  readonly recordCount: number;
+};
+
+/**
+ * Finds for every pixel of a box the nearest triangle that faces the viewer, so that a turned head neither folds over nor
+ * cracks: a pixel on a shared edge belongs to either triangle, never to none.
+ *
+ * @param scratch keeps a copy of the mesh and the result
+ */
+export function rasterizeNearest(mesh: Mesh, box: PixelBox, scratch: Scratch): NearestTriangles {
+  const { call, memory } = kernels();
+  const { points, uv, weights, places, triangles } = mesh;
+  const count = (box.right - box.left) * (box.bottom - box.top);
+  const triangleCount = triangles.length / 3;
+  for (;;) {
+    const { buffer } = memory;
+    const ownPoints = scratch.floats('mesh points', points.length);
+    const ownUv = scratch.floats('mesh uv', uv.length);
+    const ownWeights = scratch.floats('mesh weights', weights.length);
+    const ownPlaces = scratch.floats('mesh places', places.length);
+    const ownTriangles = scratch.words('mesh triangles', triangles.length);
+    // The kernel works on four pixels at a time and may touch three behind the last one.
+    const depth = scratch.floats('mesh depth', count + 3);
+    const nearest = scratch.floats('mesh nearest', count + 3);
+    const records = scratch.bytes('mesh records', triangleCount * call.triangleRecordBytes());
+    // Growth makes the views from before unusable; the second time everything is there.
+    if (memory.buffer !== buffer) continue;
+    ownPoints.set(points);
+    ownUv.set(uv);
+    ownWeights.set(weights);
+    ownPlaces.set(places);
+    ownTriangles.set(triangles);
+    const recordCount = call.rasterizeTriangles(
+      addressOf(ownPoints),
+      addressOf(ownUv),
+      addressOf(ownWeights),
+      addressOf(ownPlaces),
+      addressOf(ownTriangles),
+      triangleCount,
+      box.left,
+      box.top,
+      box.right,
+      box.bottom,
+      addressOf(depth),
+      addressOf(nearest),
+      addressOf(records),
+    );
+    return { box, depth, nearest: addressOf(nearest), records: addressOf(records), recordCount };
+  }
+}
+
+/**
+ * A mesh resolved per pixel. All planes are widthPx × heightPx; a pixel that no triangle covers has `u` = −1 and an infinite
+ * depth.
  */
 export type MeshRaster = {
   readonly widthPx: number;
   readonly heightPx: number;
-  /** Texture coordinates 0..1. */
+  /** Texture coordinates. */
   readonly u: Float32Array;
   readonly v: Float32Array;
   /** Interpolated vertex weight. */
@@ -18,10 +106,18 @@ export type MeshRaster = {
   readonly footprint: Float32Array;
 };
 
-/** An allocated raster of the given size. */
-export function allocateRaster(widthPx: number, heightPx: number): MeshRaster {
+/** Rows that are drawn at a time, so that large rasters need little kernel memory. */
+const bandRows = 128;
+
+const planeNames = ['u', 'v', 'weight', 'placeX', 'placeY', 'footprint'] as const;
+
+/**
+ * Draws a mesh into plain planes, for work that is done once per picture: it copies, and gives its kernel memory back. Frames are
+ * drawn from {@link rasterizeNearest}.
+ */
+export function rasterizeMesh(mesh: Mesh, widthPx: number, heightPx: number): MeshRaster {
   const plane = (): Float32Array => new Float32Array(widthPx * heightPx);
-  return {
+  const raster = {
     widthPx,
     heightPx,
     u: plane(),
@@ -32,89 +128,45 @@ export function allocateRaster(widthPx: number, heightPx: number): MeshRaster {
     depth: plane(),
     footprint: plane(),
   };
+  const scratch = new Scratch();
+  try {
+    for (let top = 0; top < heightPx; top += bandRows) {
+      drawBand(
+        mesh,
+        raster,
+        { left: 0, top, right: widthPx, bottom: Math.min(heightPx, top + bandRows) },
+        scratch,
+      );
+    }
+  } finally {
+    scratch.dispose();
+  }
+  return raster;
 }
 
-/**
- * Draws a triangle mesh with a depth buffer: nearest front-facing triangle wins, so that a turned head neither folds
- * over nor cracks. Pixel centres lie on integers; a pixel on a shared edge belongs to either triangle, never to none.
- *
- * @param points vertexCount × (x, y, z) in region pixels; smaller z is nearer
- * @param uv vertexCount × (u, v); a triangle faces the viewer when its winding in the region is its winding in uv
- * @param weights one number per vertex, interpolated into `raster.weight`
- * @param places vertexCount × (x, y, z) of which x and y are interpolated into `raster.placeX` and `raster.placeY`
- * @param triangles three vertex indices each
- * @param raster cleared and filled
- */
-export function rasterizeMesh(
-  points: Float32Array,
-  uv: Float32Array,
-  weights: Float32Array,
-  places: Float32Array,
-  triangles: Uint16Array,
-  raster: MeshRaster,
-): void {
-  const { widthPx, heightPx, u, v, weight, placeX, placeY, depth, footprint } = raster;
-  const count = widthPx * heightPx;
-  u.fill(-1, 0, count);
-  depth.fill(Infinity, 0, count);
-  for (let t = 0; t < triangles.length; t += 3) {
-    const i0 = triangles[t] as number;
-    const i1 = triangles[t + 1] as number;
-    const i2 = triangles[t + 2] as number;
-    const x0 = points[3 * i0] as number;
-    const y0 = points[3 * i0 + 1] as number;
-    const x1 = points[3 * i1] as number;
-    const y1 = points[3 * i1 + 1] as number;
-    const x2 = points[3 * i2] as number;
-    const y2 = points[3 * i2 + 1] as number;
-    const area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0);
-    const u0 = uv[2 * i0] as number;
-    const v0 = uv[2 * i0 + 1] as number;
-    const u1 = uv[2 * i1] as number;
-    const v1 = uv[2 * i1 + 1] as number;
-    const u2 = uv[2 * i2] as number;
-    const v2 = uv[2 * i2 + 1] as number;
-    const uvArea = (u1 - u0) * (v2 - v0) - (u2 - u0) * (v1 - v0);
-    if (area * uvArea <= 0 || Math.abs(area) < 1e-6) continue;
-    const left = Math.max(0, Math.ceil(Math.min(x0, x1, x2)));
-    const right = Math.min(widthPx - 1, Math.floor(Math.max(x0, x1, x2)));
-    const top = Math.max(0, Math.ceil(Math.min(y0, y1, y2)));
-    const bottom = Math.min(heightPx - 1, Math.floor(Math.max(y0, y1, y2)));
-    if (left > right || top > bottom) continue;
-    const inverse = 1 / area;
-    const z0 = points[3 * i0 + 2] as number;
-    const z1 = points[3 * i1 + 2] as number;
-    const z2 = points[3 * i2 + 2] as number;
-    const w0 = weights[i0] as number;
-    const w1 = weights[i1] as number;
-    const w2 = weights[i2] as number;
-    const px0 = places[3 * i0] as number;
-    const px1 = places[3 * i1] as number;
-    const px2 = places[3 * i2] as number;
-    const py0 = places[3 * i0 + 1] as number;
-    const py1 = places[3 * i1 + 1] as number;
-    const py2 = places[3 * i2 + 1] as number;
-    const texelsPerPixel = Math.sqrt(Math.abs(uvArea * inverse));
-    // Barycentric coordinates change linearly along a row: two increments instead of two cross products.
-    const stepB = (y2 - y0) * inverse;
-    const stepC = -(y1 - y0) * inverse;
-    for (let y = top; y <= bottom; y++) {
-      let b = ((left - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) * inverse;
-      let c = ((x1 - x0) * (y - y0) - (left - x0) * (y1 - y0)) * inverse;
-      let at = y * widthPx + left;
-      for (let x = left; x <= right; x++, at++, b += stepB, c += stepC) {
-        const a = 1 - b - c;
-        if (a < -1e-5 || b < -1e-5 || c < -1e-5) continue;
-        const z = a * z0 + b * z1 + c * z2;
-        if (z >= (depth[at] as number)) continue;
-        depth[at] = z;
-        u[at] = a * u0 + b * u1 + c * u2;
-        v[at] = a * v0 + b * v1 + c * v2;
-        weight[at] = a * w0 + b * w1 + c * w2;
-        placeX[at] = a * px0 + b * px1 + c * px2;
-        placeY[at] = a * py0 + b * py1 + c * py2;
-        footprint[at] = texelsPerPixel;
-      }
-    }
-  }
+function drawBand(mesh: Mesh, raster: MeshRaster, box: PixelBox, scratch: Scratch): void {
+  const count = (box.right - box.left) * (box.bottom - box.top);
+  // Room for the planes first, so that nothing moves after the mesh was drawn.
+  for (const name of planeNames) scratch.floats(name, count);
+  const found = rasterizeNearest(mesh, box, scratch);
+  const addresses = planeNames.map((name) => addressOf(scratch.floats(name, count))) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  kernels().call.resolveTriangles(
+    found.nearest,
+    box.right - box.left,
+    box.bottom - box.top,
+    box.left,
+    box.top,
+    addressOf(found.depth),
+    ...addresses,
+  );
+  const from = box.top * raster.widthPx;
+  for (const name of planeNames) raster[name].set(scratch.floats(name, count), from);
+  raster.depth.set(found.depth.subarray(0, count), from);
 }

@@ -6,10 +6,14 @@ export type ColourMatrix = 'bt601' | 'bt709' | 'bt2020' | 'rgb';
 /** `limited`: luma 16..235, chroma 16..240. `full`: 0..255. `rgb` frames are always full. */
 export type ColourRange = 'limited' | 'full';
 
-/** Layout and meaning of an 8-bit planar picture with three planes. */
+/** Bits of a sample: 8 in bytes, 10 in little-endian 16-bit words. */
+export type BitDepth = 8 | 10;
+
+/** Layout and meaning of a planar picture with three planes. */
 export type PlanarFormat = {
   readonly widthPx: number;
   readonly heightPx: number;
+  readonly bitDepth: BitDepth;
   /** log2 of the horizontal chroma subsampling: 1 for 4:2:0 and 4:2:2, 0 for 4:4:4 and RGB. */
   readonly chromaShiftX: 0 | 1;
   /** log2 of the vertical chroma subsampling: 1 for 4:2:0, else 0. */
@@ -18,7 +22,7 @@ export type PlanarFormat = {
   readonly range: ColourRange;
 };
 
-/** One plane inside a frame's buffer, tightly packed (stride = width). */
+/** One plane inside a frame's buffer, tightly packed (stride = width); `offset` counts samples. */
 export type PlaneLayout = { readonly offset: number; readonly widthPx: number; readonly heightPx: number };
 
 /** The three planes in buffer order: Y, U, V (or R, G, B). */
@@ -34,8 +38,15 @@ export type FrameLayout = {
 export type PlanarFrame = {
   readonly format: PlanarFormat;
   readonly layout: FrameLayout;
-  readonly data: Uint8Array;
+  /** The samples of all planes: bytes at 8 bits, words at 10. */
+  readonly data: Uint8Array | Uint16Array;
 };
+
+/**
+ * Code values per 8-bit level: 1 at 8 bits, 4 at 10. All pixel arithmetic is done in 8-bit levels, so that colour
+ * coefficients and thresholds mean the same at every depth; samples are divided by this when they are read.
+ */
+export const sampleScale = ({ bitDepth }: Pick<PlanarFormat, 'bitDepth'>): 1 | 4 => (bitDepth === 8 ? 1 : 4);
 
 /**
  * Computes where the planes lie. Chroma sizes are rounded up, as ffmpeg does for odd sizes.
@@ -49,15 +60,15 @@ export function frameLayout(format: PlanarFormat): FrameLayout {
   }
   const chromaWidthPx = (widthPx + (1 << chromaShiftX) - 1) >> chromaShiftX;
   const chromaHeightPx = (heightPx + (1 << chromaShiftY) - 1) >> chromaShiftY;
-  const lumaBytes = widthPx * heightPx;
-  const chromaBytes = chromaWidthPx * chromaHeightPx;
+  const lumaCount = widthPx * heightPx;
+  const chromaCount = chromaWidthPx * chromaHeightPx;
   return {
     planes: [
       { offset: 0, widthPx, heightPx },
-      { offset: lumaBytes, widthPx: chromaWidthPx, heightPx: chromaHeightPx },
-      { offset: lumaBytes + chromaBytes, widthPx: chromaWidthPx, heightPx: chromaHeightPx },
+      { offset: lumaCount, widthPx: chromaWidthPx, heightPx: chromaHeightPx },
+      { offset: lumaCount + chromaCount, widthPx: chromaWidthPx, heightPx: chromaHeightPx },
     ],
-    byteLength: lumaBytes + 2 * chromaBytes,
+    byteLength: (lumaCount + 2 * chromaCount) * (format.bitDepth === 8 ? 1 : 2),
   };
 }
 
@@ -74,7 +85,8 @@ export function wrapFrame(format: PlanarFormat, buffer: ArrayBuffer): PlanarFram
       `A ${format.widthPx}x${format.heightPx} frame needs ${layout.byteLength} bytes, got ${buffer.byteLength}`,
     );
   }
-  return { format, layout, data: new Uint8Array(buffer) };
+  const data = format.bitDepth === 8 ? new Uint8Array(buffer) : new Uint16Array(buffer);
+  return { format, layout, data };
 }
 
 /** A new frame of zeros. */

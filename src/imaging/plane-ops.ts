@@ -1,3 +1,6 @@
+import { addressOf, kernels } from './kernels/kernels.js';
+import { Scratch } from './scratch.js';
+
 /** Smooth step: 0 below `low`, 1 above `high`, 3t²−2t³ between. */
 export function smoothstep(low: number, high: number, value: number): number {
   const t = (value - low) / (high - low);
@@ -7,44 +10,38 @@ export function smoothstep(low: number, high: number, value: number): number {
 }
 
 /**
+ * Work memory of this file, given back after each call: what it does is done once per picture, at sizes that differ.
+ */
+const scratch = new Scratch();
+
+/**
  * Gaussian-like blur of a square or oblong plane in place: three box passes each way, whose convolution has the Gaussian's variance and
  * differs from it by at most 6 % of its peak along a line, 12 % in the plane; edges repeated. Cost is independent of the radius.
+ *
+ * @param plane widthPx × heightPx values, outside of the kernel memory
  */
 export function blurPlane(plane: Float32Array, widthPx: number, heightPx: number, sigmaPx: number): void {
   // Three boxes of width w have the variance (w²−1)/4.
   const radius = Math.round((Math.sqrt(4 * sigmaPx * sigmaPx + 1) - 1) / 2);
   if (radius < 1) return;
-  const line = new Float32Array(Math.max(widthPx, heightPx));
-  for (let pass = 0; pass < 3; pass++) {
-    for (let y = 0; y < heightPx; y++) boxLine(plane, y * widthPx, 1, widthPx, radius, line);
-    for (let x = 0; x < widthPx; x++) boxLine(plane, x, widthPx, heightPx, radius, line);
-  }
-}
-
-function boxLine(
-  plane: Float32Array,
-  base: number,
-  stride: number,
-  length: number,
-  radius: number,
-  line: Float32Array,
-): void {
-  for (let i = 0; i < length; i++) line[i] = plane[base + i * stride] as number;
-  const at = (i: number): number => line[i < 0 ? 0 : i >= length ? length - 1 : i] as number;
-  let sum = 0;
-  for (let i = -radius; i <= radius; i++) sum += at(i);
-  const scale = 1 / (2 * radius + 1);
-  for (let i = 0; i < length; i++) {
-    plane[base + i * stride] = sum * scale;
-    sum += at(i + radius + 1) - at(i - radius);
-  }
+  const reach = 2 * radius + 1;
+  // The plane, the rows under the box, and one row with its ends repeated; then a double per column.
+  const sums = 2 * Math.ceil((plane.length + reach * widthPx + widthPx + reach) / 2);
+  const work = scratch.floats('work', sums + 2 * widthPx);
+  const address = addressOf(work);
+  work.set(plane);
+  const kept = address + 4 * plane.length;
+  const line = kept + 4 * reach * widthPx;
+  kernels().call.boxBlurPlane(address, widthPx, heightPx, radius, line, kept, address + 4 * sums);
+  plane.set(work.subarray(0, plane.length));
+  scratch.dispose();
 }
 
 /**
  * Fills the places of low weight from their surroundings: averages are pushed down a pyramid of halves and pulled back
  * up where the finer level knows nothing (pull-push, Gortler et al., "The Lumigraph", 1996).
  *
- * @param channels planes of widthPx × heightPx, changed in place where `weight` < 1
+ * @param channels planes of widthPx × heightPx, outside of the kernel memory, changed in place where `weight` < 1
  * @param weight 0 (unknown) .. 1 (known); when nothing is known, nothing is changed
  */
 export function inpaint(
@@ -53,49 +50,47 @@ export function inpaint(
   widthPx: number,
   heightPx: number,
 ): void {
-  if ((widthPx <= 1 && heightPx <= 1) || weight.every((value) => value === 0)) return;
-  const halfWidth = (widthPx + 1) >> 1;
-  const halfHeight = (heightPx + 1) >> 1;
-  const coarse = channels.map(() => new Float32Array(halfWidth * halfHeight));
-  const coarseWeight = new Float32Array(halfWidth * halfHeight);
-  for (let y = 0; y < heightPx; y++) {
-    for (let x = 0; x < widthPx; x++) {
-      const from = y * widthPx + x;
-      const to = (y >> 1) * halfWidth + (x >> 1);
-      const w = weight[from] as number;
-      coarseWeight[to] = (coarseWeight[to] as number) + w;
-      coarse.forEach((plane, c) => {
-        plane[to] = (plane[to] as number) + w * ((channels[c] as Float32Array)[from] as number);
-      });
-    }
+  const count = widthPx * heightPx;
+  const planes = channels.length + 1;
+  let places = count;
+  for (let width = widthPx, height = heightPx; width > 1 || height > 1; ) {
+    width = (width + 1) >> 1;
+    height = (height + 1) >> 1;
+    places += width * height;
   }
-  for (let i = 0; i < coarseWeight.length; i++) {
-    const w = coarseWeight[i] as number;
-    if (w > 0) for (const plane of coarse) plane[i] = (plane[i] as number) / w;
-    coarseWeight[i] = Math.min(1, w);
-  }
-  inpaint(coarse, coarseWeight, halfWidth, halfHeight);
-  for (let y = 0; y < heightPx; y++) {
-    for (let x = 0; x < widthPx; x++) {
-      const at = y * widthPx + x;
-      const w = weight[at] as number;
-      if (w >= 1) continue;
-      const cx = Math.min(halfWidth - 1, Math.max(0, (x - 0.5) / 2));
-      const cy = Math.min(halfHeight - 1, Math.max(0, (y - 0.5) / 2));
-      const x0 = Math.floor(cx);
-      const y0 = Math.floor(cy);
-      const x1 = Math.min(halfWidth - 1, x0 + 1);
-      const y1 = Math.min(halfHeight - 1, y0 + 1);
-      const fx = cx - x0;
-      const fy = cy - y0;
-      channels.forEach((plane, c) => {
-        const from = coarse[c] as Float32Array;
-        const upper =
-          (from[y0 * halfWidth + x0] as number) * (1 - fx) + (from[y0 * halfWidth + x1] as number) * fx;
-        const lower =
-          (from[y1 * halfWidth + x0] as number) * (1 - fx) + (from[y1 * halfWidth + x1] as number) * fx;
-        plane[at] = w * (plane[at] as number) + (1 - w) * (upper * (1 - fy) + lower * fy);
-      });
-    }
-  }
+  const work = scratch.floats('work', planes * places);
+  const address = addressOf(work);
+  work.set(weight);
+  channels.forEach((plane, c) => {
+    work.set(plane, (c + 1) * count);
+  });
+  kernels().call.inpaintPlanes(
+    address + 4 * count,
+    channels.length,
+    address,
+    widthPx,
+    heightPx,
+    address + 4 * planes * count,
+  );
+  channels.forEach((plane, c) => {
+    plane.set(work.subarray((c + 1) * count, (c + 2) * count));
+  });
+  scratch.dispose();
+}
+
+/**
+ * A square map read bilinearly at another size; beyond the centres of its outer places it goes on level.
+ *
+ * @param map fromSize² values, fromSize at least 2
+ * @returns toSize² values
+ */
+export function stretchMap(map: Float32Array, fromSize: number, toSize: number): Float32Array {
+  const count = toSize * toSize;
+  const work = scratch.floats('work', map.length + count);
+  const address = addressOf(work);
+  work.set(map);
+  kernels().call.stretchMap(address, fromSize, address + 4 * map.length, toSize);
+  const out = work.slice(map.length);
+  scratch.dispose();
+  return out;
 }

@@ -1,70 +1,43 @@
+import { addressOf, kernels } from './kernels/kernels.js';
 import { Scratch } from './scratch.js';
-
-/** One level of a pyramid: a float plane. */
-export type PyramidLevel = { readonly widthPx: number; readonly heightPx: number };
-
-/** Sizes of a pyramid's levels, finest first; each is half the one before, rounded up. */
-export function pyramidLevels(widthPx: number, heightPx: number, count: number): PyramidLevel[] {
-  const levels: PyramidLevel[] = [{ widthPx, heightPx }];
-  while (levels.length < count) {
-    const last = levels[levels.length - 1] as PyramidLevel;
-    levels.push({ widthPx: (last.widthPx + 1) >> 1, heightPx: (last.heightPx + 1) >> 1 });
-  }
-  return levels;
-}
-
-/** Index mirrored at the borders without repeating the border sample (…2 1 0 1 2…). */
-function mirror(index: number, length: number): number {
-  if (length === 1) return 0;
-  let i = index < 0 ? -index : index;
-  if (i >= length) i = 2 * (length - 1) - i;
-  return i < 0 ? 0 : i;
-}
 
 /**
  * Gaussian and Laplacian pyramid steps with the binomial kernel 1 4 6 4 1 (Burt and Adelson, "The Laplacian Pyramid as
  * a Compact Image Code", 1983), mirrored borders. `expand(reduce(x))` is added back exactly when a Laplacian pyramid is
  * collapsed, so collapse∘build is the identity up to float rounding.
+ *
+ * Planes are tight (rows follow each other). Those that lie in kernel memory and are a multiple of 8 wide are worked
+ * on where they are; others are copied in and out.
  */
 export class PyramidSteps {
   readonly #scratch = new Scratch();
 
   /** Low-passes `source` (widthPx × heightPx) and keeps every second sample: `out` has the rounded-up half size. */
   reduce(source: Float32Array, widthPx: number, heightPx: number, out: Float32Array): void {
+    const { call } = kernels();
     const halfWidth = (widthPx + 1) >> 1;
     const halfHeight = (heightPx + 1) >> 1;
-    const rows = this.#scratch.floats('reduce', halfWidth * heightPx);
-    for (let y = 0; y < heightPx; y++) {
-      const line = y * widthPx;
-      const to = y * halfWidth;
-      for (let i = 0; i < halfWidth; i++) {
-        const x = 2 * i;
-        const inner = x >= 2 && x + 2 < widthPx;
-        const a = source[line + (inner ? x - 2 : mirror(x - 2, widthPx))] as number;
-        const b = source[line + (inner ? x - 1 : mirror(x - 1, widthPx))] as number;
-        const c = source[line + x] as number;
-        const d = source[line + (inner ? x + 1 : mirror(x + 1, widthPx))] as number;
-        const e = source[line + (inner ? x + 2 : mirror(x + 2, widthPx))] as number;
-        rows[to + i] = (a + e + 4 * (b + d) + 6 * c) / 16;
-      }
-    }
-    for (let j = 0; j < halfHeight; j++) {
-      const y = 2 * j;
-      const l0 = mirror(y - 2, heightPx) * halfWidth;
-      const l1 = mirror(y - 1, heightPx) * halfWidth;
-      const l2 = y * halfWidth;
-      const l3 = mirror(y + 1, heightPx) * halfWidth;
-      const l4 = mirror(y + 2, heightPx) * halfWidth;
-      const to = j * halfWidth;
-      for (let i = 0; i < halfWidth; i++) {
-        out[to + i] =
-          ((rows[l0 + i] as number) +
-            (rows[l4 + i] as number) +
-            4 * ((rows[l1 + i] as number) + (rows[l3 + i] as number)) +
-            6 * (rows[l2 + i] as number)) /
-          16;
-      }
-    }
+    const stride = wholeGroups(widthPx);
+    const halfStride = stride >> 1;
+    const inPlace = isKernelPlane(source, widthPx) && isKernelPlane(out, widthPx);
+    const work = this.#scratch.floats('work', 2 * (halfStride + 16));
+    const fine = inPlace ? source : this.#scratch.floats('fine', stride * heightPx);
+    const coarse = inPlace ? out : this.#scratch.floats('coarse', halfStride * halfHeight);
+    if (!inPlace) copyRows(source, widthPx, fine, stride, widthPx, heightPx);
+    call.reducePlane(
+      addressOf(fine),
+      stride,
+      widthPx,
+      heightPx,
+      addressOf(coarse),
+      halfStride,
+      0,
+      halfStride,
+      0,
+      halfHeight,
+      addressOf(work),
+    );
+    if (!inPlace) copyRows(coarse, halfStride, out, halfWidth, halfWidth, halfHeight);
   }
 
   /**
@@ -78,39 +51,54 @@ export class PyramidSteps {
     out: Float32Array,
     factor: number,
   ): void {
+    const { call } = kernels();
     const halfWidth = (widthPx + 1) >> 1;
     const halfHeight = (heightPx + 1) >> 1;
-    const rows = this.#scratch.floats('expand', halfHeight * widthPx);
-    for (let j = 0; j < halfHeight; j++) {
-      const line = j * halfWidth;
-      const to = j * widthPx;
-      for (let i = 0; i < halfWidth; i++) {
-        const here = coarse[line + i] as number;
-        const before = coarse[line + (i > 0 ? i - 1 : mirror(-1, halfWidth))] as number;
-        const after = coarse[line + (i + 1 < halfWidth ? i + 1 : mirror(halfWidth, halfWidth))] as number;
-        rows[to + 2 * i] = (before + 6 * here + after) / 8;
-        if (2 * i + 1 < widthPx) rows[to + 2 * i + 1] = (here + after) / 2;
-      }
+    const stride = wholeGroups(widthPx);
+    const halfStride = stride >> 1;
+    const inPlace = isKernelPlane(coarse, widthPx) && isKernelPlane(out, widthPx);
+    const work = this.#scratch.floats('work', 2 * (halfStride + 16));
+    const fine = inPlace ? out : this.#scratch.floats('fine', stride * heightPx);
+    const half = inPlace ? coarse : this.#scratch.floats('coarse', halfStride * halfHeight);
+    if (!inPlace) {
+      copyRows(out, widthPx, fine, stride, widthPx, heightPx);
+      copyRows(coarse, halfWidth, half, halfStride, halfWidth, halfHeight);
     }
-    for (let j = 0; j < halfHeight; j++) {
-      const here = j * widthPx;
-      const before = (j > 0 ? j - 1 : mirror(-1, halfHeight)) * widthPx;
-      const after = (j + 1 < halfHeight ? j + 1 : mirror(halfHeight, halfHeight)) * widthPx;
-      const even = 2 * j * widthPx;
-      const evenFactor = factor / 8;
-      for (let x = 0; x < widthPx; x++) {
-        out[even + x] =
-          (out[even + x] as number) +
-          evenFactor *
-            ((rows[before + x] as number) + 6 * (rows[here + x] as number) + (rows[after + x] as number));
-      }
-      if (2 * j + 1 >= heightPx) continue;
-      const odd = even + widthPx;
-      const oddFactor = factor / 2;
-      for (let x = 0; x < widthPx; x++) {
-        out[odd + x] =
-          (out[odd + x] as number) + oddFactor * ((rows[here + x] as number) + (rows[after + x] as number));
-      }
-    }
+    call.expandAddPlane(
+      addressOf(half),
+      halfStride,
+      widthPx,
+      heightPx,
+      addressOf(fine),
+      stride,
+      factor,
+      addressOf(work),
+    );
+    if (!inPlace) copyRows(fine, stride, out, widthPx, widthPx, heightPx);
+  }
+}
+
+/** Samples per row of a plane whose rows are whole groups of 8, as the kernels want them. */
+export const wholeGroups = (widthPx: number): number => (widthPx + 7) & ~7;
+
+const isKernelPlane = (plane: Float32Array, widthPx: number): boolean =>
+  widthPx % 8 === 0 && plane.buffer === kernels().memory.buffer;
+
+function copyRows(
+  from: Float32Array,
+  fromStride: number,
+  to: Float32Array,
+  toStride: number,
+  widthPx: number,
+  heightPx: number,
+): void {
+  if (fromStride === toStride) {
+    to.set(from.length === to.length ? from : from.subarray(0, to.length));
+    return;
+  }
+  for (let y = 0; y < heightPx; y++) {
+    const line = y * fromStride;
+    const toLine = y * toStride;
+    for (let x = 0; x < widthPx; x++) to[toLine + x] = from[line + x] as number;
   }
 }

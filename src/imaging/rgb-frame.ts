@@ -5,7 +5,7 @@ export type RgbPicture = { readonly widthPx: number; readonly heightPx: number; 
 
 /** The format of a still in the frame path: planes R, G and B at full size. */
 export function rgbFormat({ widthPx, heightPx }: Pick<RgbPicture, 'widthPx' | 'heightPx'>): PlanarFormat {
-  return { widthPx, heightPx, chromaShiftX: 0, chromaShiftY: 0, matrix: 'rgb', range: 'full' };
+  return { widthPx, heightPx, bitDepth: 8, chromaShiftX: 0, chromaShiftY: 0, matrix: 'rgb', range: 'full' };
 }
 
 /**
@@ -16,9 +16,12 @@ export function rgbFormat({ widthPx, heightPx }: Pick<RgbPicture, 'widthPx' | 'h
 export function frameFromRgb(picture: RgbPicture): PlanarFrame {
   const frame = allocateFrame(rgbFormat(picture));
   const { rgb } = picture;
-  for (const [channel, { offset }] of frame.layout.planes.entries()) {
-    for (let from = channel, to = offset; from < rgb.length; from += 3, to++)
-      frame.data[to] = rgb[from] as number;
+  const { data } = frame;
+  const [red, green, blue] = frame.layout.planes;
+  for (let from = 0, at = 0; from < rgb.length; from += 3, at++) {
+    data[red.offset + at] = rgb[from] as number;
+    data[green.offset + at] = rgb[from + 1] as number;
+    data[blue.offset + at] = rgb[from + 2] as number;
   }
   return frame;
 }

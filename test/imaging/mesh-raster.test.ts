@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allocateRaster, type MeshRaster, rasterizeMesh } from '../../src/imaging/mesh-raster.js';
+import { type Mesh as RasterMesh, type MeshRaster, rasterizeMesh } from '../../src/imaging/mesh-raster.js';
 import { faceLayout } from '../../src/processors/face-swapper/face-layout.js';
+import { plainRaster } from '../support/reference/mesh-raster.js';
 import { placedFace } from '../support/unit-meshes.js';
 import { forAll, type Random } from '../support/unit-random.js';
 import { assertClose, at } from '../support/unit-values.js';
@@ -12,17 +13,16 @@ type Mesh = {
   readonly triangles: Uint16Array;
 };
 
-const draw = ({ points, uv, triangles }: Mesh, widthPx: number, heightPx: number): MeshRaster => {
-  const raster = allocateRaster(widthPx, heightPx);
-  // What an earlier face left behind must not shine through.
-  for (const plane of [raster.u, raster.v, raster.depth, raster.weight]) plane.fill(0.5);
+const rasterMesh = ({ points, uv, triangles }: Mesh): RasterMesh => {
   const weights = Float32Array.from(
     { length: points.length / 3 },
     (_, i) => at(uv, 2 * i) + at(uv, 2 * i + 1),
   );
-  rasterizeMesh(points, uv, weights, points, triangles, raster);
-  return raster;
+  return { points, uv, weights, places: points, triangles };
 };
+
+const draw = (mesh: Mesh, widthPx: number, heightPx: number): MeshRaster =>
+  rasterizeMesh(rasterMesh(mesh), widthPx, heightPx);
 
 /** A flat sheet of cells whose inner corners are shaken, filling the given rectangle; u and v follow the place. */
 const sheet = (
@@ -226,4 +226,46 @@ test('a face that lies partly or wholly outside the region is drawn where it is 
   }
   const away = draw({ points: placedFace({ x: -300, y: 10, eyesPx: 40 }), uv, triangles }, 80, 70);
   assert.ok(away.u.every((value) => value === -1));
+});
+
+test('every plane is that of the plain twin, wherever the face lies and however large the picture is', () => {
+  const { uv, triangles } = faceLayout;
+  const sizes = [1, 2, 3, 4, 5, 7, 31, 61, 97];
+  forAll(60, (random) => {
+    const [widthPx, heightPx] = [sizes[random.integer(0, 9)]!, sizes[random.integer(0, 9)]!];
+    const mesh = rasterMesh({
+      points: placedFace({
+        x: random.between(-20, widthPx + 20),
+        y: random.between(-20, heightPx + 20),
+        eyesPx: random.between(4, 60),
+        yaw: random.between(-1.2, 1.2),
+        roll: random.between(-1, 1),
+      }),
+      uv,
+      triangles,
+    });
+    const found = rasterizeMesh(mesh, widthPx, heightPx);
+    const plain = plainRaster(mesh, widthPx, heightPx);
+    let different = 0;
+    for (let i = 0; i < widthPx * heightPx; i++) {
+      // Where two triangles meet, rounding may choose the other one; what it carries is the same but for its footprint.
+      if (at(found.u, i) === -1 || at(plain.u, i) === -1) {
+        if (at(found.u, i) !== at(plain.u, i)) different++;
+        continue;
+      }
+      // Twice the rounding of 32-bit floats; places go up to some hundred pixels.
+      const same =
+        Math.abs(at(found.u, i) - at(plain.u, i)) < 1e-5 &&
+        Math.abs(at(found.v, i) - at(plain.v, i)) < 1e-5 &&
+        Math.abs(at(found.weight, i) - at(plain.weight, i)) < 1e-5 &&
+        Math.abs(at(found.placeX, i) - at(plain.placeX, i)) < 1e-3 &&
+        Math.abs(at(found.placeY, i) - at(plain.placeY, i)) < 1e-3 &&
+        Math.abs(at(found.depth, i) - at(plain.depth, i)) < 1e-3;
+      if (!same) different++;
+    }
+    assert.ok(
+      different <= 0.001 * widthPx * heightPx,
+      `${different} of ${widthPx} × ${heightPx} pixels differ`,
+    );
+  });
 });

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { blurPlane, inpaint, smoothstep } from '../../src/imaging/plane-ops.js';
+import { blurPlane, inpaint, smoothstep, stretchMap } from '../../src/imaging/plane-ops.js';
+import { kernels } from '../../src/imaging/kernels/kernels.js';
+import { plainBlurPlane, plainInpaint } from '../support/reference/plane-ops.js';
+import { plainStretchedMap } from '../support/reference/source-texture.js';
 import { forAll } from '../support/unit-random.js';
 import { assertClose, at } from '../support/unit-values.js';
 
@@ -127,4 +130,69 @@ test('a place of half weight lies between its own value and its surroundings', (
   weight[40] = 0.5;
   inpaint([plane], weight, 9, 9);
   assert.ok(at(plane, 40) > 10 && at(plane, 40) < 20);
+});
+
+const sideLengths = [1, 2, 3, 4, 5, 7, 8, 13, 31, 64];
+
+test('blurring is to the bit what one line after another gives', () => {
+  forAll(60, (random) => {
+    const widthPx = sideLengths[random.integer(0, sideLengths.length)]!;
+    const heightPx = sideLengths[random.integer(0, sideLengths.length)]!;
+    const sigmaPx = random.between(0.5, 25);
+    const plane = Float32Array.from({ length: widthPx * heightPx }, () => random.between(-40, 90));
+    const plain = plane.slice();
+    blurPlane(plane, widthPx, heightPx, sigmaPx);
+    plainBlurPlane(plain, widthPx, heightPx, sigmaPx);
+    assert.deepEqual(plane, plain, `${widthPx}x${heightPx}, sigma ${sigmaPx}`);
+  });
+});
+
+test('filling is to the bit what one place after another gives', () => {
+  forAll(60, (random) => {
+    const widthPx = sideLengths[random.integer(0, sideLengths.length)]!;
+    const heightPx = sideLengths[random.integer(0, sideLengths.length)]!;
+    const count = widthPx * heightPx;
+    const [none, all] = [random.next(), random.next()];
+    const weight = Float32Array.from({ length: count }, () => {
+      const drawn = random.next();
+      return drawn < none ? 0 : drawn > all ? 1 : random.next();
+    });
+    const channels = Array.from({ length: random.integer(1, 4) }, () =>
+      Float32Array.from({ length: count }, () => random.between(-40, 90)),
+    );
+    const plain = channels.map((plane) => plane.slice());
+    inpaint(channels, weight, widthPx, heightPx);
+    plainInpaint(plain, weight, widthPx, heightPx);
+    assert.deepEqual(channels, plain, `${widthPx}x${heightPx}`);
+  });
+});
+
+test('where nothing is known, filling changes nothing', () => {
+  const plane = Float32Array.of(1, 5, 2, 8, 0, 3);
+  inpaint([plane], new Float32Array(6), 3, 2);
+  assert.deepEqual(plane, Float32Array.of(1, 5, 2, 8, 0, 3));
+});
+
+test('a map at another size is to the bit what texel by texel gives, and itself at its own size', () => {
+  forAll(20, (random) => {
+    const [fromSize, toSize] = [random.integer(2, 40), random.integer(1, 90)];
+    const map = Float32Array.from({ length: fromSize * fromSize }, () => random.next());
+    assert.deepEqual(
+      stretchMap(map, fromSize, toSize),
+      plainStretchedMap(map, fromSize, toSize),
+      `${fromSize} to ${toSize}`,
+    );
+    const same = stretchMap(map, fromSize, fromSize);
+    // The last row and column are read a thousandth of a place before their centres.
+    same.forEach((value, i) => assertClose(value, at(map, i), 2.1e-3, `${i}`));
+  });
+});
+
+test('work on planes gives its kernel memory back', () => {
+  const before = kernels().memory.usedBytes;
+  const plane = new Float32Array(900).fill(2);
+  blurPlane(plane, 30, 30, 3);
+  inpaint([plane], new Float32Array(900).fill(0.5), 30, 30);
+  stretchMap(plane, 30, 20);
+  assert.equal(kernels().memory.usedBytes, before);
 });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type PyramidLevel, PyramidSteps, pyramidLevels } from '../../src/imaging/pyramid.js';
+import { PyramidSteps } from '../../src/imaging/pyramid.js';
+import { Scratch } from '../../src/imaging/scratch.js';
+import { PlainPyramidSteps, type PyramidLevel, pyramidLevels } from '../support/reference/pyramid.js';
 import { forAll, type Random } from '../support/unit-random.js';
 import { assertClose, at, largestDifference, meanOf } from '../support/unit-values.js';
 
@@ -19,14 +21,49 @@ const gaussian = (plane: Float32Array, levels: readonly PyramidLevel[]): Float32
   return planes;
 };
 
-test('levels halve and round up until the wanted count', () => {
-  assert.deepEqual(pyramidLevels(13, 8, 5), [
-    { widthPx: 13, heightPx: 8 },
-    { widthPx: 7, heightPx: 4 },
-    { widthPx: 4, heightPx: 2 },
-    { widthPx: 2, heightPx: 1 },
-    { widthPx: 1, heightPx: 1 },
-  ]);
+test('both steps equal the plain loops on any size, within float rounding', () => {
+  const plain = new PlainPyramidSteps();
+  const steps = new PyramidSteps();
+  forAll(120, (random) => {
+    // All sizes up to 12, and some whose rows are more than one group of 8.
+    const small = random.next() < 0.5;
+    const widthPx = random.integer(1, small ? 12 : 80);
+    const heightPx = random.integer(1, small ? 12 : 80);
+    const plane = noise(random, widthPx * heightPx);
+    const [, half] = pyramidLevels(widthPx, heightPx, 2);
+    const count = half!.widthPx * half!.heightPx;
+    const [expected, actual] = [new Float32Array(count), new Float32Array(count).fill(Number.NaN)];
+    plain.reduce(plane, widthPx, heightPx, expected);
+    steps.reduce(plane, widthPx, heightPx, actual);
+    // Sums of 25 floats up to 255 in another order: a few units in the last place of 255 (1.5e-5).
+    assert.ok(largestDifference(actual, expected) < 1e-4, `reduce ${widthPx}x${heightPx}`);
+    const [sum, kernelSum] = [Float32Array.from(plane), Float32Array.from(plane)];
+    plain.expandAdd(expected, widthPx, heightPx, sum, -1.5);
+    steps.expandAdd(expected, widthPx, heightPx, kernelSum, -1.5);
+    assert.ok(largestDifference(kernelSum, sum) < 2e-4, `expand ${widthPx}x${heightPx}`);
+  });
+});
+
+test('planes in kernel memory are worked on where they lie, with the same result as copies', () => {
+  const scratch = new Scratch();
+  const steps = new PyramidSteps();
+  forAll(10, (random) => {
+    const widthPx = 8 * random.integer(1, 9);
+    const heightPx = random.integer(1, 30);
+    const [, half] = pyramidLevels(widthPx, heightPx, 2);
+    const count = half!.widthPx * half!.heightPx;
+    const plane = noise(random, widthPx * heightPx);
+    const fine = scratch.floats('fine', plane.length);
+    fine.set(plane);
+    const coarse = scratch.floats('coarse', count);
+    const copy = new Float32Array(count);
+    steps.reduce(fine, widthPx, heightPx, coarse);
+    steps.reduce(plane, widthPx, heightPx, copy);
+    assert.deepEqual(Float32Array.from(coarse), copy);
+    steps.expandAdd(coarse, widthPx, heightPx, fine, -1);
+    steps.expandAdd(copy, widthPx, heightPx, plane, -1);
+    assert.deepEqual(Float32Array.from(fine), plane);
+  });
 });
 
 test('a Laplacian pyramid collapses to the picture it was built from, whatever its size', () => {

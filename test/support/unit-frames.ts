@@ -11,11 +11,11 @@ type Sampling = Omit<PlanarFormat, 'widthPx' | 'heightPx'>;
 
 /** One of each layout, matrix and range that the chain meets. */
 export const samplings = {
-  yuv420: { chromaShiftX: 1, chromaShiftY: 1, matrix: 'bt601', range: 'limited' },
-  yuv422: { chromaShiftX: 1, chromaShiftY: 0, matrix: 'bt709', range: 'limited' },
-  yuv444: { chromaShiftX: 0, chromaShiftY: 0, matrix: 'bt2020', range: 'limited' },
-  yuv420full: { chromaShiftX: 1, chromaShiftY: 1, matrix: 'bt709', range: 'full' },
-  rgb: { chromaShiftX: 0, chromaShiftY: 0, matrix: 'rgb', range: 'full' },
+  yuv420: { bitDepth: 8, chromaShiftX: 1, chromaShiftY: 1, matrix: 'bt601', range: 'limited' },
+  yuv422: { bitDepth: 8, chromaShiftX: 1, chromaShiftY: 0, matrix: 'bt709', range: 'limited' },
+  yuv444: { bitDepth: 8, chromaShiftX: 0, chromaShiftY: 0, matrix: 'bt2020', range: 'limited' },
+  yuv420full: { bitDepth: 8, chromaShiftX: 1, chromaShiftY: 1, matrix: 'bt709', range: 'full' },
+  rgb: { bitDepth: 8, chromaShiftX: 0, chromaShiftY: 0, matrix: 'rgb', range: 'full' },
 } as const satisfies Record<string, Sampling>;
 
 export type SamplingName = keyof typeof samplings;

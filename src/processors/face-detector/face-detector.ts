@@ -1,6 +1,8 @@
 import type { Affine, Box } from '../../imaging/affine.js';
 import { FrameCropper } from '../../imaging/frame-crop.js';
-import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { FrameReducer } from '../../imaging/frame-reducer.js';
+import type { PlanarFormat, PlanarFrame } from '../../imaging/planar-frame.js';
+import { Scratch } from '../../imaging/scratch.js';
 import type { ModelSession } from '../../inference/session.js';
 import { blazefaceAnchors, decodeBlazeface, detectorInputPx, suppressOverlaps } from './blazeface-decoder.js';
 import { type DetectionTile, detectionTiles } from './detection-tiles.js';
@@ -17,13 +19,24 @@ export type FaceDetection = {
 /** Overlap above which two detections are the same face (MediaPipe's value for this model). */
 const sameFaceOverlap = 0.3;
 
+const inputScaling = { scale: 2, offset: -1 };
+const inputDims = [1, 3, detectorInputPx, detectorInputPx];
+const inputLength = 3 * detectorInputPx * detectorInputPx;
+
+/** Pixels of a frame's shorter side on which a full scan works; larger frames are reduced once for all of its windows. */
+const scanSidePx = 1080;
+
+/** Largest factor that the frame reducer takes; more than 69,000 pixels on the shorter side. */
+const largestReduction = 64;
+
 /** Blazeface on whole frames and on tiles. One per thread; owns its buffers. */
 export class FaceDetector {
   readonly #session: ModelSession;
   readonly #scoreThreshold: number;
   readonly #anchors = blazefaceAnchors();
   readonly #cropper = new FrameCropper();
-  readonly #input = new Float32Array(3 * detectorInputPx * detectorInputPx);
+  readonly #reducer = new FrameReducer();
+  readonly #scratch = new Scratch();
 
   /**
    * @param session model `blazeface`: input `[n, 3, 256, 256]` RGB −1..1
@@ -43,12 +56,16 @@ export class FaceDetector {
     );
   }
 
-  /** The whole frame and then tiles, down to `smallestFacePx`. Costs one model run per tile. */
+  /**
+   * The whole frame and then tiles, down to `smallestFacePx`. Costs one model run per tile; a frame larger than 1080 lines
+   * is read once and its windows are cut out of the reduced copy.
+   */
   async detectAll(frame: PlanarFrame): Promise<FaceDetection[]> {
+    const tiles = detectionTiles(frame.format.widthPx, frame.format.heightPx);
+    const reduction = scanReduction(frame.format, tiles);
+    const scanned = reduction === 1 ? frame : this.#reducer.reduce(frame, reduction);
     const found: FaceDetection[] = [];
-    for (const tile of detectionTiles(frame.format.widthPx, frame.format.heightPx)) {
-      found.push(...(await this.#detectTile(frame, tile)));
-    }
+    for (const tile of tiles) found.push(...(await this.#detectTile(scanned, tile, reduction)));
     return suppressOverlaps(dropParts(found), sameFaceOverlap);
   }
 
@@ -63,27 +80,21 @@ export class FaceDetector {
     return this.#detectTile(frame, tile);
   }
 
-  async #detectTile(frame: PlanarFrame, tile: DetectionTile): Promise<FaceDetection[]> {
+  /** @param frame the picture, reduced by the factor `reduction`; `tile` is in pixels of the full one */
+  async #detectTile(frame: PlanarFrame, tile: DetectionTile, reduction = 1): Promise<FaceDetection[]> {
     const scale = tile.sidePx / detectorInputPx;
     const toFrame: Affine = {
-      a: scale,
+      a: scale / reduction,
       b: 0,
-      c: tile.x + (scale - 1) / 2,
+      c: (tile.x + scale / 2) / reduction - 0.5,
       d: 0,
-      e: scale,
-      f: tile.y + (scale - 1) / 2,
+      e: scale / reduction,
+      f: (tile.y + scale / 2) / reduction - 0.5,
     };
-    this.#cropper.crop(
-      frame,
-      toFrame,
-      detectorInputPx,
-      detectorInputPx,
-      this.#input,
-      { scale: 2, offset: -1 },
-      'black',
-    );
+    const input = this.#scratch.floats('input', inputLength);
+    this.#cropper.crop(frame, toFrame, detectorInputPx, detectorInputPx, input, inputScaling, 'black');
     const { scores, boxes } = await this.#session.run({
-      input: { data: this.#input, dims: [1, 3, detectorInputPx, detectorInputPx] },
+      input: { data: input, dims: inputDims },
     });
     const raw = decodeBlazeface(
       scores as Float32Array,
@@ -102,6 +113,14 @@ export class FaceDetector {
       rollRadians: Math.atan2(leftEye[1] - rightEye[1], leftEye[0] - rightEye[0]),
     }));
   }
+}
+
+/** The factor by which a full scan reduces the frame: whole, and never so large that a window would be enlarged. */
+function scanReduction({ widthPx, heightPx }: PlanarFormat, tiles: readonly DetectionTile[]): number {
+  let smallestPx = Infinity;
+  for (const { sidePx } of tiles) smallestPx = Math.min(smallestPx, sidePx);
+  const wanted = Math.ceil(Math.min(widthPx, heightPx) / scanSidePx);
+  return Math.max(1, Math.min(wanted, Math.floor(smallestPx / detectorInputPx), largestReduction));
 }
 
 /**

@@ -1,11 +1,16 @@
 import { applyAffine, type Box, cropToFrame, invertAffine, type Point } from '../../imaging/affine.js';
 import { FrameCropper } from '../../imaging/frame-crop.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { Scratch } from '../../imaging/scratch.js';
 import type { ModelSession } from '../../inference/session.js';
 import { leftEyeOuter, meshPointCount, rightEyeOuter } from './mesh-indices.js';
 
 /** Side of the landmark model's input in pixels. */
 export const landmarkInputPx = 192;
+
+const inputLength = 3 * landmarkInputPx * landmarkInputPx;
+const inputDims = [1, 3, landmarkInputPx, landmarkInputPx];
+const inputScaling = { scale: 1, offset: 0 };
 
 /** The crop is this much wider than the face's box (the model's training crop). */
 const cropMargin = 1.5;
@@ -84,21 +89,24 @@ export function pointsInCrop({ points, crop }: FaceMesh, out: Float32Array): Flo
 export class FaceLandmarker {
   readonly #session: ModelSession;
   readonly #cropper = new FrameCropper();
-  /** The last crop that was read: planar RGB 0..1, 3 × 192 × 192. Valid until the next call. */
-  readonly input = new Float32Array(3 * landmarkInputPx * landmarkInputPx);
+  readonly #scratch = new Scratch();
 
   /** @param session model `facemesh`: input `[n, 3, 192, 192]` RGB 0..1 */
   constructor(session: ModelSession) {
     this.#session = session;
   }
 
+  /** The last crop that was read: planar RGB 0..1, 3 × 192 × 192, in kernel memory. Valid until the next call. */
+  get input(): Float32Array {
+    return this.#scratch.floats('input', inputLength);
+  }
+
   /** One pass of the model. */
   async read(frame: PlanarFrame, crop: FaceCrop): Promise<FaceMesh> {
     const toFrame = cropToFrame(crop.centre, crop.sidePx, crop.rollRadians, landmarkInputPx);
-    this.#cropper.crop(frame, toFrame, landmarkInputPx, landmarkInputPx, this.input, { scale: 1, offset: 0 });
-    const { landmarks, flag } = await this.#session.run({
-      input: { data: this.input, dims: [1, 3, landmarkInputPx, landmarkInputPx] },
-    });
+    const { input } = this;
+    this.#cropper.crop(frame, toFrame, landmarkInputPx, landmarkInputPx, input, inputScaling);
+    const { landmarks, flag } = await this.#session.run({ input: { data: input, dims: inputDims } });
     const raw = landmarks as Float32Array;
     const points = new Float32Array(meshPointCount * 3);
     const scale = crop.sidePx / landmarkInputPx;

@@ -1,11 +1,16 @@
 import { cropToFrame } from '../../imaging/affine.js';
 import { FrameCropper } from '../../imaging/frame-crop.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { Scratch } from '../../imaging/scratch.js';
 import type { ModelSession } from '../../inference/session.js';
 import { cropFromMesh } from '../face-landmarker/face-landmarker.js';
 
 /** Side of the recogniser's input in pixels. */
 const recognizerInputPx = 224;
+
+const inputLength = 3 * recognizerInputPx * recognizerInputPx;
+const inputDims = [1, 3, recognizerInputPx, recognizerInputPx];
+const inputScaling = { scale: 255, offset: 0 };
 
 /** The descriptor crop is 1.2 times the mesh's box, while {@link cropFromMesh} gives 1.5 times. */
 const cropShrink = 1.2 / 1.5;
@@ -23,7 +28,7 @@ export type FaceIdentity = {
 export class FaceRecognizer {
   readonly #session: ModelSession;
   readonly #cropper = new FrameCropper();
-  readonly #input = new Float32Array(3 * recognizerInputPx * recognizerInputPx);
+  readonly #scratch = new Scratch();
 
   /** @param session model `faceres`: input `[n, 3, 224, 224]` RGB 0..255 */
   constructor(session: ModelSession) {
@@ -34,13 +39,9 @@ export class FaceRecognizer {
   async identify(frame: PlanarFrame, points: Float32Array): Promise<FaceIdentity> {
     const crop = cropFromMesh(points);
     const toFrame = cropToFrame(crop.centre, crop.sidePx * cropShrink, crop.rollRadians, recognizerInputPx);
-    this.#cropper.crop(frame, toFrame, recognizerInputPx, recognizerInputPx, this.#input, {
-      scale: 255,
-      offset: 0,
-    });
-    const { descriptor, age, gender } = await this.#session.run({
-      input: { data: this.#input, dims: [1, 3, recognizerInputPx, recognizerInputPx] },
-    });
+    const input = this.#scratch.floats('input', inputLength);
+    this.#cropper.crop(frame, toFrame, recognizerInputPx, recognizerInputPx, input, inputScaling);
+    const { descriptor, age, gender } = await this.#session.run({ input: { data: input, dims: inputDims } });
     return {
       descriptor: normalise(descriptor as Float32Array),
       ageYears: mostLikely(age as Float32Array),

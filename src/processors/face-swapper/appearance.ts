@@ -1,9 +1,13 @@
-import { srgbToLab } from '../../imaging/colour.js';
-import { PyramidSteps } from '../../imaging/pyramid.js';
+import { FaceswapError } from '../../errors.js';
+import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
+import { PyramidSteps } from '../../imaging/pyramid.js';
+import { Scratch } from '../../imaging/scratch.js';
+import { landmarkInputPx } from '../face-landmarker/face-landmarker.js';
+import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { drawRims, glassesContrast } from './glasses.js';
-import { skinLikeness, skinModel } from './skin-model.js';
+import { allocateSkinModel, type LabPlanes, measureSkin, skinModel } from './skin-model.js';
 
 /** Side of the flattened face that appearance is measured on; about the landmark crop's own resolution. */
 export const appearanceSize = 128;
@@ -30,17 +34,43 @@ export type FaceAppearance = {
   readonly rims: Float32Array;
 };
 
-type Texel = {
-  readonly index: number;
-  readonly corners: readonly [number, number, number];
-  readonly weights: readonly [number, number, number];
+/** An appearance that {@link AppearanceReader.read} can write into. */
+export type AppearanceBuffer = { -readonly [Key in keyof FaceAppearance]: FaceAppearance[Key] };
+
+/** A new appearance of zeros, in plain memory: it can be kept, and sent to another thread. */
+export function allocateAppearance(): AppearanceBuffer {
+  return {
+    mean: new Float32Array(3),
+    std: new Float32Array(3),
+    bands: new Float32Array(bandCount),
+    open: new Float32Array(appearanceSize * appearanceSize),
+    glasses: 0,
+    rims: new Float32Array(appearanceSize * appearanceSize),
+  };
+}
+
+const texelCount = appearanceSize * appearanceSize;
+
+/** Bytes of one texel's record; the layout of a record is told in `assembly/appearance.ts`. */
+const texelBytes = 20;
+
+/** Where the texels of the appearance map lie on the mesh, as the kernel reads it. */
+type LayoutTexels = {
+  /** Groups of four texels that have any inside the face. */
+  readonly groups: Uint16Array;
+  /** Four records per group. */
+  readonly records: Uint8Array;
+  /** 1 inside the face, by texel. */
+  readonly inside: Float32Array;
 };
 
-/** Where each texel of the appearance map lies on the mesh; the layout is fixed, so this is computed once. */
-function layoutTexels(): readonly Texel[] {
+/** The layout is fixed, so this is computed once. */
+function layoutTexels(): LayoutTexels {
   const { uv, triangles } = faceLayout;
-  const texels = new Map<number, Texel>();
   const n = appearanceSize;
+  const records = new Uint8Array(texelCount * texelBytes);
+  const view = new DataView(records.buffer);
+  const inside = new Float32Array(texelCount);
   for (let t = 0; t < triangles.length; t += 3) {
     const corners = [triangles[t], triangles[t + 1], triangles[t + 2]] as [number, number, number];
     const [[x0, y0], [x1, y1], [x2, y2]] = corners.map((i) => [
@@ -53,14 +83,31 @@ function layoutTexels(): readonly Texel[] {
         const b = ((x - x0) * (y2 - y0) - (x2 - x0) * (y - y0)) / area;
         const c = ((x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)) / area;
         if (b < -1e-6 || c < -1e-6 || b + c > 1 + 1e-6) continue;
-        texels.set(y * n + x, { index: y * n + x, corners, weights: [1 - b - c, b, c] });
+        const texel = y * n + x;
+        inside[texel] = 1;
+        corners.forEach((corner, i) => {
+          view.setUint16(texel * texelBytes + 2 * i, corner, true);
+        });
+        view.setUint16(texel * texelBytes + 6, 1, true);
+        [1 - b - c, b, c].forEach((weight, i) => {
+          view.setFloat32(texel * texelBytes + 8 + 4 * i, weight, true);
+        });
       }
     }
   }
-  return [...texels.values()];
+  const groups: number[] = [];
+  for (let group = 0; group < texelCount / 4; group++) {
+    if (inside.subarray(4 * group, 4 * group + 4).some((value) => value === 1)) groups.push(group);
+  }
+  const packed = new Uint8Array(groups.length * 4 * texelBytes);
+  groups.forEach((group, i) => {
+    const from = group * 4 * texelBytes;
+    packed.set(records.subarray(from, from + 4 * texelBytes), i * 4 * texelBytes);
+  });
+  return { groups: Uint16Array.from(groups), records: packed, inside };
 }
 
-const texels = layoutTexels();
+const layout = layoutTexels();
 
 /** The zones as the measurement needs them: at appearance size, products taken once. */
 type MeasuringMaps = {
@@ -92,149 +139,182 @@ function measuringMaps(zones: FaceZones): MeasuringMaps {
   };
 }
 
-/** Reads appearances out of landmark crops. One per thread; owns its buffers. */
+/** What the reader works in: all in kernel memory. */
+type ReaderBuffers = MeasuringMaps & {
+  readonly inside: Float32Array;
+  readonly records: Uint8Array;
+  readonly groups: Uint16Array;
+  readonly crop: Float32Array;
+  readonly pixels: Float32Array;
+  readonly vertices: Float32Array;
+  readonly lab: LabPlanes;
+  readonly seen: Float32Array;
+  readonly product: Float32Array;
+  readonly open: Float32Array;
+  readonly rimLines: Float32Array;
+  /** L and its halves. */
+  readonly light: readonly Float32Array[];
+};
+
+/**
+ * Reads appearances out of landmark crops, in kernels (`assembly/appearance.ts`). One per thread; owns its buffers, which it takes
+ * when it is made: kernel memory does not grow later, unless crops have another size than the landmark model's.
+ */
 export class AppearanceReader {
   readonly #maps: MeasuringMaps;
   readonly #steps = new PyramidSteps();
-  readonly #lab = new Float32Array(3 * appearanceSize * appearanceSize);
-  readonly #weight = new Float32Array(appearanceSize * appearanceSize);
-  readonly #light = [0, 1, 2, 3].map((level) => new Float32Array((appearanceSize >> level) ** 2));
-  readonly #colour = new Float32Array(3);
+  readonly #scratch = new Scratch();
+  readonly #model = allocateSkinModel();
+  /** Whether maps and layout lie in the scratch memory already. */
+  #hasMaps = false;
 
   constructor(zones: FaceZones) {
     this.#maps = measuringMaps(zones);
+    // One reading of nothing takes all memory, so that a crop in kernel memory cannot be moved away by the first real one.
+    const points = new Float32Array(3 * meshPointCount);
+    const facing = new Float32Array(meshPointCount);
+    this.read(new Float32Array(3 * landmarkInputPx ** 2), landmarkInputPx, points, facing);
   }
 
   /**
-   * @param crop planar RGB 0..1, 3 × sizePx × sizePx
+   * @param crop planar RGB 0..1, 3 × sizePx × sizePx, anywhere; sizePx is even
    * @param points 468 × (x, y, z) in pixels of the crop
    * @param facing 468 numbers, how squarely each point faces the camera
+   * @param out receives the appearance; its owner may hand it in again once it is no longer read. A new one when left out
+   * @throws FaceswapError (bug) when the crop has another size than it should
    */
-  read(crop: Float32Array, sizePx: number, points: Float32Array, facing: Float32Array): FaceAppearance {
-    const area = sizePx * sizePx;
-    const n2 = appearanceSize * appearanceSize;
-    const lab = this.#lab;
-    const weight = this.#weight.fill(0);
-    lab.fill(0);
-    const colour = this.#colour;
-    for (const { index, corners, weights } of texels) {
-      const [i0, i1, i2] = corners;
-      const [w0, w1, w2] = weights;
-      const x =
-        w0 * (points[3 * i0] as number) + w1 * (points[3 * i1] as number) + w2 * (points[3 * i2] as number);
-      const y =
-        w0 * (points[3 * i0 + 1] as number) +
-        w1 * (points[3 * i1 + 1] as number) +
-        w2 * (points[3 * i2 + 1] as number);
-      const front = w0 * (facing[i0] as number) + w1 * (facing[i1] as number) + w2 * (facing[i2] as number);
-      for (let c = 0; c < 3; c++) colour[c] = sampleCrop(crop, c * area, sizePx, x, y);
-      srgbToLab(colour[0] as number, colour[1] as number, colour[2] as number, colour, 0);
-      for (let c = 0; c < 3; c++) lab[c * n2 + index] = colour[c] as number;
-      weight[index] = smoothstep(0.1, 0.4, front);
-    }
-    return measureAppearance(lab, weight, this.#maps, this.#steps, this.#light);
+  read(
+    crop: Float32Array,
+    sizePx: number,
+    points: Float32Array,
+    facing: Float32Array,
+    out: AppearanceBuffer = allocateAppearance(),
+  ): FaceAppearance {
+    const buffers = this.#buffers(crop, sizePx);
+    const { lab, seen, product, open, rimLines } = buffers;
+    this.#flatten(buffers, sizePx, points, facing);
+    this.#multiply(seen, buffers.skin, product);
+    const model = skinModel(lab, product, this.#scratch, this.#model);
+    measureSkin(lab, buffers, model, appearanceSize, this.#scratch, { open, mean: out.mean, std: out.std });
+    out.open.set(open);
+    this.#multiply(seen, buffers.rims, product);
+    drawRims(lab, appearanceSize, product, model, this.#scratch, rimLines);
+    out.rims.set(rimLines);
+    out.glasses = glassesContrast(lab, appearanceSize, this.#scratch);
+    this.#measureBands(buffers, out);
+    return out;
   }
-}
 
-function sampleCrop(plane: Float32Array, base: number, sizePx: number, x: number, y: number): number {
-  const cx = Math.min(sizePx - 1.001, Math.max(0, x));
-  const cy = Math.min(sizePx - 1.001, Math.max(0, y));
-  const x0 = cx | 0;
-  const y0 = cy | 0;
-  const fx = cx - x0;
-  const fy = cy - y0;
-  const at = base + y0 * sizePx + x0;
-  const upper = (plane[at] as number) * (1 - fx) + (plane[at + 1] as number) * fx;
-  const lower = (plane[at + sizePx] as number) * (1 - fx) + (plane[at + sizePx + 1] as number) * fx;
-  return upper * (1 - fy) + lower * fy;
-}
+  /** Gives the kernel memory back. */
+  dispose(): void {
+    this.#scratch.dispose();
+    this.#hasMaps = false;
+  }
 
-/**
- * Statistics of a flattened face.
- *
- * @param lab planes L, a, b of appearanceSize² each
- * @param seen 0..1 per texel: how well the camera saw it
- */
-function measureAppearance(
-  lab: Float32Array,
-  seen: Float32Array,
-  maps: MeasuringMaps,
-  steps: PyramidSteps,
-  light: readonly Float32Array[],
-): FaceAppearance {
-  const n2 = appearanceSize * appearanceSize;
-  const model = skinModel(lab, n2, (i) => (seen[i] as number) * (maps.skin[i] as number));
-  const open = new Float32Array(n2);
-  const mean = new Float32Array(3);
-  const std = new Float32Array(3);
-  let total = 0;
-  for (const { index } of texels) {
-    const visible = seen[index] as number;
-    if (visible === 0) continue;
-    const likeness = skinLikeness(
-      model,
-      lab[index] as number,
-      lab[n2 + index] as number,
-      lab[2 * n2 + index] as number,
+  /** L, a, b of every texel, and how well it was seen. */
+  #flatten(
+    { crop, pixels, vertices, records, groups, lab, seen }: ReaderBuffers,
+    sizePx: number,
+    points: Float32Array,
+    facing: Float32Array,
+  ): void {
+    const { call } = kernels();
+    for (let i = 0; i < meshPointCount; i++) {
+      vertices[4 * i] = points[3 * i] as number;
+      vertices[4 * i + 1] = points[3 * i + 1] as number;
+      vertices[4 * i + 2] = facing[i] as number;
+      vertices[4 * i + 3] = 0;
+    }
+    const [first, second, third] = lab;
+    first.fill(0);
+    second.fill(0);
+    third.fill(0);
+    seen.fill(0);
+    call.interleavePlanes(addressOf(crop), sizePx * sizePx, addressOf(pixels));
+    call.flattenFace(
+      addressOf(pixels),
+      sizePx,
+      addressOf(vertices),
+      addressOf(records),
+      addressOf(groups),
+      groups.length,
+      addressOf(first),
+      addressOf(second),
+      addressOf(third),
+      addressOf(seen),
     );
-    open[index] = 1 - (maps.guard[index] as number) * (1 - likeness);
-    const w = visible * (maps.skin[index] as number) * likeness;
-    total += w;
-    for (let c = 0; c < 3; c++) {
-      const value = lab[c * n2 + index] as number;
-      mean[c] = (mean[c] as number) + w * value;
-      std[c] = (std[c] as number) + w * value * value;
+    call.srgbToLabPlanes(addressOf(first), addressOf(second), addressOf(third), texelCount);
+  }
+
+  #multiply(first: Float32Array, second: Float32Array, out: Float32Array): void {
+    kernels().call.multiplyMaps(addressOf(first), addressOf(second), addressOf(out), texelCount);
+  }
+
+  #measureBands({ lab, seen, inside, inner, product, light }: ReaderBuffers, out: AppearanceBuffer): void {
+    const { call } = kernels();
+    this.#multiply(seen, inner, product);
+    // Outside the layout there is no face: filled with the skin's own lightness, its edge makes no detail.
+    const lightness = out.mean[0] as number;
+    const finest = light[0] as Float32Array;
+    call.fillOutside(addressOf(lab[0]), addressOf(inside), lightness, addressOf(finest), texelCount);
+    for (let level = 0; level < bandCount; level++) {
+      const size = appearanceSize >> level;
+      const fine = light[level] as Float32Array;
+      const coarse = light[level + 1] as Float32Array;
+      this.#steps.reduce(fine, size, size, coarse);
+      this.#steps.expandAdd(coarse, size, size, fine, -1);
+      out.bands[level] = call.bandEnergy(addressOf(fine), appearanceSize, level, addressOf(product));
     }
   }
-  for (let c = 0; c < 3; c++) {
-    const average = (mean[c] as number) / Math.max(total, 1e-6);
-    mean[c] = average;
-    std[c] = Math.sqrt(Math.max(0, (std[c] as number) / Math.max(total, 1e-6) - average * average));
+
+  #buffers(crop: Float32Array, sizePx: number): ReaderBuffers {
+    const { memory } = kernels();
+    const scratch = this.#scratch;
+    const cropLength = 3 * sizePx * sizePx;
+    const map = (name: string): Float32Array => scratch.floats(name, texelCount);
+    for (;;) {
+      const { buffer } = memory;
+      if (crop.length !== cropLength) {
+        throw new FaceswapError(
+          'bug',
+          `A crop of ${sizePx} pixels has ${cropLength} values, not ${crop.length}`,
+        );
+      }
+      const isInPlace = crop.buffer === buffer;
+      const buffers: ReaderBuffers = {
+        skin: map('skin'),
+        guard: map('guard'),
+        rims: map('rim zone'),
+        inner: map('inner'),
+        inside: map('inside'),
+        records: scratch.bytes('texels', layout.records.length),
+        groups: scratch.words('groups', layout.groups.length),
+        crop: isInPlace ? crop : scratch.floats('crop', crop.length),
+        pixels: scratch.floats('pixels', 4 * sizePx * sizePx),
+        vertices: scratch.floats('vertices', 4 * meshPointCount),
+        lab: [map('L'), map('a'), map('b')],
+        seen: map('seen'),
+        product: map('product'),
+        open: map('open'),
+        rimLines: map('rim lines'),
+        light: lightNames.map((name, level) => scratch.floats(name, (appearanceSize >> level) ** 2)),
+      };
+      // Growth makes the views from before unusable; the second time everything is there.
+      if (memory.buffer !== buffer) continue;
+      if (!isInPlace) buffers.crop.set(crop);
+      if (!this.#hasMaps) {
+        buffers.skin.set(this.#maps.skin);
+        buffers.guard.set(this.#maps.guard);
+        buffers.rims.set(this.#maps.rims);
+        buffers.inner.set(this.#maps.inner);
+        buffers.inside.set(layout.inside);
+        buffers.records.set(layout.records);
+        buffers.groups.set(layout.groups);
+        this.#hasMaps = true;
+      }
+      return buffers;
+    }
   }
-  const planes = [0, 1, 2].map((c) => lab.subarray(c * n2, (c + 1) * n2));
-  const rims = new Float32Array(n2);
-  drawRims(planes, appearanceSize, (i) => (seen[i] as number) * (maps.rims[i] as number), model, rims);
-  return {
-    mean,
-    std,
-    bands: bandEnergies(lab, mean[0] as number, seen, maps.inner, steps, light),
-    open,
-    glasses: glassesContrast(planes, appearanceSize),
-    rims,
-  };
 }
 
-function bandEnergies(
-  lab: Float32Array,
-  skinLightness: number,
-  seen: Float32Array,
-  inner: Float32Array,
-  steps: PyramidSteps,
-  light: readonly Float32Array[],
-): Float32Array {
-  const bands = new Float32Array(bandCount);
-  const finest = light[0] as Float32Array;
-  // Outside the layout there is no face: filled with the skin's own lightness, its edge makes no detail.
-  finest.fill(skinLightness);
-  for (const { index } of texels) finest[index] = lab[index] as number;
-  for (let level = 0; level < bandCount; level++) {
-    const size = appearanceSize >> level;
-    const fine = light[level] as Float32Array;
-    const coarse = light[level + 1] as Float32Array;
-    steps.reduce(fine, size, size, coarse);
-    steps.expandAdd(coarse, size, size, fine, -1);
-    let sum = 0;
-    let total = 0;
-    for (let y = 0, i = 0; y < size; y++) {
-      const row = (y << level) * appearanceSize;
-      for (let x = 0; x < size; x++, i++) {
-        const at = row + (x << level);
-        const w = (inner[at] as number) * (seen[at] as number);
-        sum += w * (fine[i] as number) ** 2;
-        total += w;
-      }
-    }
-    bands[level] = Math.sqrt(sum / Math.max(total, 1e-6));
-  }
-  return bands;
-}
+const lightNames = ['light 0', 'light 1', 'light 2', 'light 3'] as const;

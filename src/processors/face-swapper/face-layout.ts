@@ -1,3 +1,5 @@
+import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
+import { Scratch } from '../../imaging/scratch.js';
 import {
   faceOval,
   innerLipRing,
@@ -48,8 +50,6 @@ export type FaceZones = {
   readonly brows: Float32Array;
 };
 
-type Polygon = readonly (readonly [number, number])[];
-
 type Bounds = {
   readonly left: number;
   readonly right: number;
@@ -57,51 +57,55 @@ type Bounds = {
   readonly bottom: number;
 };
 
-const ringPolygon = (ring: readonly number[]): Polygon =>
-  ring.map((i) => [layoutUv[2 * i] as number, layoutUv[2 * i + 1] as number] as const);
-
-function boundsOf(polygon: Polygon): Bounds {
-  const us = polygon.map(([u]) => u);
-  const vs = polygon.map(([, v]) => v);
+function boundsOf(ring: readonly number[]): Bounds {
+  const us = ring.map((i) => layoutUv[2 * i] as number);
+  const vs = ring.map((i) => layoutUv[2 * i + 1] as number);
   return { left: Math.min(...us), right: Math.max(...us), top: Math.min(...vs), bottom: Math.max(...vs) };
 }
 
-/** Signed distance to a closed polygon in texture units; positive inside. */
-function polygonDistance(polygon: Polygon, u: number, v: number): number {
-  let inside = false;
-  let nearest = Infinity;
-  for (let i = 0, j = polygon.length - 1; i < polygon.length; j = i++) {
-    const [x0, y0] = polygon[j] as readonly [number, number];
-    const [x1, y1] = polygon[i] as readonly [number, number];
-    if (y1 > v !== y0 > v && u < ((x0 - x1) * (v - y1)) / (y0 - y1) + x1) inside = !inside;
-    const length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2;
-    const t = Math.max(0, Math.min(1, ((u - x0) * (x1 - x0) + (v - y0) * (y1 - y0)) / length2));
-    nearest = Math.min(nearest, Math.hypot(u - x0 - t * (x1 - x0), v - y0 - t * (y1 - y0)));
+/** The maps are settled this far outside of an outline: beyond it the exact distance is not worth computing. */
+const outlineReach = 0.08;
+
+/** Corners of the longest outline. */
+const mostCorners = faceOval.length;
+
+/**
+ * Writes signed distances to the nearest of some closed outlines, in texture units, positive inside; −{@link outlineReach} for
+ * everything farther away than that.
+ *
+ * @param rings mesh points, once around each
+ * @param out address of zoneSize² doubles in kernel memory
+ * @param work address of 9 doubles per corner of the longest ring
+ */
+function measureOutlines(rings: readonly (readonly number[])[], out: number, work: number): void {
+  const { call, memory } = kernels();
+  new Float64Array(memory.buffer, out, zoneSize * zoneSize).fill(-outlineReach);
+  for (const ring of rings) {
+    const { left, right, top, bottom } = boundsOf(ring);
+    const corners = ring.flatMap((i) => [layoutUv[2 * i] as number, layoutUv[2 * i + 1] as number]);
+    new Float64Array(memory.buffer, work, corners.length).set(corners);
+    // Columns are worked on in pairs.
+    const first = 2 * Math.max(0, Math.floor(((left - outlineReach) * zoneSize) / 2));
+    const end = 2 * Math.min(zoneSize / 2, Math.ceil(((right + outlineReach) * zoneSize) / 2));
+    const firstRow = Math.max(0, Math.floor((top - outlineReach) * zoneSize));
+    const endRow = Math.min(zoneSize, Math.ceil((bottom + outlineReach) * zoneSize));
+    const edges = work + 8 * corners.length;
+    call.raiseToPolygon(work, ring.length, edges, first, firstRow, end, endRow, zoneSize, out);
   }
-  return inside ? nearest : -nearest;
 }
 
-/** Features' maps are settled this far from them: beyond it the exact distance is not worth computing. */
-const featureReach = 0.08;
+/** What the maps are made of, in the order of the kernel. */
+const outlines = [
+  [faceOval],
+  [rightEyeRing, leftEyeRing],
+  [innerLipRing],
+  [outerLipRing],
+  [rightBrowRing, leftBrowRing],
+] as const;
 
-/** Like {@link polygonDistance} for a small polygon: −{@link featureReach} for everything farther away than that. */
-function featureDistance(ring: readonly number[]): (u: number, v: number) => number {
-  const polygon = ringPolygon(ring);
-  const { left, right, top, bottom } = boundsOf(polygon);
-  return (u, v) => {
-    const near =
-      u > left - featureReach &&
-      u < right + featureReach &&
-      v > top - featureReach &&
-      v < bottom + featureReach;
-    return near ? Math.max(-featureReach, polygonDistance(polygon, u, v)) : -featureReach;
-  };
-}
+const zoneNames = ['interior', 'openings', 'skin', 'core', 'hairline', 'rims', 'brows'] as const;
 
-const ramp = (low: number, high: number, value: number): number => {
-  const t = Math.max(0, Math.min(1, (value - low) / (high - low)));
-  return t * t * (3 - 2 * t);
-};
+const heightOf = (point: number): number => layoutUv[2 * point + 1] as number;
 
 /** Insets of the mask in texture units. */
 export type MaskInsets = {
@@ -119,71 +123,46 @@ export type MaskInsets = {
  */
 export function paintZones(featherShare: number, insets: MaskInsets): FaceZones {
   const count = zoneSize * zoneSize;
+  const box = boundsOf(faceOval);
+  const lines = [
+    Math.max(0.004, (featherShare * (box.right - box.left)) / 2),
+    box.left + insets.left,
+    box.top + insets.top,
+    box.right - insets.right,
+    box.bottom - insets.bottom,
+    Math.min(boundsOf(rightBrowRing).top, boundsOf(leftBrowRing).top),
+    heightOf(33),
+    heightOf(1),
+    heightOf(1) * 0.3 + heightOf(2) * 0.7,
+    heightOf(61),
+  ];
+  const mapBytes = 8 * count;
+  const mixedBytes = 4 * count;
+  const scratch = new Scratch();
+  const bytes = scratch.bytes(
+    'zones',
+    outlines.length * mapBytes + zoneNames.length * mixedBytes + 8 * 9 * mostCorners,
+  );
+  const distances = addressOf(bytes);
+  const mixed = distances + outlines.length * mapBytes;
+  const work = mixed + zoneNames.length * mixedBytes;
+  outlines.forEach((rings, i) => {
+    measureOutlines(rings, distances + i * mapBytes, work);
+  });
+  const { call, memory } = kernels();
+  new Float64Array(memory.buffer, work, lines.length).set(lines);
+  call.mixZones(distances, work, zoneSize, mixed);
+  const zone = (name: (typeof zoneNames)[number]): Float32Array =>
+    new Float32Array(memory.buffer, mixed + zoneNames.indexOf(name) * mixedBytes, count).slice();
   const zones = {
-    interior: new Float32Array(count),
-    openings: new Float32Array(count),
-    skin: new Float32Array(count),
-    core: new Float32Array(count),
-    hairline: new Float32Array(count),
-    rims: new Float32Array(count),
-    brows: new Float32Array(count),
+    interior: zone('interior'),
+    openings: zone('openings'),
+    skin: zone('skin'),
+    core: zone('core'),
+    hairline: zone('hairline'),
+    rims: zone('rims'),
+    brows: zone('brows'),
   };
-  const oval = ringPolygon(faceOval);
-  const eyes = [featureDistance(rightEyeRing), featureDistance(leftEyeRing)];
-  const innerLips = featureDistance(innerLipRing);
-  const lips = featureDistance(outerLipRing);
-  const brows = [featureDistance(rightBrowRing), featureDistance(leftBrowRing)];
-  const box = boundsOf(oval);
-  const feather = Math.max(0.004, (featherShare * (box.right - box.left)) / 2);
-  const eyeLine = layoutUv[2 * 33 + 1] as number;
-  const mouthLine = layoutUv[2 * 61 + 1] as number;
-  const browTop = Math.min(boundsOf(ringPolygon(rightBrowRing)).top, boundsOf(ringPolygon(leftBrowRing)).top);
-  const noseTip = layoutUv[2 * 1 + 1] as number;
-  const nostrilBase = layoutUv[2 * 2 + 1] as number;
-  for (let row = 0; row < zoneSize; row++) {
-    const v = (row + 0.5) / zoneSize;
-    for (let column = 0; column < zoneSize; column++) {
-      const u = (column + 0.5) / zoneSize;
-      const at = row * zoneSize + column;
-      const fromOutline = polygonDistance(oval, u, v);
-      const fromMaskEdge = Math.min(
-        fromOutline,
-        u - (box.left + insets.left),
-        box.right - insets.right - u,
-        v - (box.top + insets.top),
-        box.bottom - insets.bottom - v,
-      );
-      const inEye = Math.max(...eyes.map((eye) => eye(u, v)));
-      const inMouth = innerLips(u, v);
-      const inLips = lips(u, v);
-      const inBrow = Math.max(...brows.map((brow) => brow(u, v)));
-      const inNostril =
-        0.045 - Math.hypot(Math.max(0, Math.abs(u - 0.5) - 0.03), v - (noseTip * 0.3 + nostrilBase * 0.7));
-      zones.interior[at] = ramp(0.002, feather, fromMaskEdge);
-      zones.openings[at] = Math.max(ramp(-0.002, 0.009, inEye), ramp(-0.007, 0.006, inMouth));
-      zones.brows[at] = ramp(-0.03, 0, inBrow);
-      zones.skin[at] =
-        ramp(0.02, 0.06, fromOutline) *
-        ramp(0.01, 0.03, -inEye) *
-        ramp(0.01, 0.03, -inLips) *
-        ramp(0.02, 0.05, -inBrow) *
-        ramp(0, 0.02, -inNostril);
-      zones.hairline[at] =
-        // Lashes and the corners of the eyes are dark, but no hair.
-        ramp(0.02, 0.05, -inEye) *
-        Math.max(
-          ramp(browTop + 0.02, browTop - 0.04, v),
-          ramp(0.24, 0.15, fromOutline) * ramp(mouthLine + 0.03, mouthLine - 0.05, v),
-        );
-      zones.core[at] = ramp(0.16, 0.22, fromOutline);
-      // The lower nose has lines of its own; higher up a line is the bridge or a pad.
-      const onNose = ramp(0.055, 0.035, Math.abs(u - 0.5)) * ramp(eyeLine + 0.04, eyeLine + 0.07, v);
-      zones.rims[at] =
-        ramp(browTop - 0.05, browTop - 0.01, v) *
-        ramp(noseTip + 0.05, noseTip - 0.01, v) *
-        ramp(0.012, 0.03, -inEye) *
-        (1 - onNose);
-    }
-  }
+  scratch.dispose();
   return zones;
 }

@@ -1,7 +1,7 @@
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { faceLayout } from './face-layout.js';
-import { alignToMeanFace } from './head-pose.js';
+import { alignToMeanFace, allocateAlignment } from './head-pose.js';
 import { facingOf } from './rectify.js';
 
 /** Below the nose only this part of it: there the difference is mostly expression, which must stay the target's. */
@@ -14,10 +14,15 @@ const smoothingWidth = 0.055;
 const outlineFade = 0.12;
 
 const pointWeights = new Float32Array(meshPointCount);
-/** For each point the points around it and their share in its average. */
-const kernel: { readonly index: number; readonly share: number }[][] = [];
+/** Where the points around each point begin in the two lists behind it; one entry more than there are points. */
+const aroundBegin = new Uint32Array(meshPointCount + 1);
 
-function prepareKernel(): void {
+/** For each point the points around it and their share in its average: {@link aroundBegin} tells where. */
+const { aroundIndex, aroundShare } = prepareKernel();
+
+function prepareKernel(): { aroundIndex: Uint16Array; aroundShare: Float64Array } {
+  const indexes: number[] = [];
+  const shares: number[] = [];
   const { uv, outline } = faceLayout;
   const noseBase = uv[2 * 2 + 1] as number;
   const upperLip = uv[2 * 0 + 1] as number;
@@ -39,25 +44,37 @@ function prepareKernel(): void {
       if (distance < 3) around.push({ index: j, share: Math.exp(-0.5 * distance * distance) });
     }
     const total = around.reduce((sum, { share }) => sum + share, 0);
-    kernel.push(around.map(({ index, share }) => ({ index, share: share / total })));
+    for (const { index, share } of around) {
+      indexes.push(index);
+      shares.push(share / total);
+    }
+    aroundBegin[i + 1] = indexes.length;
   }
+  return { aroundIndex: Uint16Array.from(indexes), aroundShare: Float64Array.from(shares) };
 }
-prepareKernel();
+
+const alignment = allocateAlignment();
+const facing = new Float32Array(meshPointCount);
+const difference = new Float64Array(3 * meshPointCount);
 
 /**
  * The proportions of a face: its mesh turned, moved and scaled onto the mean face, 468 × (x, y, z), unit = distance of the
  * mean face's outer eye corners.
+ *
+ * @param out receives them; a new list when left out
  */
-export function faceShape(points: Float32Array): Float32Array {
-  const { rotation, scale, from, onto } = alignToMeanFace(points);
-  const out = new Float32Array(points.length);
-  for (let i = 0; i < meshPointCount; i++) {
-    const x = (points[3 * i] as number) - (onto[0] as number);
-    const y = (points[3 * i + 1] as number) - (onto[1] as number);
-    const z = (points[3 * i + 2] as number) - (onto[2] as number);
+export function faceShape(
+  points: Float32Array,
+  out: Float32Array = new Float32Array(points.length),
+): Float32Array {
+  const { rotation, scale, from, onto } = alignToMeanFace(points, alignment);
+  for (let i = 0; i < 3 * meshPointCount; i += 3) {
+    const x = (points[i] as number) - (onto[0] as number);
+    const y = (points[i + 1] as number) - (onto[1] as number);
+    const z = (points[i + 2] as number) - (onto[2] as number);
     for (let r = 0; r < 3; r++) {
       // The inverse of a rotation is its transpose.
-      out[3 * i + r] =
+      out[i + r] =
         (from[r] as number) +
         ((rotation[r] as number) * x + (rotation[3 + r] as number) * y + (rotation[6 + r] as number) * z) /
           scale;
@@ -72,16 +89,21 @@ export function faceShape(points: Float32Array): Float32Array {
  * fading to nothing at the outline and on the silhouette, so that the head keeps its shape and the seam its place.
  *
  * @param points target mesh in frame pixels; @param targetShape its proportions, averaged over time
- * @returns the mesh to draw, 468 × (x, y, z)
+ * @param out receives the mesh to draw, another list than `points`; a new one when left out
+ * @returns 468 × (x, y, z)
  */
 export function carryShape(
   points: Float32Array,
   targetShape: Float32Array,
   sourceShape: Float32Array,
+  out: Float32Array = new Float32Array(points.length),
 ): Float32Array {
-  const { rotation, scale } = alignToMeanFace(points);
-  const facing = facingOf(points, new Float32Array(meshPointCount));
-  const out = Float32Array.from(points);
+  const { rotation, scale } = alignToMeanFace(points, alignment);
+  facingOf(points, facing);
+  out.set(points);
+  for (let i = 0; i < difference.length; i++) {
+    difference[i] = (sourceShape[i] as number) - (targetShape[i] as number);
+  }
   for (let i = 0; i < meshPointCount; i++) {
     // A point on the silhouette stays: the target's own nose would show beside a shorter one.
     const visible = smoothstep(0.2, 0.6, facing[i] as number);
@@ -90,10 +112,13 @@ export function carryShape(
     let dx = 0;
     let dy = 0;
     let dz = 0;
-    for (const { index, share } of kernel[i] as (typeof kernel)[number]) {
-      dx += share * ((sourceShape[3 * index] as number) - (targetShape[3 * index] as number));
-      dy += share * ((sourceShape[3 * index + 1] as number) - (targetShape[3 * index + 1] as number));
-      dz += share * ((sourceShape[3 * index + 2] as number) - (targetShape[3 * index + 2] as number));
+    const end = aroundBegin[i + 1] as number;
+    for (let k = aroundBegin[i] as number; k < end; k++) {
+      const share = aroundShare[k] as number;
+      const at = 3 * (aroundIndex[k] as number);
+      dx += share * (difference[at] as number);
+      dy += share * (difference[at + 1] as number);
+      dz += share * (difference[at + 2] as number);
     }
     for (let r = 0; r < 3; r++) {
       const moved =

@@ -1,6 +1,7 @@
 import type { Box } from '../../imaging/affine.js';
-import { colourCoefficients, labToSrgb } from '../../imaging/colour.js';
-import { type MeshRaster, rasterizeMesh } from '../../imaging/mesh-raster.js';
+import { colourCoefficients } from '../../imaging/colour.js';
+import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
+import { type Mesh, type PixelBox, rasterizeNearest } from '../../imaging/mesh-raster.js';
 import type { PlanarFormat } from '../../imaging/planar-frame.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { Scratch } from '../../imaging/scratch.js';
@@ -11,7 +12,8 @@ import type { ColourMatch } from './colour-match.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { carryShape } from './face-shape.js';
 import { facingOf } from './rectify.js';
-import type { SourceFace } from './source-face.js';
+import type { FaceTexture, SourceFace } from './source-face.js';
+import { TextureStore } from './texture-store.js';
 
 /** A part of the frame, in luma pixels; `x` and `y` are even, so that chroma samples are not split. */
 export type FrameRegion = {
@@ -22,8 +24,8 @@ export type FrameRegion = {
 };
 
 /**
- * A new face drawn for one region of a frame, in the frame's own plane values but as floats. The planes belong to the
- * swapper and stay valid until its next call.
+ * A new face drawn for one region of a frame, in the frame's own plane values (8-bit levels) but as floats. The planes lie in
+ * kernel memory, belong to the swapper and stay valid until its next call or until that memory grows.
  */
 export type FacePatch = {
   readonly region: FrameRegion;
@@ -38,9 +40,10 @@ export type FacePatch = {
   /**
    * Where the target's own pixel comes from, in luma pixels of the region, luma size, valid where covered: the target's
    * eyes and mouth move with the new proportions, but nothing outside the mask's edge and nothing that lies over the face.
+   * Null when nothing moves.
    */
-  readonly placeX: Float32Array;
-  readonly placeY: Float32Array;
+  readonly placeX: Float32Array | null;
+  readonly placeY: Float32Array | null;
 };
 
 /** What is drawn. */
@@ -58,143 +61,154 @@ export type SwapRequest = {
 /** Room around the mesh for the coarse levels of the blend, as a share of the face's width. */
 const regionMargin = 0.22;
 
-/** Draws source textures onto target meshes. One per thread; owns its buffers. */
+/** A region is at least this wide and high; the kernel works on four pixels at a time. */
+const smallestRegionPx = 8;
+
+/**
+ * Draws source textures onto target meshes. One per thread; owns its buffers.
+ *
+ * `assembly/mesh.ts` does it: the nearest triangle per pixel, then the texture between the two mip levels of its size, the
+ * Lab line, the planes' own values.
+ */
 export class MeshSwapper {
   readonly #scratch = new Scratch();
-  readonly #local = new Float32Array(meshPointCount * 3);
-  readonly #places = new Float32Array(meshPointCount * 3);
+  readonly #textures = new TextureStore();
+  readonly #carried = new Float32Array(meshPointCount * 3);
   readonly #facing = new Float32Array(meshPointCount);
-  readonly #weights = new Float32Array(meshPointCount);
-  readonly #colour = new Float32Array(3);
+  readonly #mesh: Mesh;
   readonly #interior: Float32Array;
+  /** Whether the zones' interior lies in the scratch memory already. */
+  #hasInterior = false;
 
   /** @param zones the mask's interior confines what is moved */
   constructor(zones: Pick<FaceZones, 'interior'>) {
     this.#interior = zones.interior;
+    this.#mesh = {
+      points: new Float32Array(meshPointCount * 3),
+      uv: faceLayout.uv,
+      weights: new Float32Array(meshPointCount),
+      places: new Float32Array(meshPointCount * 3),
+      triangles: faceLayout.triangles,
+    };
   }
 
   /**
    * Draws one face.
    *
    * @returns null when nothing of the face lies inside the frame or its mask is empty
+   * @throws FaceswapError (resources) when there is no room for the texture or the region
    */
   draw(format: PlanarFormat, request: SwapRequest): FacePatch | null {
-    const { source, colour, open } = request;
-    const points = carryShape(request.points, request.shape, source.shape);
+    const { source } = request;
+    const points = carryShape(request.points, request.shape, source.shape, this.#carried);
     const box = boundsOf(points);
     const region = regionAround(box, format);
     if (region === null) return null;
-    const { width, height } = region;
-    const local = this.#local;
-    const places = this.#places;
-    for (let i = 0; i < meshPointCount; i++) {
-      local[3 * i] = (points[3 * i] as number) - region.x;
-      local[3 * i + 1] = (points[3 * i + 1] as number) - region.y;
-      local[3 * i + 2] = points[3 * i + 2] as number;
-      places[3 * i] = (request.points[3 * i] as number) - region.x;
-      places[3 * i + 1] = (request.points[3 * i + 1] as number) - region.y;
+    this.#place(points, request.points, region);
+    const drawn = evenBox(box, region);
+    const buffers = this.#buffers(format, region, drawn, source.texture);
+    const { texture, nearest, planes, coverage, mask, placeX, placeY } = buffers;
+    for (const plane of planes) plane.fill(0);
+    coverage.fill(0);
+    mask.fill(0);
+    buffers.open.set(request.open);
+    writeColour(buffers.colour, format, request.colour);
+    const { call } = kernels();
+    const openCorners = addressOf(buffers.openCorners);
+    call.gatherCorners(addressOf(buffers.open), appearanceSize, openCorners);
+    call.chooseTextureLevels(nearest.records, nearest.recordCount, texture.table, texture.levelCount);
+    const visible = call.shadeTriangles(
+      nearest.nearest,
+      drawn.left,
+      drawn.top,
+      drawn.right,
+      drawn.bottom,
+      region.width,
+      chromaWidthOf(region, format),
+      format.chromaShiftX,
+      format.chromaShiftY,
+      openCorners,
+      appearanceSize,
+      addressOf(buffers.interiorCorners),
+      zoneSize,
+      addressOf(buffers.colour),
+      addressOf(planes[0]),
+      addressOf(planes[1]),
+      addressOf(planes[2]),
+      addressOf(coverage),
+      addressOf(mask),
+      addressOf(placeX),
+      addressOf(placeY),
+      addressOf(buffers.rows),
+    );
+    if (visible === 0) return null;
+    return { region, faceWidthPx: box.width, planes, coverage, mask, placeX, placeY };
+  }
+
+  /** Gives the kernel memory back; a patch from before must not be used any more. */
+  dispose(): void {
+    this.#textures.dispose();
+    this.#scratch.dispose();
+    this.#hasInterior = false;
+  }
+
+  /** The mesh in pixels of the region, and where each of its points was in the target. */
+  #place(points: Float32Array, original: Float32Array, region: FrameRegion): void {
+    const { points: local, places, weights } = this.#mesh;
+    for (let i = 0; i < 3 * meshPointCount; i += 3) {
+      local[i] = (points[i] as number) - region.x;
+      local[i + 1] = (points[i + 1] as number) - region.y;
+      local[i + 2] = points[i + 2] as number;
+      places[i] = (original[i] as number) - region.x;
+      places[i + 1] = (original[i + 1] as number) - region.y;
     }
     facingOf(local, this.#facing);
-    for (let i = 0; i < meshPointCount; i++) {
-      this.#weights[i] = smoothstep(0.04, 0.3, this.#facing[i] as number);
-    }
-    const count = width * height;
-    const raster: MeshRaster = {
-      widthPx: width,
-      heightPx: height,
-      u: this.#scratch.floats('u', count),
-      v: this.#scratch.floats('v', count),
-      weight: this.#scratch.floats('weight', count),
-      placeX: this.#scratch.floats('placeX', count),
-      placeY: this.#scratch.floats('placeY', count),
-      depth: this.#scratch.floats('depth', count),
-      footprint: this.#scratch.floats('footprint', count),
-    };
-    rasterizeMesh(local, faceLayout.uv, this.#weights, places, faceLayout.triangles, raster);
+    for (let i = 0; i < meshPointCount; i++) weights[i] = smoothstep(0.04, 0.3, this.#facing[i] as number);
+  }
 
-    const chromaWidth = (width + (1 << format.chromaShiftX) - 1) >> format.chromaShiftX;
-    const chromaHeight = (height + (1 << format.chromaShiftY) - 1) >> format.chromaShiftY;
-    const first = this.#scratch.floats('plane0', count);
-    const second = this.#scratch.floats('plane1', chromaWidth * chromaHeight).fill(0);
-    const third = this.#scratch.floats('plane2', chromaWidth * chromaHeight).fill(0);
-    const samples = this.#scratch.floats('samples', chromaWidth * chromaHeight).fill(0);
-    const coverage = this.#scratch.floats('coverage', count);
-    const mask = this.#scratch.floats('mask', count);
-    const k = colourCoefficients(format.matrix, format.range);
-    const kg = 1 - k.kr - k.kb;
-    const rgb = this.#colour;
-    const [gainL, gainA, gainB] = colour.gain as unknown as [number, number, number];
-    const [offsetL, offsetA, offsetB] = colour.offset as unknown as [number, number, number];
-    const texel = new Float32Array(4);
-    let visible = false;
-    for (let y = 0, at = 0; y < height; y++) {
-      const chromaRow = (y >> format.chromaShiftY) * chromaWidth;
-      for (let x = 0; x < width; x++, at++) {
-        const u = raster.u[at] as number;
-        if (u < 0) {
-          coverage[at] = 0;
-          mask[at] = 0;
-          first[at] = 0;
-          continue;
-        }
-        const v = raster.v[at] as number;
-        sampleTexture(source, u, v, raster.footprint[at] as number, texel);
-        labToSrgb(
-          (texel[0] as number) * gainL + offsetL,
-          (texel[1] as number) * gainA + offsetA,
-          (texel[2] as number) * gainB + offsetB,
-          rgb,
-          0,
-        );
-        const [red, green, blue] = rgb as unknown as [number, number, number];
-        coverage[at] = 1;
-        const free = (raster.weight[at] as number) * sampleMap(open, appearanceSize, u, v);
-        mask[at] = (texel[3] as number) * free;
-        if ((mask[at] as number) > 0.002) visible = true;
-        const moved = free * sampleMap(this.#interior, zoneSize, u, v);
-        raster.placeX[at] = x + moved * ((raster.placeX[at] as number) - x);
-        raster.placeY[at] = y + moved * ((raster.placeY[at] as number) - y);
-        let secondValue = green * 255;
-        let thirdValue = blue * 255;
-        if (k.isRgb) {
-          first[at] = red * 255;
-        } else {
-          const luma = k.kr * red + kg * green + k.kb * blue;
-          first[at] = luma * k.lumaSpan + k.yOffset;
-          secondValue = ((blue - luma) / (2 * (1 - k.kb))) * k.chromaSpan + 128;
-          thirdValue = ((red - luma) / (2 * (1 - k.kr))) * k.chromaSpan + 128;
-        }
-        // Chroma sits on the even columns (MPEG-2, H.264 default): they count twice, odd ones once to either side.
-        const chroma = chromaRow + (x >> format.chromaShiftX);
-        const odd = x & format.chromaShiftX;
-        const share = 2 - odd;
-        samples[chroma] = (samples[chroma] as number) + share;
-        second[chroma] = (second[chroma] as number) + share * secondValue;
-        third[chroma] = (third[chroma] as number) + share * thirdValue;
-        if (odd === 1 && (x >> 1) + 1 < chromaWidth) {
-          samples[chroma + 1] = (samples[chroma + 1] as number) + 1;
-          second[chroma + 1] = (second[chroma + 1] as number) + secondValue;
-          third[chroma + 1] = (third[chroma + 1] as number) + thirdValue;
-        }
-      }
+  /** All buffers of a drawing, with the texture in place and the mesh rasterised. */
+  #buffers(format: PlanarFormat, region: FrameRegion, drawn: PixelBox, faceTexture: FaceTexture) {
+    const { call, memory } = kernels();
+    const scratch = this.#scratch;
+    const count = region.width * region.height;
+    const chromaCount = chromaWidthOf(region, format) * chromaHeightOf(region, format);
+    for (;;) {
+      const { buffer } = memory;
+      const texture = this.#textures.get(faceTexture);
+      const buffers = {
+        texture,
+        nearest: rasterizeNearest(this.#mesh, drawn, scratch),
+        planes: [
+          scratch.floats('plane0', count),
+          scratch.floats('plane1', chromaCount),
+          scratch.floats('plane2', chromaCount),
+        ] as const,
+        coverage: scratch.floats('coverage', count),
+        mask: scratch.floats('mask', count),
+        placeX: scratch.floats('placeX', count),
+        placeY: scratch.floats('placeY', count),
+        open: scratch.floats('open', appearanceSize * appearanceSize),
+        openCorners: scratch.floats('open corners', 4 * appearanceSize * appearanceSize),
+        interiorCorners: this.#interiorCorners(),
+        colour: scratch.floats('colour', 18),
+        rows: scratch.bytes('rows', call.shadingRowBytes(drawn.right - drawn.left)),
+      };
+      // Growth makes the views from before unusable; the second time everything is there.
+      if (memory.buffer === buffer) return buffers;
     }
-    if (!visible) return null;
-    for (let i = 0; i < samples.length; i++) {
-      const n = samples[i] as number;
-      if (n > 0) {
-        second[i] = (second[i] as number) / n;
-        third[i] = (third[i] as number) / n;
-      }
-    }
-    return {
-      region,
-      faceWidthPx: box.width,
-      planes: [first, second, third],
-      coverage,
-      mask,
-      placeX: raster.placeX,
-      placeY: raster.placeY,
-    };
+  }
+
+  #interiorCorners(): Float32Array {
+    const corners = (): Float32Array => this.#scratch.floats('interior corners', 4 * zoneSize * zoneSize);
+    if (this.#hasInterior) return corners();
+    corners();
+    const map = this.#scratch.floats('interior', zoneSize * zoneSize);
+    map.set(this.#interior);
+    // Asked for again, since the map may have made the memory grow.
+    const found = corners();
+    kernels().call.gatherCorners(addressOf(map), zoneSize, addressOf(found));
+    this.#hasInterior = true;
+    return found;
   }
 }
 
@@ -206,66 +220,55 @@ function regionAround(box: Box, format: PlanarFormat): FrameRegion | null {
   const bottom = Math.min(format.heightPx, Math.ceil((box.y + box.height + margin) / 2) * 2);
   const inside =
     box.x < format.widthPx && box.y < format.heightPx && box.x + box.width > 0 && box.y + box.height > 0;
-  if (!inside || right - left < 8 || bottom - top < 8) return null;
+  if (!inside || right - left < smallestRegionPx || bottom - top < smallestRegionPx) return null;
   return { x: left, y: top, width: right - left, height: bottom - top };
 }
 
-function sampleTexture(source: SourceFace, u: number, v: number, footprint: number, out: Float32Array): void {
-  const { levels, sizePx } = source.texture;
-  const level = Math.max(0, Math.log2(Math.max(1e-6, footprint * sizePx)));
-  const low = Math.min(levels.length - 1, level | 0);
-  const high = Math.min(levels.length - 1, low + 1);
-  const blend = Math.min(1, level - low);
-  sampleLevel(levels[low] as Float32Array, sizePx >> low, u, v, 1 - blend, out, true);
-  if (blend > 0) sampleLevel(levels[high] as Float32Array, sizePx >> high, u, v, blend, out, false);
+/** The part of the region that the mesh can cover, in its pixels, as the kernel wants it: from an even pixel, four wide. */
+function evenBox(box: Box, region: FrameRegion): PixelBox {
+  const clamped = (value: number, limit: number): number => Math.min(limit, Math.max(0, value));
+  const left = clamped(Math.floor((box.x - region.x) / 2) * 2, (region.width - 4) & ~1);
+  const top = clamped(Math.floor((box.y - region.y) / 2) * 2, (region.height - 1) & ~1);
+  return {
+    left,
+    top,
+    right: Math.max(left + 4, clamped(Math.floor(box.x + box.width - region.x) + 1, region.width)),
+    bottom: Math.max(top + 1, clamped(Math.floor(box.y + box.height - region.y) + 1, region.height)),
+  };
 }
 
-function sampleLevel(
-  data: Float32Array,
-  side: number,
-  u: number,
-  v: number,
-  weight: number,
-  out: Float32Array,
-  reset: boolean,
-): void {
-  const limit = side - 1.001;
-  let x = u * side - 0.5;
-  let y = v * side - 0.5;
-  x = x < 0 ? 0 : x > limit ? limit : x;
-  y = y < 0 ? 0 : y > limit ? limit : y;
-  const x0 = x | 0;
-  const y0 = y | 0;
-  const fx = x - x0;
-  const fy = y - y0;
-  const at = 4 * (y0 * side + x0);
-  const below = at + 4 * side;
-  const w00 = (1 - fx) * (1 - fy) * weight;
-  const w10 = fx * (1 - fy) * weight;
-  const w01 = (1 - fx) * fy * weight;
-  const w11 = fx * fy * weight;
-  for (let c = 0; c < 4; c++) {
-    const value =
-      (data[at + c] as number) * w00 +
-      (data[at + 4 + c] as number) * w10 +
-      (data[below + c] as number) * w01 +
-      (data[below + 4 + c] as number) * w11;
-    out[c] = reset ? value : (out[c] as number) + value;
+const chromaWidthOf = ({ width }: FrameRegion, { chromaShiftX }: PlanarFormat): number =>
+  (width + (1 << chromaShiftX) - 1) >> chromaShiftX;
+
+const chromaHeightOf = ({ height }: FrameRegion, { chromaShiftY }: PlanarFormat): number =>
+  (height + (1 << chromaShiftY) - 1) >> chromaShiftY;
+
+/** The Lab line, and the way from R'G'B' to the frame's planes: 3 × (gain, offset), then 3 × (red, green, blue, offset). */
+function writeColour(out: Float32Array, format: PlanarFormat, { gain, offset }: ColourMatch): void {
+  for (let c = 0; c < 3; c++) {
+    out[2 * c] = gain[c] as number;
+    out[2 * c + 1] = offset[c] as number;
   }
+  const { isRgb, kr, kb, lumaSpan, chromaSpan, yOffset } = colourCoefficients(format.matrix, format.range);
+  if (isRgb) {
+    out.set(rgbPlanes, 6);
+    return;
+  }
+  const kg = 1 - kr - kb;
+  const perBlue = chromaSpan / (2 * (1 - kb));
+  const perRed = chromaSpan / (2 * (1 - kr));
+  out[6] = kr * lumaSpan;
+  out[7] = kg * lumaSpan;
+  out[8] = kb * lumaSpan;
+  out[9] = yOffset;
+  out[10] = -kr * perBlue;
+  out[11] = -kg * perBlue;
+  out[12] = (1 - kb) * perBlue;
+  out[13] = 128;
+  out[14] = (1 - kr) * perRed;
+  out[15] = -kg * perRed;
+  out[16] = -kb * perRed;
+  out[17] = 128;
 }
 
-/** Bilinear value of a square map over the layout. */
-function sampleMap(map: Float32Array, side: number, u: number, v: number): number {
-  const limit = side - 1.001;
-  const x = Math.min(limit, Math.max(0, u * side - 0.5));
-  const y = Math.min(limit, Math.max(0, v * side - 0.5));
-  const x0 = x | 0;
-  const y0 = y | 0;
-  const fx = x - x0;
-  const fy = y - y0;
-  const at = y0 * side + x0;
-  return (
-    ((map[at] as number) * (1 - fx) + (map[at + 1] as number) * fx) * (1 - fy) +
-    ((map[at + side] as number) * (1 - fx) + (map[at + side + 1] as number) * fx) * fy
-  );
-}
+const rgbPlanes = [255, 0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 0] as const;

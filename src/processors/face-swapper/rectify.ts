@@ -1,7 +1,9 @@
 import { srgbToLab } from '../../imaging/colour.js';
-import { allocateRaster, type MeshRaster, rasterizeMesh } from '../../imaging/mesh-raster.js';
+import { type MeshRaster, rasterizeMesh } from '../../imaging/mesh-raster.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { faceLayout } from './face-layout.js';
+
+const normals = new Float32Array(faceLayout.shape.length);
 
 /**
  * How squarely each mesh point faces the viewer, −1..1: the z component of the mean normal of its triangles, weighted
@@ -12,31 +14,37 @@ import { faceLayout } from './face-layout.js';
  */
 export function facingOf(points: Float32Array, out: Float32Array): Float32Array {
   const { triangles } = faceLayout;
-  const normals = new Float32Array(out.length * 3);
+  normals.fill(0);
   for (let t = 0; t < triangles.length; t += 3) {
-    const [i0, i1, i2] = [triangles[t], triangles[t + 1], triangles[t + 2]] as [number, number, number];
-    const ax = (points[3 * i1] as number) - (points[3 * i0] as number);
-    const ay = (points[3 * i1 + 1] as number) - (points[3 * i0 + 1] as number);
-    const az = (points[3 * i1 + 2] as number) - (points[3 * i0 + 2] as number);
-    const bx = (points[3 * i2] as number) - (points[3 * i0] as number);
-    const by = (points[3 * i2 + 1] as number) - (points[3 * i0 + 1] as number);
-    const bz = (points[3 * i2 + 2] as number) - (points[3 * i0 + 2] as number);
+    const p0 = 3 * (triangles[t] as number);
+    const p1 = 3 * (triangles[t + 1] as number);
+    const p2 = 3 * (triangles[t + 2] as number);
+    const ax = (points[p1] as number) - (points[p0] as number);
+    const ay = (points[p1 + 1] as number) - (points[p0 + 1] as number);
+    const az = (points[p1 + 2] as number) - (points[p0 + 2] as number);
+    const bx = (points[p2] as number) - (points[p0] as number);
+    const by = (points[p2 + 1] as number) - (points[p0 + 1] as number);
+    const bz = (points[p2 + 2] as number) - (points[p0 + 2] as number);
     const nx = ay * bz - az * by;
     const ny = az * bx - ax * bz;
     const nz = ax * by - ay * bx;
-    for (const i of [i0, i1, i2]) {
-      normals[3 * i] = (normals[3 * i] as number) + nx;
-      normals[3 * i + 1] = (normals[3 * i + 1] as number) + ny;
-      normals[3 * i + 2] = (normals[3 * i + 2] as number) + nz;
-    }
+    addNormal(p0, nx, ny, nz);
+    addNormal(p1, nx, ny, nz);
+    addNormal(p2, nx, ny, nz);
   }
   for (let i = 0; i < out.length; i++) {
     const nx = normals[3 * i] as number;
     const ny = normals[3 * i + 1] as number;
     const nz = normals[3 * i + 2] as number;
-    out[i] = nz / (Math.hypot(nx, ny, nz) || 1);
+    out[i] = nz / (Math.sqrt(nx * nx + ny * ny + nz * nz) || 1);
   }
   return out;
+}
+
+function addNormal(at: number, nx: number, ny: number, nz: number): void {
+  normals[at] = (normals[at] as number) + nx;
+  normals[at + 1] = (normals[at + 1] as number) + ny;
+  normals[at + 2] = (normals[at + 2] as number) + nz;
 }
 
 /** How the points stand that lie outside the picture: as if they faced away, so that nothing is read there. */
@@ -72,7 +80,6 @@ export type RectifiedFace = {
  */
 export function rectifyFace(photo: PlanarFrame, points: Float32Array, sizePx: number): RectifiedFace {
   const { uv, triangles } = faceLayout;
-  const raster = allocateRaster(sizePx, sizePx);
   const flat = new Float32Array(uv.length * 1.5);
   const whereInPhoto = new Float32Array(uv.length);
   const { widthPx, heightPx } = photo.format;
@@ -83,7 +90,7 @@ export function rectifyFace(photo: PlanarFrame, points: Float32Array, sizePx: nu
     whereInPhoto[2 * i + 1] = points[3 * i + 1] as number;
   }
   const facing = facingOf(points, new Float32Array(uv.length / 2));
-  rasterizeFlat(flat, whereInPhoto, facing, triangles, raster);
+  const raster = rasterizeFlat(flat, whereInPhoto, facing, triangles, sizePx);
   const count = sizePx * sizePx;
   const lab: [Float32Array, Float32Array, Float32Array] = [
     new Float32Array(count),
@@ -92,7 +99,13 @@ export function rectifyFace(photo: PlanarFrame, points: Float32Array, sizePx: nu
   ];
   const facingOut = new Float32Array(count).fill(-1);
   const area = widthPx * heightPx;
-  const colour = new Float32Array(3);
+  const [red, green, blue] = [0, 1, 2].map((c) => photo.data.subarray(c * area, (c + 1) * area)) as [
+    Samples,
+    Samples,
+    Samples,
+  ];
+  const columns = new CubicTaps(widthPx);
+  const rows = new CubicTaps(heightPx);
   for (let i = 0; i < count; i++) {
     const x = raster.u[i] as number;
     if (x === -1) continue;
@@ -100,23 +113,15 @@ export function rectifyFace(photo: PlanarFrame, points: Float32Array, sizePx: nu
     // Beyond the photograph's edge there is nothing: a repeated border would pass for skin.
     if (x < -0.5 || y < -0.5 || x > widthPx - 0.5 || y > heightPx - 0.5) continue;
     const spread = raster.footprint[i] as number;
-    for (let c = 0; c < 3; c++) {
-      const plane = photo.data.subarray(c * area, (c + 1) * area);
-      let value = 0;
-      if (spread <= 1.2) value = cubicSample(plane, widthPx, heightPx, x, y);
-      else {
-        for (let dy = -1; dy <= 1; dy++) {
-          for (let dx = -1; dx <= 1; dx++) {
-            value += cubicSample(plane, widthPx, heightPx, x + (dx * spread) / 3, y + (dy * spread) / 3) / 9;
-          }
-        }
-      }
-      colour[c] = Math.min(255, Math.max(0, value)) / 255;
-    }
-    srgbToLab(colour[0] as number, colour[1] as number, colour[2] as number, colour, 0);
-    for (let c = 0; c < 3; c++) (lab[c] as Float32Array)[i] = colour[c] as number;
+    const gap = spread <= 1.2 ? 0 : spread / 3;
+    columns.place(x, gap);
+    rows.place(y, gap);
+    lab[0][i] = weighedMean(red, widthPx, columns, rows);
+    lab[1][i] = weighedMean(green, widthPx, columns, rows);
+    lab[2][i] = weighedMean(blue, widthPx, columns, rows);
     facingOut[i] = raster.weight[i] as number;
   }
+  srgbToLab(lab);
   return { sizePx, lab, facing: facingOut };
 }
 
@@ -129,30 +134,35 @@ function rasterizeFlat(
   whereInPhoto: Float32Array,
   facing: Float32Array,
   triangles: Uint16Array,
-  raster: MeshRaster,
-): void {
-  const one = new Uint16Array(3);
-  const scratch = allocateRaster(raster.widthPx, raster.heightPx);
-  raster.u.fill(-1);
-  const mirrored = whereInPhoto.map((value, i) => (i % 2 === 0 ? -value : value));
-  for (const [where, sign] of [
-    [whereInPhoto, 1],
-    [mirrored, -1],
-  ] as const) {
+  sizePx: number,
+): MeshRaster {
+  const drawn = (uv: Float32Array, sign: 1 | -1): MeshRaster => {
     const subset: number[] = [];
     for (let t = 0; t < triangles.length; t += 3) {
-      one.set(triangles.subarray(t, t + 3));
+      const one = triangles.subarray(t, t + 3);
       if (windingOf(whereInPhoto, one) * sign > 0) subset.push(...one);
     }
-    rasterizeMesh(flat, where, facing, flat, Uint16Array.from(subset), scratch);
-    for (let i = 0; i < raster.u.length; i++) {
-      if ((scratch.depth[i] as number) === Infinity || raster.u[i] !== -1) continue;
-      raster.u[i] = (scratch.u[i] as number) * sign;
-      raster.v[i] = scratch.v[i] as number;
-      raster.weight[i] = scratch.weight[i] as number;
-      raster.footprint[i] = scratch.footprint[i] as number;
-    }
+    const mesh = { points: flat, uv, weights: facing, places: flat, triangles: Uint16Array.from(subset) };
+    return rasterizeMesh(mesh, sizePx, sizePx);
+  };
+  const front = drawn(whereInPhoto, 1);
+  let turnedAway = false;
+  for (let t = 0; t < triangles.length && !turnedAway; t += 3) {
+    turnedAway = windingOf(whereInPhoto, triangles.subarray(t, t + 3)) < 0;
   }
+  if (!turnedAway) return front;
+  const back = drawn(
+    whereInPhoto.map((value, i) => (i % 2 === 0 ? -value : value)),
+    -1,
+  );
+  for (let i = 0; i < front.u.length; i++) {
+    if (back.depth[i] === Infinity || front.depth[i] !== Infinity) continue;
+    front.u[i] = -(back.u[i] as number);
+    front.v[i] = back.v[i] as number;
+    front.weight[i] = back.weight[i] as number;
+    front.footprint[i] = back.footprint[i] as number;
+  }
+  return front;
 }
 
 function windingOf(points: Float32Array, [i0, i1, i2]: Uint16Array): number {
@@ -164,26 +174,70 @@ function windingOf(points: Float32Array, [i0, i1, i2]: Uint16Array): number {
   );
 }
 
-function cubicWeights(t: number): [number, number, number, number] {
-  // Catmull-Rom: interpolating, third-order.
-  const t2 = t * t;
-  const t3 = t2 * t;
-  return [(-t3 + 2 * t2 - t) / 2, (3 * t3 - 5 * t2 + 2) / 2, (-3 * t3 + 4 * t2 + t) / 2, (t3 - t2) / 2];
+type Samples = PlanarFrame['data'];
+
+/**
+ * The taps of a Catmull-Rom reading along one axis (interpolating, third-order), or of the mean of three such readings: the
+ * mean of three by three readings is one sum over few rows and columns. Used again for every place.
+ */
+class CubicTaps {
+  /** Places of the axis, ends repeated, and their weights; the first `count` hold. */
+  readonly places = new Int32Array(12);
+  readonly weights = new Float64Array(12);
+  count = 0;
+  readonly #last: number;
+
+  constructor(length: number) {
+    this.#last = length - 1;
+  }
+
+  /** @param gap distance of the outer readings from the middle one; 0 for a single reading */
+  place(at: number, gap: number): void {
+    this.count = 0;
+    if (gap === 0) {
+      this.#add(at, 1);
+    } else {
+      this.#add(at - gap, 1 / 3);
+      this.#add(at, 1 / 3);
+      this.#add(at + gap, 1 / 3);
+    }
+    const { places, count } = this;
+    const last = this.#last;
+    for (let i = 0; i < count; i++) places[i] = Math.min(last, Math.max(0, places[i] as number));
+  }
+
+  /** Adds a reading, further on than the one before; taps that both have are one. */
+  #add(at: number, share: number): void {
+    const { places, weights } = this;
+    const base = Math.floor(at);
+    const t = at - base;
+    const t2 = t * t;
+    const t3 = t2 * t;
+    let tap = this.count;
+    while (tap > 0 && (places[tap - 1] as number) >= base - 1) tap--;
+    for (let i = this.count; i < tap + 4; i++) {
+      places[i] = base - 1 + i - tap;
+      weights[i] = 0;
+    }
+    this.count = tap + 4;
+    weights[tap] = (weights[tap] as number) + (share * (-t3 + 2 * t2 - t)) / 2;
+    weights[tap + 1] = (weights[tap + 1] as number) + (share * (3 * t3 - 5 * t2 + 2)) / 2;
+    weights[tap + 2] = (weights[tap + 2] as number) + (share * (-3 * t3 + 4 * t2 + t)) / 2;
+    weights[tap + 3] = (weights[tap + 3] as number) + (share * (t3 - t2)) / 2;
+  }
 }
 
-function cubicSample(plane: Uint8Array, widthPx: number, heightPx: number, x: number, y: number): number {
-  const x0 = Math.floor(x);
-  const y0 = Math.floor(y);
-  const wx = cubicWeights(x - x0);
-  const wy = cubicWeights(y - y0);
+/** The reading of a plane of bytes as a share of full, 0..1. */
+function weighedMean(plane: Samples, widthPx: number, columns: CubicTaps, rows: CubicTaps): number {
+  const { places, weights, count } = columns;
   let sum = 0;
-  for (let j = 0; j < 4; j++) {
-    const row = Math.min(heightPx - 1, Math.max(0, y0 + j - 1)) * widthPx;
+  for (let j = 0; j < rows.count; j++) {
+    const row = (rows.places[j] as number) * widthPx;
     let line = 0;
-    for (let i = 0; i < 4; i++) {
-      line += (wx[i] as number) * (plane[row + Math.min(widthPx - 1, Math.max(0, x0 + i - 1))] as number);
+    for (let i = 0; i < count; i++) {
+      line += (weights[i] as number) * (plane[row + (places[i] as number)] as number);
     }
-    sum += (wy[j] as number) * line;
+    sum += (rows.weights[j] as number) * line;
   }
-  return sum;
+  return Math.min(255, Math.max(0, sum)) / 255;
 }

@@ -1,12 +1,13 @@
-import { blurPlane, inpaint, smoothstep } from '../../imaging/plane-ops.js';
+import { blurPlane, inpaint, smoothstep, stretchMap } from '../../imaging/plane-ops.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { Scratch } from '../../imaging/scratch.js';
 import { cropFromMesh } from '../face-landmarker/face-landmarker.js';
 import type { FaceAppearance } from './appearance.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { drawRims, glassesContrast, glassesContrastThreshold } from './glasses.js';
 import type { HeadPose } from './head-pose.js';
 import { rectifyFace } from './rectify.js';
-import { type SkinModel, skinLikeness, skinModel } from './skin-model.js';
+import { type LabPlanes, measureSkin, type SkinModel, skinModel } from './skin-model.js';
 
 /** The rectified source face as a mip pyramid. */
 export type FaceTexture = {
@@ -55,54 +56,46 @@ export function buildTexture(photo: PlanarFrame, points: Float32Array, zones: Fa
   const sizePx = textureSize(faceWidth(points));
   const { lab, facing } = rectifyFace(photo, points, sizePx);
   const count = sizePx * sizePx;
-  const zone = (map: Float32Array): Float32Array => resample(map, zoneSize, sizePx);
+  const zone = (map: Float32Array): Float32Array => stretchMap(map, zoneSize, sizePx);
   const skin = zone(zones.skin);
-  const hairline = zone(zones.hairline);
-  const rims = zone(zones.rims);
+  const guard = zone(zones.hairline);
   const brows = zone(zones.brows);
   const core = zone(zones.core);
-  // Around nose, eyes and mouth a slanted surface is still the face's own; at the rim it is soon the background.
-  const seen = facing.map((value, i) => {
-    const inner = core[i] as number;
-    return smoothstep(0.34 - 0.32 * inner, 0.6 - 0.4 * inner, value);
-  });
-
-  const packed = new Float32Array(3 * count);
-  lab.forEach((plane, c) => {
-    packed.set(plane, c * count);
-  });
-  const model = skinModel(packed, count, (i) => (seen[i] as number) * (skin[i] as number));
-  const foreign = new Float32Array(count);
+  const seen = seenSurface(facing, core);
+  const scratch = new Scratch();
+  const plain = facing;
   for (let i = 0; i < count; i++) {
-    const likeness = skinLikeness(
-      model,
-      packed[i] as number,
-      packed[count + i] as number,
-      packed[2 * count + i] as number,
-    );
-    foreign[i] = (1 - likeness) * (hairline[i] as number) * (1 - (brows[i] as number));
+    plain[i] = (seen[i] as number) * (skin[i] as number);
+    guard[i] = (guard[i] as number) * (1 - (brows[i] as number));
   }
+  const model = skinModel(lab, plain, scratch);
+  const foreign = foreignSurface(lab, skin, guard, model, sizePx, scratch);
   // Strands are thinner than the colour model's reach: widen what was found a little, softly.
   widen(foreign, sizePx, sizePx / 60);
-  const own = seen.map((value, i) => value * (1 - (foreign[i] as number)));
-  fadeOutwards(own, core, sizePx);
+  const known = foreign;
+  for (let i = 0; i < count; i++) known[i] = (seen[i] as number) * (1 - (foreign[i] as number));
+  fadeOutwards(known, core, sizePx);
   // A rim is thin: the skin on both its sides tells what it covers, so that it is filled and stays opaque.
-  const rim = rimMap(lab, seen, rims, brows, model, sizePx);
-  inpaint(
-    lab,
-    own.map((value, i) => value * (1 - (rim[i] as number))),
-    sizePx,
-    sizePx,
-  );
-  const known = own.map((value, i) => Math.max(value, rim[i] as number));
+  const rim = rimMap(lab, seen, zone(zones.rims), brows, model, sizePx, scratch);
+  scratch.dispose();
+  const bare = plain;
+  for (let i = 0; i < count; i++) {
+    const own = known[i] as number;
+    const covered = rim[i] as number;
+    bare[i] = own * (1 - covered);
+    known[i] = Math.max(own, covered);
+  }
+  inpaint(lab, bare, sizePx, sizePx);
   fillFromMirror(lab, known, sizePx);
   inpaint(lab, known, sizePx, sizePx);
   // Where rims lie dense (under the brows, at the temples) the fill is guesswork over a wide patch: the target shows through.
-  const dense = Float32Array.from(rim);
+  const dense = rim;
   blurPlane(dense, sizePx, sizePx, sizePx / 28);
-  const opacity = known.map(
-    (value, i) => value * (1 - guessedTransparency * smoothstep(0.35, 0.75, dense[i] as number)),
-  );
+  const opacity = known;
+  for (let i = 0; i < count; i++) {
+    opacity[i] =
+      (known[i] as number) * (1 - guessedTransparency * smoothstep(0.35, 0.75, dense[i] as number));
+  }
   blurPlane(opacity, sizePx, sizePx, sizePx / 100);
   const interior = zone(zones.interior);
   const openings = zone(zones.openings);
@@ -112,26 +105,46 @@ export function buildTexture(photo: PlanarFrame, points: Float32Array, zones: Fa
   return { sizePx, levels: mipLevels(lab, opacity, sizePx) };
 }
 
+/** How well the camera saw each place, 0..1. */
+function seenSurface(facing: Float32Array, core: Float32Array): Float32Array {
+  const seen = new Float32Array(facing.length);
+  for (let i = 0; i < seen.length; i++) {
+    // Around nose, eyes and mouth a slanted surface is still the face's own; at the rim it is soon the background.
+    const inner = core[i] as number;
+    seen[i] = smoothstep(0.34 - 0.32 * inner, 0.6 - 0.4 * inner, facing[i] as number);
+  }
+  return seen;
+}
+
+/** Rows that are measured at a time, so that large textures need little kernel memory. */
+const measuredRows = 64;
+
+/** How much of the guarded places is something else than skin, 0..1. */
+function foreignSurface(
+  lab: LabPlanes,
+  skin: Float32Array,
+  guard: Float32Array,
+  model: SkinModel,
+  sizePx: number,
+  scratch: Scratch,
+): Float32Array {
+  const foreign = new Float32Array(sizePx * sizePx);
+  const seen = new Float32Array(sizePx * measuredRows).fill(1);
+  const moments = { mean: new Float32Array(3), std: new Float32Array(3) };
+  for (let from = 0; from < foreign.length; from += seen.length) {
+    const part = (plane: Float32Array): Float32Array => plane.subarray(from, from + seen.length);
+    const open = part(foreign);
+    const maps = { seen, skin: part(skin), guard: part(guard) };
+    const planes = [part(lab[0]), part(lab[1]), part(lab[2])] as const;
+    measureSkin(planes, maps, model, sizePx, scratch, { open, ...moments });
+    for (let i = 0; i < open.length; i++) open[i] = 1 - (open[i] as number);
+  }
+  return foreign;
+}
+
 /** Width of the mesh in pixels along its eye line. */
 export function faceWidth(points: Float32Array): number {
   return cropFromMesh(points).sidePx / 1.5;
-}
-
-function resample(map: Float32Array, fromSize: number, toSize: number): Float32Array {
-  const out = new Float32Array(toSize * toSize);
-  for (let y = 0; y < toSize; y++) {
-    for (let x = 0; x < toSize; x++) {
-      const sx = Math.min(fromSize - 1.001, Math.max(0, ((x + 0.5) * fromSize) / toSize - 0.5));
-      const sy = Math.min(fromSize - 1.001, Math.max(0, ((y + 0.5) * fromSize) / toSize - 0.5));
-      const at = (sy | 0) * fromSize + (sx | 0);
-      const fx = sx % 1;
-      const fy = sy % 1;
-      out[y * toSize + x] =
-        ((map[at] as number) * (1 - fx) + (map[at + 1] as number) * fx) * (1 - fy) +
-        ((map[at + fromSize] as number) * (1 - fx) + (map[at + fromSize + 1] as number) * fx) * fy;
-    }
-  }
-  return out;
 }
 
 /**
@@ -169,27 +182,32 @@ function widen(map: Float32Array, sizePx: number, radiusPx: number): void {
 /**
  * Rims of glasses, if the face wears any.
  *
+ * @param rims where they may run; is used up
  * @returns sizePx² numbers, 1 on a rim
  */
 function rimMap(
-  lab: readonly Float32Array[],
+  lab: LabPlanes,
   seen: Float32Array,
   rims: Float32Array,
   brows: Float32Array,
   model: SkinModel,
   sizePx: number,
+  scratch: Scratch,
 ): Float32Array {
-  const smooth = lab.map((plane) => {
-    const copy = Float32Array.from(plane);
+  const blurred = (plane: Float32Array): Float32Array => {
+    const copy = plane.slice();
     blurPlane(copy, sizePx, sizePx, sizePx / 210);
     return copy;
-  });
+  };
+  const smooth: LabPlanes = [blurred(lab[0]), blurred(lab[1]), blurred(lab[2])];
   const rim = new Float32Array(sizePx * sizePx);
-  if (glassesContrast(smooth, sizePx) < glassesContrastThreshold) return rim;
-  // Only the brow itself is spared: a thick rim reaches beyond it.
-  const zoneAt = (at: number): number =>
-    (rims[at] as number) * (seen[at] as number) * (1 - smoothstep(0.6, 0.95, brows[at] as number));
-  drawRims(smooth, sizePx, zoneAt, model, rim);
+  if (glassesContrast(smooth, sizePx, scratch) < glassesContrastThreshold) return rim;
+  for (let i = 0; i < rims.length; i++) {
+    // Only the brow itself is spared: a thick rim reaches beyond it.
+    const beside = 1 - smoothstep(0.6, 0.95, brows[i] as number);
+    rims[i] = (rims[i] as number) * (seen[i] as number) * beside;
+  }
+  drawRims(smooth, sizePx, rims, model, scratch, rim);
   widen(rim, sizePx, sizePx / 75);
   return rim;
 }
@@ -198,52 +216,82 @@ function rimMap(
  * Takes what is unknown from the mirror image, if it is known there: its detail, on the light and shade that continue from
  * this side. `known` is raised accordingly.
  */
-function fillFromMirror(lab: readonly Float32Array[], known: Float32Array, sizePx: number): void {
-  const base = lab.map((plane) => Float32Array.from(plane));
-  const baseWeight = Float32Array.from(known);
-  inpaint(base, baseWeight, sizePx, sizePx);
-  for (const plane of base) blurPlane(plane, sizePx, sizePx, sizePx / 14);
-  const original = lab.map((plane) => Float32Array.from(plane));
-  const originalKnown = Float32Array.from(known);
+function fillFromMirror(lab: LabPlanes, known: Float32Array, sizePx: number): void {
+  const base = lab.map((plane) => plane.slice());
+  inpaint(base, known, sizePx, sizePx);
+  for (const shade of base) blurPlane(shade, sizePx, sizePx, sizePx / 14);
+  const shares = new Float64Array(sizePx);
   for (let y = 0; y < sizePx; y++) {
-    for (let x = 0; x < sizePx; x++) {
-      const at = y * sizePx + x;
-      const other = y * sizePx + (sizePx - 1 - x);
-      const here = originalKnown[at] as number;
-      const gain = (1 - here) * (originalKnown[other] as number);
-      if (gain <= 0) continue;
-      const share = gain / (here + gain);
-      lab.forEach((plane, c) => {
-        const shade = base[c] as Float32Array;
-        const mirrored =
-          ((original[c] as Float32Array)[other] as number) - (shade[other] as number) + (shade[at] as number);
-        plane[at] = (plane[at] as number) * (1 - share) + mirrored * share;
-      });
-      known[at] = here + gain;
+    const from = y * sizePx;
+    const last = from + sizePx - 1;
+    if (!mirrorShares(known, from, shares)) continue;
+    lab.forEach((plane, c) => {
+      mirrorRow(plane, base[c] as Float32Array, shares, from);
+    });
+    // Both of a pair are read before either is raised.
+    for (let x = 0; 2 * x < sizePx; x++) {
+      const left = known[from + x] as number;
+      const right = known[last - x] as number;
+      known[from + x] = left + Math.max(0, (1 - left) * right);
+      known[last - x] = right + Math.max(0, (1 - right) * left);
     }
   }
 }
 
-function mipLevels(lab: readonly Float32Array[], opacity: Float32Array, sizePx: number): Float32Array[] {
+/**
+ * How much of each place of a row is taken from its mirror image.
+ *
+ * @returns whether there is any
+ */
+function mirrorShares(known: Float32Array, from: number, shares: Float64Array): boolean {
+  let any = false;
+  for (let x = 0; x < shares.length; x++) {
+    const here = known[from + x] as number;
+    const gain = (1 - here) * (known[from + shares.length - 1 - x] as number);
+    shares[x] = gain > 0 ? gain / (here + gain) : 0;
+    any ||= gain > 0;
+  }
+  return any;
+}
+
+/** Mixes a row with its mirror image on this side's light and shade; both of a pair are read before either is written. */
+function mirrorRow(plane: Float32Array, shade: Float32Array, shares: Float64Array, from: number): void {
+  const size = shares.length;
+  for (let x = 0; 2 * x < size; x++) {
+    const left = from + x;
+    const right = from + size - 1 - x;
+    const leftShare = shares[x] as number;
+    const rightShare = shares[size - 1 - x] as number;
+    if (leftShare === 0 && rightShare === 0) continue;
+    const leftValue = plane[left] as number;
+    const rightValue = plane[right] as number;
+    const leftShade = shade[left] as number;
+    const rightShade = shade[right] as number;
+    plane[left] = leftValue * (1 - leftShare) + (rightValue - rightShade + leftShade) * leftShare;
+    plane[right] = rightValue * (1 - rightShare) + (leftValue - leftShade + rightShade) * rightShare;
+  }
+}
+
+function mipLevels(lab: LabPlanes, opacity: Float32Array, sizePx: number): Float32Array[] {
   const first = new Float32Array(4 * sizePx * sizePx);
-  for (let i = 0; i < sizePx * sizePx; i++) {
-    for (let c = 0; c < 3; c++) first[4 * i + c] = (lab[c] as Float32Array)[i] as number;
+  const [lightness, a, b] = lab;
+  for (let i = 0; i < opacity.length; i++) {
+    first[4 * i] = lightness[i] as number;
+    first[4 * i + 1] = a[i] as number;
+    first[4 * i + 2] = b[i] as number;
     first[4 * i + 3] = opacity[i] as number;
   }
   const levels = [first];
   for (let side = sizePx >> 1; side >= 16; side >>= 1) {
     const finer = levels[levels.length - 1] as Float32Array;
     const level = new Float32Array(4 * side * side);
-    for (let y = 0; y < side; y++) {
-      for (let x = 0; x < side; x++) {
-        const from = 4 * (2 * y * 2 * side + 2 * x);
-        for (let c = 0; c < 4; c++) {
-          level[4 * (y * side + x) + c] =
-            ((finer[from + c] as number) +
-              (finer[from + 4 + c] as number) +
-              (finer[from + 8 * side + c] as number) +
-              (finer[from + 8 * side + 4 + c] as number)) /
-            4;
+    const row = 4 * side;
+    for (let y = 0, to = 0; y < side; y++) {
+      for (let upper = 4 * y * row, end = upper + 2 * row; upper < end; upper += 4) {
+        for (const next = upper + 4; upper < next; upper++, to++) {
+          const above = (finer[upper] as number) + (finer[upper + 4] as number);
+          level[to] =
+            (above + (finer[upper + 2 * row] as number) + (finer[upper + 2 * row + 4] as number)) / 4;
         }
       }
     }

@@ -1,5 +1,6 @@
 import { type Box, boxOverlap } from '../../imaging/affine.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { smallestFacePx } from '../face-detector/detection-tiles.js';
 import type { FaceDetection, FaceDetector } from '../face-detector/face-detector.js';
 import {
   cropFromBox,
@@ -38,6 +39,13 @@ const detectEveryFrames = 5;
 const openingFrames = 10;
 
 /**
+ * A new detection narrower than this many of the smallest faces is looked at again in a window of its own before it is
+ * believed: the detector's coarse grid sees that there is a small face, but its box may be several times as wide and lie
+ * beside it, and on such a crop the landmark model sees no face or a misplaced one.
+ */
+const closerLookFaces = 6;
+
+/**
  * A lost face is looked for around its last place for this long; then it is forgotten, and a face that appears there later
  * is a new track.
  */
@@ -51,6 +59,7 @@ const jumpLimit = 0.55;
  * per face and no detection. The detector runs on the whole frame every {@link detectEveryFrames} frames (keyed to the
  * frame's index, so that it does not depend on where a segment starts), in tiles for small faces once a second and at the
  * start of every shot, frame by frame at the start of a shot while it shows no face, and around the last place of a face that was lost.
+ * What the tiles find new and small costs one more detection, in a window four times its size, which places its box.
  */
 export class FaceTracker {
   readonly #detector: FaceDetector;
@@ -91,8 +100,13 @@ export class FaceTracker {
     }
     for (const track of lost) track.lostFrames = 1;
     this.#dropDuplicates(sightings);
-    for (const detection of await this.#detections(frame, index)) {
-      await this.#consider(frame, detection, sightings, read);
+    const isScan = this.#shotFrames === 0 || index % this.#scanEveryFrames === 0;
+    for (const detection of await this.#detections(frame, index, isScan)) {
+      const isNew = !isKnown(sightings, detection.box);
+      const closer = isScan && isNew ? await this.#lookCloser(frame, detection) : [];
+      for (const candidate of closer.length > 0 ? closer : [detection]) {
+        await this.#consider(frame, candidate, sightings, read);
+      }
     }
     for (const track of this.#tracks) {
       if (track.lostFrames > 0 && !lost.includes(track)) track.lostFrames++;
@@ -102,11 +116,26 @@ export class FaceTracker {
     return sightings;
   }
 
-  async #detections(frame: PlanarFrame, index: number): Promise<FaceDetection[]> {
+  /**
+   * What the detector is surer of than of a small detection when that fills a quarter of its input; nothing for a large
+   * one. A blurred or turned face scores less when it is seen closer, and its first box is the better one.
+   */
+  async #lookCloser(frame: PlanarFrame, { box, score }: FaceDetection): Promise<FaceDetection[]> {
+    if (box.width >= closerLookFaces * smallestFacePx(frame.format.heightPx)) return [];
     const started = performance.now();
     try {
-      if (this.#shotFrames === 0 || index % this.#scanEveryFrames === 0)
-        return await this.#detector.detectAll(frame);
+      const seen = await this.#detector.detectAround(frame, box);
+      // The neighbours that the window shows as well have detections of their own.
+      return seen.filter((closer) => closer.score > score && boxOverlap(closer.box, box) > 0);
+    } finally {
+      this.times.detectMs += performance.now() - started;
+    }
+  }
+
+  async #detections(frame: PlanarFrame, index: number, isScan: boolean): Promise<FaceDetection[]> {
+    const started = performance.now();
+    try {
+      if (isScan) return await this.#detector.detectAll(frame);
       const searching = this.#tracks.length === 0 && this.#shotFrames < openingFrames;
       const found =
         searching || index % detectEveryFrames === 0 ? await this.#detector.detectLarge(frame) : [];
@@ -125,13 +154,13 @@ export class FaceTracker {
     sightings: FaceSighting[],
     read: SightingReader,
   ): Promise<void> {
-    if (sightings.some(({ mesh }) => isSameFace(boundsOf(mesh.points), detection.box))) return;
+    if (isKnown(sightings, detection.box)) return;
     const started = performance.now();
     const mesh = await this.#landmarker.refine(frame, cropFromBox(detection.box, detection.rollRadians));
     this.times.landmarksMs += performance.now() - started;
     if (mesh.flag < faceFlagThreshold) return;
     const bounds = boundsOf(mesh.points);
-    if (sightings.some((other) => isSameFace(boundsOf(other.mesh.points), bounds))) return;
+    if (isKnown(sightings, bounds)) return;
     const lost = this.#tracks.find(
       ({ lostFrames, points }) => lostFrames > 0 && isSameFace(boundsOf(points), bounds),
     );
@@ -192,6 +221,10 @@ export class FaceTracker {
 function centreOf(points: Float32Array): { x: number; y: number } {
   const { x, y, width, height } = boundsOf(points);
   return { x: x + width / 2, y: y + height / 2 };
+}
+
+function isKnown(sightings: readonly FaceSighting[], box: Box): boolean {
+  return sightings.some(({ mesh }) => isSameFace(boundsOf(mesh.points), box));
 }
 
 function isSameFace(first: Box, second: Box): boolean {

@@ -1,3 +1,4 @@
+import { FaceswapError } from '../../errors.js';
 import { leftEyeOuter, meshPointCount, rightEyeOuter } from '../face-landmarker/mesh-indices.js';
 
 /** A mesh of one track at a distance from the frame that is being smoothed. */
@@ -21,6 +22,21 @@ const poseNoise = 0.012;
 /** Share of the past in the causal average: 75 % history. */
 const emaHistory = 0.75;
 
+/** Most neighbours that one call can be given: one per frame, as far as anything looks to both sides. */
+const mostNeighbours = 64;
+
+/** Working memory, so that nothing is allocated per face and frame. One thread works on one mesh at a time. */
+const filledIn = new Float32Array(3 * meshPointCount);
+const aligned = new Float32Array(3 * meshPointCount);
+const weightSums = new Float32Array(meshPointCount);
+const offsets = new Float64Array(mostNeighbours);
+const values = new Float64Array(mostNeighbours);
+/** Poses of the neighbours, four numbers each; then those of the frame itself, of its averaged shape, and the fitted one. */
+const poses = new Float64Array(4 * mostNeighbours);
+const centrePose = new Float64Array(4);
+const shapePose = new Float64Array(4);
+const fittedPose = new Float64Array(4);
+
 /**
  * Steadies a mesh with its neighbours in time, inside one shot and one track (the caller passes no others).
  *
@@ -28,28 +44,49 @@ const emaHistory = 0.75;
  * with time), by a parabola where the movement bends; the shape that is left is averaged point by point over the
  * neighbours brought onto the frame's own pose, and a neighbour whose point really moved (speech, blink) counts less.
  *
- * @param neighbours sorted by offset; offset 0 may be missing, then the mesh is filled in
- * @returns 468 × (x, y, z), or null when a missing frame has no neighbours on both sides
+ * @param neighbours sorted by offset, at most 64; offset 0 may be missing, then the mesh is filled in
+ * @param out receives the mesh, and is none of the neighbours' own; a new list when left out
+ * @returns `out`: 468 × (x, y, z), or null when a missing frame has no neighbours on both sides
+ * @throws FaceswapError (bug) for more neighbours
  */
 export function smoothMesh(
   neighbours: readonly TimedMesh[],
   mode: 'window' | 'ema' | 'none',
+  out: Float32Array = new Float32Array(3 * meshPointCount),
 ): Float32Array | null {
-  const own = neighbours.find(({ offset }) => offset === 0);
-  const centre = own?.points ?? interpolated(neighbours);
+  if (neighbours.length > mostNeighbours) {
+    throw new FaceswapError('bug', `The smoother was given ${neighbours.length} meshes`);
+  }
+  let centre: Float32Array | null = null;
+  for (const { offset, points } of neighbours) if (offset === 0) centre = points;
+  const isSeen = centre !== null;
+  centre ??= interpolated(neighbours);
   if (centre === null) return null;
-  if (mode === 'none') return Float32Array.from(centre);
+  if (mode === 'none') {
+    out.set(centre);
+    return out;
+  }
   const scale = interOcular(centre);
-  if (mode === 'ema') return causalAverage(neighbours, centre, scale);
-  const inReach = neighbours.filter(({ offset }) => Math.abs(offset) <= smootherReach.window);
-  const shape = averagedShape(inReach, centre, scale);
-  return moveToPose(shape, poseOf(shape), smoothedPose(inReach, centre, scale));
+  if (mode === 'ema') {
+    writeCausalAverage(neighbours, centre, isSeen, scale, out);
+    return out;
+  }
+  writeAveragedShape(neighbours, centre, scale, out);
+  writePose(out, shapePose, 0);
+  writeSmoothedPose(neighbours, centre, scale);
+  moveToPose(out, shapePose, fittedPose);
+  return out;
 }
 
-/** Centre, log-size and roll of a mesh. */
-type Pose = { x: number; y: number; size: number; roll: number };
+const isInReach = (offset: number): boolean => Math.abs(offset) <= smootherReach.window;
 
-function poseOf(points: Float32Array): Pose {
+// Places in a pose: centre, log-size and roll of a mesh.
+const poseX = 0;
+const poseY = 1;
+const poseSize = 2;
+const poseRoll = 3;
+
+function writePose(points: Float32Array, out: Float64Array, at: number): void {
   let x = 0;
   let y = 0;
   for (let i = 0; i < meshPointCount; i++) {
@@ -62,8 +99,11 @@ function poseOf(points: Float32Array): Pose {
   for (let i = 0; i < meshPointCount; i++) {
     spread += ((points[3 * i] as number) - x) ** 2 + ((points[3 * i + 1] as number) - y) ** 2;
   }
+  out[at + poseX] = x;
+  out[at + poseY] = y;
+  out[at + poseSize] = Math.log(Math.sqrt(spread / meshPointCount) || 1);
   // The roll over many pairs of mirrored points would be steadier still; eye corners and the face's midline are enough.
-  const roll = Math.atan2(
+  out[at + poseRoll] = Math.atan2(
     (points[3 * leftEyeOuter + 1] as number) -
       (points[3 * rightEyeOuter + 1] as number) +
       ((points[3 * 10] as number) - (points[3 * 152] as number)),
@@ -71,7 +111,6 @@ function poseOf(points: Float32Array): Pose {
       (points[3 * rightEyeOuter] as number) +
       ((points[3 * 152 + 1] as number) - (points[3 * 10 + 1] as number)),
   );
-  return { x, y, size: Math.log(Math.sqrt(spread / meshPointCount) || 1), roll };
 }
 
 /** Distance of the outer eye corners in 3-D, so that a turned head keeps its measure. */
@@ -89,43 +128,58 @@ function timeWeight(offset: number): number {
   return Math.exp(-(offset * offset) / (2 * sigmaFrames * sigmaFrames));
 }
 
-function smoothedPose(neighbours: readonly TimedMesh[], centre: Float32Array, scale: number): Pose {
-  const middle = poseOf(centre);
-  const samples = neighbours.map(({ offset, points }) => ({ offset, pose: poseOf(points) }));
-  const units: Record<keyof Pose, number> = {
-    x: poseNoise * scale,
-    y: poseNoise * scale,
-    size: poseNoise * 0.6,
-    roll: poseNoise * 0.8,
-  };
-  const out = { ...middle };
-  for (const key of ['x', 'y', 'size', 'roll'] as const) {
-    const values = samples.map(({ offset, pose }) => {
-      let value = pose[key] - middle[key];
-      if (key === 'roll') value = Math.atan2(Math.sin(value), Math.cos(value));
-      return { offset, value };
-    });
-    const line = fitAtZero(values, 1, null);
-    const curve = fitAtZero(values, 2, null);
-    // Where line and parabola disagree by more than the noise, the movement bends and the line would cut the corner.
-    const bend = Math.abs(line - curve) / units[key];
-    const straight = 1 / (1 + (bend * 0.8) ** 4);
-    const fitted = line * straight + curve * (1 - straight);
-    // A jump that no smooth movement explains (a tracker that snaps, a shaken camera) is followed, not smeared.
-    const miss = Math.abs(fitted) / units[key];
-    out[key] = middle[key] + fitted / (1 + (miss / 6) ** 4);
+/** Fits the frame's pose by those of its neighbours into {@link fittedPose}. */
+function writeSmoothedPose(neighbours: readonly TimedMesh[], centre: Float32Array, scale: number): void {
+  writePose(centre, centrePose, 0);
+  let count = 0;
+  for (const { offset, points } of neighbours) {
+    if (!isInReach(offset)) continue;
+    offsets[count] = offset;
+    writePose(points, poses, 4 * count);
+    count++;
   }
-  return out;
+  fitPosePart(poseX, count, poseNoise * scale);
+  fitPosePart(poseY, count, poseNoise * scale);
+  fitPosePart(poseSize, count, poseNoise * 0.6);
+  fitPosePart(poseRoll, count, poseNoise * 0.8);
 }
 
-/** Value at offset 0 of the weighted least-squares polynomial of the given degree; falls back to fewer degrees. */
-function fitAtZero(
-  values: readonly { offset: number; value: number }[],
-  degree: 1 | 2,
-  weights: readonly number[] | null,
-): number {
-  const usable = Math.min(degree, new Set(values.map(({ offset }) => offset)).size - 1);
-  if (usable <= 0) return values[0]?.value ?? 0;
+/** @param unit what counts as noise in this part of the pose */
+function fitPosePart(part: number, count: number, unit: number): void {
+  const middle = centrePose[part] as number;
+  for (let i = 0; i < count; i++) {
+    const value = (poses[4 * i + part] as number) - middle;
+    values[i] = part === poseRoll ? Math.atan2(Math.sin(value), Math.cos(value)) : value;
+  }
+  const line = fitAtZero(count, 1);
+  const curve = fitAtZero(count, 2);
+  // Where line and parabola disagree by more than the noise, the movement bends and the line would cut the corner.
+  const bend = Math.abs(line - curve) / unit;
+  const straight = 1 / (1 + (bend * 0.8) ** 4);
+  const fitted = line * straight + curve * (1 - straight);
+  // A jump that no smooth movement explains (a tracker that snaps, a shaken camera) is followed, not smeared.
+  const miss = Math.abs(fitted) / unit;
+  fittedPose[part] = middle + fitted / (1 + (miss / 6) ** 4);
+}
+
+/** How many of the first `count` offsets differ from each other. */
+function distinctOffsets(count: number): number {
+  let distinct = 0;
+  for (let i = 0; i < count; i++) {
+    let isNew = true;
+    for (let k = 0; k < i; k++) if (offsets[k] === offsets[i]) isNew = false;
+    if (isNew) distinct++;
+  }
+  return distinct;
+}
+
+/**
+ * Value at offset 0 of the weighted least-squares polynomial of the given degree through the first `count` values; falls back
+ * to fewer degrees.
+ */
+function fitAtZero(count: number, degree: 1 | 2): number {
+  const usable = Math.min(degree, distinctOffsets(count) - 1);
+  if (usable <= 0) return count > 0 ? (values[0] as number) : 0;
   let s0 = 0;
   let s1 = 0;
   let s2 = 0;
@@ -134,8 +188,10 @@ function fitAtZero(
   let t0 = 0;
   let t1 = 0;
   let t2 = 0;
-  values.forEach(({ offset, value }, i) => {
-    const w = timeWeight(offset) * (weights?.[i] ?? 1);
+  for (let i = 0; i < count; i++) {
+    const offset = offsets[i] as number;
+    const value = values[i] as number;
+    const w = timeWeight(offset);
     s0 += w;
     s1 += w * offset;
     s2 += w * offset ** 2;
@@ -144,7 +200,7 @@ function fitAtZero(
     t0 += w * value;
     t1 += w * offset * value;
     t2 += w * offset ** 2 * value;
-  });
+  }
   if (usable === 1) {
     const determinant = s0 * s2 - s1 * s1;
     return determinant === 0 ? t0 / s0 : (t0 * s2 - t1 * s1) / determinant;
@@ -155,34 +211,39 @@ function fitAtZero(
   return (t0 * c0 + t1 * c1 + t2 * c2) / (s0 * c0 + s1 * c1 + s2 * c2);
 }
 
-function averagedShape(neighbours: readonly TimedMesh[], centre: Float32Array, scale: number): Float32Array {
-  const sum = Float32Array.from(centre);
-  const total = new Float32Array(meshPointCount).fill(1);
+function writeAveragedShape(
+  neighbours: readonly TimedMesh[],
+  centre: Float32Array,
+  scale: number,
+  out: Float32Array,
+): void {
+  out.set(centre);
+  weightSums.fill(1);
   const inverse = 1 / (shapeNoise * scale) ** 2;
   for (const { offset, points } of neighbours) {
-    if (offset === 0) continue;
-    const aligned = alignOnto(points, centre);
+    if (offset === 0 || !isInReach(offset)) continue;
+    alignOnto(points, centre);
     const time = timeWeight(offset);
     for (let i = 0; i < meshPointCount; i++) {
       const dx = (aligned[3 * i] as number) - (centre[3 * i] as number);
       const dy = (aligned[3 * i + 1] as number) - (centre[3 * i + 1] as number);
       const weight = time * Math.exp(-(dx * dx + dy * dy) * inverse);
-      total[i] = (total[i] as number) + weight;
-      for (let c = 0; c < 3; c++)
-        sum[3 * i + c] = (sum[3 * i + c] as number) + weight * (aligned[3 * i + c] as number);
+      weightSums[i] = (weightSums[i] as number) + weight;
+      out[3 * i] = (out[3 * i] as number) + weight * (aligned[3 * i] as number);
+      out[3 * i + 1] = (out[3 * i + 1] as number) + weight * (aligned[3 * i + 1] as number);
+      out[3 * i + 2] = (out[3 * i + 2] as number) + weight * (aligned[3 * i + 2] as number);
     }
   }
   for (let i = 0; i < meshPointCount; i++) {
-    for (let c = 0; c < 3; c++) sum[3 * i + c] = (sum[3 * i + c] as number) / (total[i] as number);
+    for (let c = 0; c < 3; c++) out[3 * i + c] = (out[3 * i + c] as number) / (weightSums[i] as number);
   }
-  return sum;
 }
 
 /**
- * Least-squares similarity (shift, turn, scale in the picture plane) of one mesh onto another, applied; z is scaled.
- * Closed form of the two-dimensional Procrustes problem.
+ * Least-squares similarity (shift, turn, scale in the picture plane) of one mesh onto another, applied into {@link aligned};
+ * z is scaled. Closed form of the two-dimensional Procrustes problem.
  */
-function alignOnto(points: Float32Array, onto: Float32Array): Float32Array {
+function alignOnto(points: Float32Array, onto: Float32Array): void {
   let ax = 0;
   let ay = 0;
   let az = 0;
@@ -218,63 +279,86 @@ function alignOnto(points: Float32Array, onto: Float32Array): Float32Array {
   const cos = same / (norm || 1);
   const sin = turned / (norm || 1);
   const size = Math.hypot(cos, sin);
-  const out = new Float32Array(points.length);
   for (let i = 0; i < meshPointCount; i++) {
     const px = (points[3 * i] as number) - ax;
     const py = (points[3 * i + 1] as number) - ay;
-    out[3 * i] = bx + cos * px - sin * py;
-    out[3 * i + 1] = by + sin * px + cos * py;
-    out[3 * i + 2] = bz + size * ((points[3 * i + 2] as number) - az);
+    aligned[3 * i] = bx + cos * px - sin * py;
+    aligned[3 * i + 1] = by + sin * px + cos * py;
+    aligned[3 * i + 2] = bz + size * ((points[3 * i + 2] as number) - az);
   }
-  return out;
 }
 
-function moveToPose(points: Float32Array, from: Pose, to: Pose): Float32Array {
-  const size = Math.exp(to.size - from.size);
-  const cos = Math.cos(to.roll - from.roll) * size;
-  const sin = Math.sin(to.roll - from.roll) * size;
-  const out = new Float32Array(points.length);
+/** Moves a mesh in place from one pose to another. */
+function moveToPose(points: Float32Array, from: Float64Array, to: Float64Array): void {
+  const size = Math.exp((to[poseSize] as number) - (from[poseSize] as number));
+  const roll = (to[poseRoll] as number) - (from[poseRoll] as number);
+  const cos = Math.cos(roll) * size;
+  const sin = Math.sin(roll) * size;
   for (let i = 0; i < meshPointCount; i++) {
-    const x = (points[3 * i] as number) - from.x;
-    const y = (points[3 * i + 1] as number) - from.y;
-    out[3 * i] = to.x + cos * x - sin * y;
-    out[3 * i + 1] = to.y + sin * x + cos * y;
-    out[3 * i + 2] = (points[3 * i + 2] as number) * size;
+    const x = (points[3 * i] as number) - (from[poseX] as number);
+    const y = (points[3 * i + 1] as number) - (from[poseY] as number);
+    points[3 * i] = (to[poseX] as number) + cos * x - sin * y;
+    points[3 * i + 1] = (to[poseY] as number) + sin * x + cos * y;
+    points[3 * i + 2] = (points[3 * i + 2] as number) * size;
   }
-  return out;
 }
 
-/** The missing frame on the straight line between its nearest neighbours in time. */
+/** The missing frame on the straight line between its nearest neighbours in time, in {@link filledIn}. */
 function interpolated(neighbours: readonly TimedMesh[]): Float32Array | null {
-  const before = neighbours.filter(({ offset }) => offset < 0).at(-1);
-  const after = neighbours.find(({ offset }) => offset > 0);
-  if (before === undefined || after === undefined) return null;
+  let before: TimedMesh | null = null;
+  let after: TimedMesh | null = null;
+  for (const mesh of neighbours) {
+    if (mesh.offset < 0) before = mesh;
+    else if (mesh.offset > 0) after ??= mesh;
+  }
+  if (before === null || after === null) return null;
   const share = -before.offset / (after.offset - before.offset);
-  return before.points.map((value, i) => value * (1 - share) + (after.points[i] as number) * share);
+  for (let i = 0; i < filledIn.length; i++) {
+    filledIn[i] = (before.points[i] as number) * (1 - share) + (after.points[i] as number) * share;
+  }
+  return filledIn;
 }
 
 /** Finite exponential average of this frame and the four before it; a far neighbour (fast movement) counts less. */
-function causalAverage(neighbours: readonly TimedMesh[], centre: Float32Array, scale: number): Float32Array {
-  const sum = new Float32Array(centre.length);
+function writeCausalAverage(
+  neighbours: readonly TimedMesh[],
+  centre: Float32Array,
+  isSeen: boolean,
+  scale: number,
+  out: Float32Array,
+): void {
+  out.fill(0);
   let total = 0;
-  // A filled-in frame takes part like a seen one; without it the average would be the past alone, and lag.
-  const samples = neighbours.some(({ offset }) => offset === 0)
-    ? neighbours
-    : [...neighbours, { offset: 0, points: centre }];
-  for (const { offset, points } of samples) {
+  for (const { offset, points } of neighbours) {
     if (offset > 0 || offset < -smootherReach.ema) continue;
-    let distance = 0;
-    for (let i = 0; i < meshPointCount; i++) {
-      distance += Math.hypot(
-        (points[3 * i] as number) - (centre[3 * i] as number),
-        (points[3 * i + 1] as number) - (centre[3 * i + 1] as number),
-      );
-    }
-    const movement = distance / meshPointCount / scale;
-    const weight = emaHistory ** -offset * Math.exp(-((movement / 0.05) ** 2));
-    total += weight;
-    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + weight * (points[i] as number);
+    total += addCausal(points, offset, centre, scale, out);
   }
-  if (total === 0) return Float32Array.from(centre);
-  return sum.map((value) => value / total);
+  // A filled-in frame takes part like a seen one; without it the average would be the past alone, and lag.
+  if (!isSeen) total += addCausal(centre, 0, centre, scale, out);
+  if (total === 0) {
+    out.set(centre);
+    return;
+  }
+  for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) / total;
+}
+
+/** @returns the weight with which the mesh was added */
+function addCausal(
+  points: Float32Array,
+  offset: number,
+  centre: Float32Array,
+  scale: number,
+  out: Float32Array,
+): number {
+  let distance = 0;
+  for (let i = 0; i < meshPointCount; i++) {
+    distance += Math.hypot(
+      (points[3 * i] as number) - (centre[3 * i] as number),
+      (points[3 * i + 1] as number) - (centre[3 * i + 1] as number),
+    );
+  }
+  const movement = distance / meshPointCount / scale;
+  const weight = emaHistory ** -offset * Math.exp(-((movement / 0.05) ** 2));
+  for (let i = 0; i < out.length; i++) out[i] = (out[i] as number) + weight * (points[i] as number);
+  return weight;
 }

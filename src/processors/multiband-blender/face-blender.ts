@@ -1,8 +1,10 @@
+import { FaceswapError } from '../../errors.js';
+import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
+import { type PlanarFormat, type PlanarFrame, sampleScale } from '../../imaging/planar-frame.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
-import type { PlanarFrame } from '../../imaging/planar-frame.js';
-import { type PyramidLevel, PyramidSteps, pyramidLevels } from '../../imaging/pyramid.js';
 import { Scratch } from '../../imaging/scratch.js';
-import type { FacePatch } from '../face-swapper/mesh-swapper.js';
+import type { FacePatch, FrameRegion } from '../face-swapper/mesh-swapper.js';
+import { BlendLevels } from './blend-levels.js';
 
 /** How a patch is laid into the frame. */
 export type BlendSettings = {
@@ -17,222 +19,437 @@ export type BlendSettings = {
 /** Samples across the face on the finest level of `detailGain`. */
 export const detailReference = 105;
 
+/** The fade at the region's border, as a share of its width and height. */
+export const fadeShare = 0.06;
+
+/** Samples behind a plane that may be read and written back, since kernels work on whole groups. */
+const slack = 16;
+
+/** The kernels that know the frame's sample type. */
+type DepthKernels = {
+  readonly load: 'loadPlane8' | 'loadPlane16';
+  readonly draw: 'drawFace8' | 'drawFace16';
+  readonly bands: 'writeBands8' | 'writeBands16';
+  readonly basic: 'writeBasic8' | 'writeBasic16';
+};
+
+const kernelsOfDepth: Record<8 | 10, DepthKernels> = {
+  8: { load: 'loadPlane8', draw: 'drawFace8', bands: 'writeBands8', basic: 'writeBasic8' },
+  10: { load: 'loadPlane16', draw: 'drawFace16', bands: 'writeBands16', basic: 'writeBasic16' },
+};
+
+/** One plane of the frame at work: its samples in kernel memory and how it lies to luma. */
+type PlaneWork = {
+  readonly index: 0 | 1 | 2;
+  readonly shiftX: number;
+  readonly shiftY: number;
+  /** Address of the sample at the region's corner, and samples between rows. */
+  readonly corner: number;
+  readonly rowSamples: number;
+};
+
 /**
- * Lays new faces into frames, in the frame's own planes and only in the face's region. Works on the difference between the
- * blend and the frame: where it is zero the frame's bytes are not written at all.
+ * Lays new faces into frames, in the frame's own planes and only in the face's region. Works on the difference
+ * between the blend and the frame: where that is below half a code value the frame's sample is not written at all.
+ *
+ * Multiband: both pictures are taken apart into Laplacian bands, and those of the drawn face (times their gain) are
+ * mixed into the target's by the mask's Gaussian levels. What is kept is the target and the *difference* of the two,
+ * which is nothing outside of the drawn face: only the target's pyramid covers the whole region, and only as far as a
+ * level has a gain. The bands of a level are made, mixed and added up in one pass, the finest one straight into the
+ * frame's samples.
+ *
+ * One per thread; owns its buffers: about 24 bytes of kernel memory per luma pixel of the largest region so far, and a
+ * copy of the frame's rows in that region.
  */
 export class FaceBlender {
   readonly #scratch = new Scratch();
-  readonly #steps = new PyramidSteps();
+  readonly #levels = new BlendLevels();
+  /** Addresses of the patch in kernel memory; `placeX` 0 when nothing moves. */
+  readonly #patch = { coverage: 0, mask: 0, placeX: 0, placeY: 0, planes: [0, 0, 0] };
+  /** The box of what the patch covers, in luma pixels of the region. */
+  readonly #box = { left: 0, top: 0, right: 0, bottom: 0 };
+  /** Addresses of what each plane needs in turn. */
+  readonly #room = {
+    lumaMasks: 0,
+    chromaMasks: 0,
+    covered: 0,
+    targets: 0,
+    differences: 0,
+    results: 0,
+    weighed: 0,
+    fadeX: 0,
+    fadeY: 0,
+    work: 0,
+  };
 
-  /** @param frame changed in place */
+  /**
+   * @param frame changed in place
+   * @param patch lies inside the frame. In kernel memory its planes are read where they are, from anywhere else they are
+   *   copied
+   * @throws FaceswapError (bug) when a plane of the patch does not have the size of its region
+   */
   blend(frame: PlanarFrame, patch: FacePatch, settings: BlendSettings): void {
     const { format, layout } = frame;
     const { region } = patch;
-    for (let index = 0; index < 3; index++) {
+    this.#takePatch(format, patch);
+    if (!this.#findBox(region)) return;
+    for (const index of [0, 1, 2] as const) {
       const shiftX = index === 0 ? 0 : format.chromaShiftX;
       const shiftY = index === 0 ? 0 : format.chromaShiftY;
-      const plane = layout.planes[index as 0 | 1 | 2];
-      const width = (region.width + (1 << shiftX) - 1) >> shiftX;
-      const height = (region.height + (1 << shiftY) - 1) >> shiftY;
-      const count = width * height;
-      const mask = this.#scaledMask(patch.mask, region.width, region.height, shiftX, shiftY, 'mask');
-      const coverage = this.#scaledMask(
-        patch.coverage,
-        region.width,
-        region.height,
-        shiftX,
-        shiftY,
-        'coverage',
-      );
-      const original = this.#scratch.floats('original', count);
-      const target = this.#scratch.floats('target', count);
-      const drawn = this.#scratch.floats('drawn', count);
-      const source = patch.planes[index as 0 | 1 | 2];
-      const origin = plane.offset + (region.y >> shiftY) * plane.widthPx + (region.x >> shiftX);
-      for (let y = 0, at = 0; y < height; y++) {
-        const line = origin + y * plane.widthPx;
-        for (let x = 0; x < width; x++, at++) {
-          const value = frame.data[line + x] as number;
-          original[at] = value;
-          // A covered chroma sample at the mesh's rim holds the mean of its covered luma places only: exact enough.
-          drawn[at] = (coverage[at] as number) > 0 ? (source[at] as number) : value;
-        }
-      }
-      moveTarget(original, target, width, height, patch, shiftX, shiftY);
-      const difference =
-        settings.mode === 'basic'
-          ? this.#basic(target, drawn, mask)
-          : this.#multiband(target, drawn, mask, width, height, patch, shiftX, settings.detailGain);
-      const fadeX = Math.max(2, width * 0.06);
-      const fadeY = Math.max(2, height * 0.06);
-      for (let y = 0, at = 0; y < height; y++) {
-        const line = origin + y * plane.widthPx;
-        const fromEdgeY = edgeDistance(y, height, region.y > 0, region.y + region.height < format.heightPx);
-        const edgeY = smoothstep(0, fadeY, fromEdgeY);
-        for (let x = 0; x < width; x++, at++) {
-          const fromEdgeX = edgeDistance(x, width, region.x > 0, region.x + region.width < format.widthPx);
-          const change =
-            ((target[at] as number) + (difference[at] as number) - (original[at] as number)) *
-            edgeY *
-            smoothstep(0, fadeX, fromEdgeX);
-          if (change > -0.5 && change < 0.5) continue;
-          const value = Math.round((original[at] as number) + change);
-          frame.data[line + x] = value < 0 ? 0 : value > 255 ? 255 : value;
-        }
-      }
+      const faceWidth = patch.faceWidthPx / (1 << shiftX);
+      this.#layOut(region, shiftX, shiftY, faceWidth);
+      if (index === 0) this.#takeRoom();
+      const plane = layout.planes[index];
+      const rowSamples = plane.widthPx;
+      const start = plane.offset + (region.y >> shiftY) * rowSamples;
+      const count = (this.#levels.height[0] as number) * rowSamples;
+      const band =
+        format.bitDepth === 8
+          ? this.#scratch.bytes('band', count + slack)
+          : this.#scratch.words('band', count + slack);
+      band.set(frame.data.subarray(start, start + count));
+      const corner = addressOf(band) + (region.x >> shiftX) * band.BYTES_PER_ELEMENT;
+      const work = { index, shiftX, shiftY, corner, rowSamples };
+      this.#fade(format, region);
+      // Planes of one size share what is made of the mask.
+      if (index === 0 || (index === 1 && shiftX === 1)) this.#takeMasks(region, work, settings.mode);
+      if (settings.mode === 'basic') this.#basic(format, region, work);
+      else this.#multiband(format, region, work, faceWidth, settings.detailGain);
+      frame.data.set(band.subarray(0, count), start);
     }
   }
 
-  #basic(target: Float32Array, drawn: Float32Array, mask: Float32Array): Float32Array {
-    for (let i = 0; i < drawn.length; i++) {
-      drawn[i] = (mask[i] as number) * ((drawn[i] as number) - (target[i] as number));
-    }
-    return drawn;
+  #takePatch({ chromaShiftX, chromaShiftY }: PlanarFormat, patch: FacePatch): void {
+    const { region, coverage, mask, placeX, placeY, planes } = patch;
+    const { width, height } = region;
+    const count = width * height;
+    const chromaCount = ((width + chromaShiftX) >> chromaShiftX) * ((height + chromaShiftY) >> chromaShiftY);
+    const to = this.#patch;
+    to.coverage = this.#own('coverage', coverage, count);
+    to.mask = this.#own('mask', mask, count);
+    to.placeX = placeX === null ? 0 : this.#own('placeX', placeX, count);
+    to.placeY = placeY === null ? 0 : this.#own('placeY', placeY, count);
+    to.planes[0] = this.#own('plane0', planes[0], count);
+    to.planes[1] = this.#own('plane1', planes[1], chromaCount);
+    to.planes[2] = this.#own('plane2', planes[2], chromaCount);
   }
 
-  /** @returns blend minus target; overwrites `target`'s and `drawn`'s pyramids but not `target` itself */
+  /** The address of a plane of the patch, or of a copy when it lies elsewhere or at the very end of kernel memory. */
+  #own(name: string, plane: Float32Array, count: number): number {
+    if (plane.length !== count) {
+      throw new FaceswapError('bug', `The patch's ${name} has ${plane.length} samples instead of ${count}`);
+    }
+    const { buffer } = kernels().memory;
+    const end = plane.byteOffset + plane.byteLength + 4 * slack;
+    if (plane.buffer === buffer && end <= buffer.byteLength) return plane.byteOffset;
+    const copy = this.#scratch.floats(`own ${name}`, count + slack);
+    copy.set(plane);
+    return addressOf(copy);
+  }
+
+  /** @returns whether the patch covers or masks anything */
+  #findBox({ width, height }: FrameRegion): boolean {
+    const found = this.#scratch.floats('box', 4);
+    const { coverage, mask } = this.#patch;
+    kernels().call.nonZeroBounds(coverage, mask, width, height, addressOf(found));
+    this.#box.left = found[0] as number;
+    this.#box.top = found[1] as number;
+    this.#box.right = found[2] as number;
+    this.#box.bottom = found[3] as number;
+    return this.#box.right > 0;
+  }
+
+  #layOut(region: FrameRegion, shiftX: number, shiftY: number, faceWidth: number): void {
+    const { left, top, right, bottom } = this.#box;
+    // Down to a level on which the face is about five samples wide.
+    const count = Math.max(2, 1 + Math.round(Math.log2(Math.max(2, faceWidth / 5))));
+    this.#levels.layOut(
+      (region.width + shiftX) >> shiftX,
+      (region.height + shiftY) >> shiftY,
+      count,
+      left >> shiftX,
+      top >> shiftY,
+      // A chroma sample hears of its neighbours' columns.
+      shiftX === 0 ? right : (right >> 1) + 1,
+      (bottom + shiftY) >> shiftY,
+    );
+  }
+
+  /** Room for luma; chroma needs less of everything. Where the memory must grow it does so here: addresses stay. */
+  #takeRoom(): void {
+    const { offset, count, stride, height } = this.#levels;
+    const total = offset[count] as number;
+    const finest = offset[1] as number;
+    const width = stride[0] as number;
+    const room = this.#room;
+    room.targets = this.#take('targets', total);
+    room.differences = this.#take('differences', total);
+    room.lumaMasks = this.#take('luma masks', total);
+    room.chromaMasks = this.#take('chroma masks', total);
+    room.results = this.#take('results', total - finest);
+    room.weighed = this.#take('weighed', (offset[2] as number) - finest);
+    room.covered = this.#take('covered', finest);
+    room.fadeX = this.#take('fadeX', width);
+    room.fadeY = this.#take('fadeY', height[0] as number);
+    room.work = this.#take('work', 4 * width + 4 * slack);
+  }
+
+  #take(name: string, length: number): number {
+    return addressOf(this.#scratch.floats(name, length));
+  }
+
+  #fade(format: PlanarFormat, region: FrameRegion): void {
+    const width = this.#levels.width[0] as number;
+    const height = this.#levels.height[0] as number;
+    const columns = this.#scratch.floats('fadeX', this.#levels.stride[0] as number);
+    const rows = this.#scratch.floats('fadeY', height);
+    const hasRight = region.x + region.width < format.widthPx;
+    const hasBottom = region.y + region.height < format.heightPx;
+    columns.fill(0, width);
+    fillFade(columns, width, region.x > 0, hasRight, 1);
+    fillFade(rows, height, region.y > 0, hasBottom, sampleScale(format));
+    this.#room.fadeX = addressOf(columns);
+    this.#room.fadeY = addressOf(rows);
+  }
+
+  /** The mask's levels, and for halved chroma what is covered, at the plane's own size. */
+  #takeMasks(
+    { width, height }: FrameRegion,
+    { shiftX, shiftY }: PlaneWork,
+    mode: BlendSettings['mode'],
+  ): void {
+    const { call } = kernels();
+    const { coverage, mask } = this.#patch;
+    const { lumaMasks, chromaMasks, covered, work } = this.#room;
+    const { filled, stride } = this.#levels;
+    const { left, right, top, bottom } = filled;
+    const finest = stride[0] as number;
+    const to = shiftX === 0 ? lumaMasks : chromaMasks;
+    if (shiftX === 0) {
+      call.padPlane(mask, width, to, finest, left, right, top, bottom);
+    } else {
+      call.halvePlane(mask, width, height, shiftY, to, finest, left, right, top, bottom, work);
+      call.halvePlane(coverage, width, height, shiftY, covered, finest, left, right, top, bottom, work);
+    }
+    if (mode === 'multiband') this.#reduceDrawn(to);
+  }
+
+  /** Target and difference of the finest level. */
+  #draw(format: PlanarFormat, region: FrameRegion, plane: PlaneWork): void {
+    const { call } = kernels();
+    const { index, shiftX, shiftY, corner, rowSamples } = plane;
+    const { filled, width, height, stride } = this.#levels;
+    const { coverage, placeX, placeY, planes } = this.#patch;
+    const { covered, targets, differences } = this.#room;
+    const isHalved = shiftX === 1;
+    call[kernelsOfDepth[format.bitDepth].draw](
+      corner,
+      rowSamples,
+      width[0] as number,
+      height[0] as number,
+      planes[index] as number,
+      isHalved ? covered : coverage,
+      isHalved ? (stride[0] as number) : region.width,
+      coverage,
+      placeX,
+      placeY,
+      region.width,
+      shiftX,
+      shiftY,
+      targets,
+      differences,
+      stride[0] as number,
+      filled.left,
+      filled.right,
+      filled.top,
+      filled.bottom,
+    );
+  }
+
+  #basic(format: PlanarFormat, region: FrameRegion, plane: PlaneWork): void {
+    this.#draw(format, region, plane);
+    const { stride, left, right, top, bottom } = this.#levels;
+    const { lumaMasks, chromaMasks, differences, targets, fadeX, fadeY } = this.#room;
+    kernels().call[kernelsOfDepth[format.bitDepth].basic](
+      plane.corner,
+      plane.rowSamples,
+      plane.shiftX === 0 ? lumaMasks : chromaMasks,
+      differences,
+      targets,
+      stride[0] as number,
+      left[0] as number,
+      right[0] as number,
+      top[0] as number,
+      bottom[0] as number,
+      fadeX,
+      fadeY,
+    );
+  }
+
   #multiband(
-    target: Float32Array,
-    drawn: Float32Array,
-    mask: Float32Array,
-    width: number,
-    height: number,
-    patch: FacePatch,
-    shiftX: number,
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    faceWidth: number,
     detailGain: Float32Array,
-  ): Float32Array {
-    const faceWidth = patch.faceWidthPx / (1 << shiftX);
-    const wanted = Math.max(2, 1 + Math.round(Math.log2(Math.max(2, faceWidth / 5))));
-    const levels = pyramidLevels(width, height, wanted);
-    const targets = this.#gaussian(target, levels, 't');
-    const sources = this.#gaussian(drawn, levels, 's');
-    const masks = this.#gaussian(mask, levels, 'm');
-    for (let l = 0; l < levels.length; l++) {
-      const level = levels[l] as PyramidLevel;
-      const t = targets[l] as Float32Array;
-      const s = sources[l] as Float32Array;
-      const m = masks[l] as Float32Array;
-      const next = levels[l + 1];
-      const share = sourceShare((1 << l) / faceWidth);
-      if (next !== undefined) {
-        this.#steps.expandAdd(targets[l + 1] as Float32Array, level.widthPx, level.heightPx, t, -1);
-        this.#steps.expandAdd(sources[l + 1] as Float32Array, level.widthPx, level.heightPx, s, -1);
-        const gain = octaveGain(detailGain, l + Math.log2(detailReference / faceWidth));
-        for (let i = 0; i < s.length; i++) {
-          s[i] = (m[i] as number) * share * (gain * (s[i] as number) - (t[i] as number));
-        }
-      } else {
-        for (let i = 0; i < s.length; i++)
-          s[i] = (m[i] as number) * share * ((s[i] as number) - (t[i] as number));
-      }
-    }
-    for (let l = levels.length - 2; l >= 0; l--) {
-      const level = levels[l] as PyramidLevel;
-      this.#steps.expandAdd(
-        sources[l + 1] as Float32Array,
-        level.widthPx,
-        level.heightPx,
-        sources[l] as Float32Array,
-        1,
+  ): void {
+    const { call } = kernels();
+    const use = kernelsOfDepth[format.bitDepth];
+    const levels = this.#levels;
+    const { count, width, height, stride, offset, left, right, top, bottom } = levels;
+    const { lumaMasks, chromaMasks, targets, differences, results, fadeX, fadeY, work } = this.#room;
+    const { corner, rowSamples } = plane;
+    const masks = plane.shiftX === 0 ? lumaMasks : chromaMasks;
+    const firstOctave = Math.log2(detailReference / faceWidth);
+    const gainOf = (level: number): number => octaveGain(detailGain, level + firstOctave);
+    const shareOf = (level: number): number => sourceShare((1 << level) / faceWidth);
+    // Without a gain a band needs the difference only.
+    let targetCount = 0;
+    for (let l = 0; l + 1 < count; l++) if (gainOf(l) !== 1) targetCount = l + 2;
+    if (targetCount > 0) {
+      call[use.load](
+        corner,
+        rowSamples,
+        width[0] as number,
+        height[0] as number,
+        targets,
+        stride[0] as number,
       );
     }
-    return sources[0] as Float32Array;
+    this.#draw(format, region, plane);
+    for (let l = 1; l < targetCount; l++) {
+      const halfStride = (stride[l - 1] as number) >> 1;
+      this.#reduce(targets, l, 0, Math.min(halfStride, stride[l] as number), 0, height[l] as number);
+    }
+    this.#reduceDrawn(differences);
+    const last = count - 1;
+    const at = (planes: number, level: number): number => planes + 4 * (offset[level] as number);
+    const resultAt = (level: number): number =>
+      results + 4 * ((offset[level] as number) - (offset[1] as number));
+    call.multiplyPlanes(
+      at(masks, last),
+      at(differences, last),
+      shareOf(last),
+      resultAt(last),
+      stride[last] as number,
+      height[last] as number,
+      left[last] as number,
+      right[last] as number,
+      top[last] as number,
+      bottom[last] as number,
+    );
+    for (let l = last - 1; l > 0; l--) {
+      const gain = gainOf(l);
+      call.mixLevel(
+        at(masks, l),
+        at(differences, l),
+        gain === 1 ? 0 : at(targets, l),
+        this.#weigh(l + 1, gain),
+        resultAt(l + 1),
+        stride[l + 1] as number,
+        width[l] as number,
+        height[l] as number,
+        resultAt(l),
+        stride[l] as number,
+        gain,
+        shareOf(l),
+        left[l] as number,
+        right[l] as number,
+        top[l] as number,
+        bottom[l] as number,
+        work,
+      );
+    }
+    call[use.bands](
+      corner,
+      rowSamples,
+      masks,
+      differences,
+      targets,
+      this.#weigh(1, gainOf(0)),
+      results,
+      stride[1] as number,
+      width[0] as number,
+      height[0] as number,
+      stride[0] as number,
+      gainOf(0),
+      shareOf(0),
+      left[0] as number,
+      right[0] as number,
+      top[0] as number,
+      bottom[0] as number,
+      fadeX,
+      fadeY,
+      work,
+    );
   }
 
-  #gaussian(plane: Float32Array, levels: readonly PyramidLevel[], name: string): Float32Array[] {
-    const first = this.#scratch.floats(`${name}0`, plane.length);
-    first.set(plane);
-    const planes = [first];
-    for (let l = 1; l < levels.length; l++) {
-      const { widthPx, heightPx } = levels[l] as PyramidLevel;
-      const finer = levels[l - 1] as PyramidLevel;
-      const out = this.#scratch.floats(`${name}${l}`, widthPx * heightPx);
-      this.#steps.reduce(planes[l - 1] as Float32Array, finer.widthPx, finer.heightPx, out);
-      planes.push(out);
+  /** The levels of a plane that is 0 outside of what is drawn. */
+  #reduceDrawn(planes: number): void {
+    const { count, offset, left, right, top, bottom } = this.#levels;
+    const finest = offset[1] as number;
+    kernels().call.clearMemory(planes + 4 * finest, 4 * ((offset[count] as number) - finest));
+    for (let l = 1; l < count; l++) {
+      this.#reduce(planes, l, left[l] as number, right[l] as number, top[l] as number, bottom[l] as number);
     }
-    return planes;
   }
 
-  #scaledMask(
-    mask: Float32Array,
-    width: number,
-    height: number,
-    shiftX: number,
-    shiftY: number,
-    name: string,
-  ): Float32Array {
-    if (shiftX === 0 && shiftY === 0) return mask;
-    const outWidth = (width + (1 << shiftX) - 1) >> shiftX;
-    const outHeight = (height + (1 << shiftY) - 1) >> shiftY;
-    const out = this.#scratch.floats(`scaled ${name}`, outWidth * outHeight);
-    for (let y = 0; y < outHeight; y++) {
-      const y0 = y << shiftY;
-      const y1 = Math.min(height - 1, y0 + shiftY);
-      for (let x = 0; x < outWidth; x++) {
-        const here = x << shiftX;
-        // 1 2 1 around the sample's own column, as the swapper averages chroma.
-        const before = Math.max(0, here - shiftX);
-        const after = Math.min(width - 1, here + shiftX);
-        let sum = 0;
-        for (const row of [y0 * width, y1 * width]) {
-          sum +=
-            (mask[row + before] as number) + 2 * (mask[row + here] as number) + (mask[row + after] as number);
-        }
-        out[y * outWidth + x] = sum / 8;
-      }
-    }
-    return out;
+  #reduce(planes: number, level: number, left: number, right: number, top: number, bottom: number): void {
+    const { width, height, stride, offset } = this.#levels;
+    const finer = level - 1;
+    kernels().call.reducePlane(
+      planes + 4 * (offset[finer] as number),
+      stride[finer] as number,
+      width[finer] as number,
+      height[finer] as number,
+      planes + 4 * (offset[level] as number),
+      stride[level] as number,
+      left,
+      Math.min(right, (stride[finer] as number) >> 1),
+      top,
+      bottom,
+      this.#room.work,
+    );
+  }
+
+  /** What the level above `level` subtracts as its own low-pass when its gain is this one. */
+  #weigh(level: number, gain: number): number {
+    const { stride, offset, left, right, top, bottom } = this.#levels;
+    const { differences, targets, weighed } = this.#room;
+    const bytes = 4 * (offset[level] as number);
+    if (gain === 1) return differences + bytes;
+    kernels().call.weighPlanes(
+      differences + bytes,
+      targets + bytes,
+      gain,
+      weighed,
+      stride[level] as number,
+      left[level] as number,
+      right[level] as number,
+      top[level] as number,
+      bottom[level] as number,
+    );
+    return weighed;
   }
 }
 
 /**
- * The target as it would look with the new proportions: each covered pixel is fetched (bilinearly) from where the drawn
- * mesh says that it was.
+ * Weights of the samples of a line: 0 at the region's border, `full` inside; an edge that is the frame's own does not
+ * count.
  */
-function moveTarget(
-  original: Float32Array,
-  target: Float32Array,
-  width: number,
-  height: number,
-  patch: FacePatch,
-  shiftX: number,
-  shiftY: number,
+function fillFade(
+  out: Float32Array,
+  length: number,
+  hasBefore: boolean,
+  hasAfter: boolean,
+  full: number,
 ): void {
-  const { coverage, placeX, placeY, region } = patch;
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      const luma =
-        Math.min(region.height - 1, y << shiftY) * region.width + Math.min(region.width - 1, x << shiftX);
-      if (coverage[luma] === 0) {
-        target[at] = original[at] as number;
-        continue;
-      }
-      // Relative to where the sample itself lies, so that chroma siting cancels out.
-      const moveX = ((placeX[luma] as number) - (x << shiftX)) / (1 << shiftX);
-      const moveY = ((placeY[luma] as number) - (y << shiftY)) / (1 << shiftY);
-      const fromX = Math.min(width - 1, Math.max(0, x + moveX));
-      const fromY = Math.min(height - 1, Math.max(0, y + moveY));
-      const x0 = fromX | 0;
-      const y0 = fromY | 0;
-      const fx = fromX - x0;
-      const fy = fromY - y0;
-      const base = y0 * width + x0;
-      const right = x0 + 1 < width ? 1 : 0;
-      const below = y0 + 1 < height ? width : 0;
-      const upper = (original[base] as number) * (1 - fx) + (original[base + right] as number) * fx;
-      const lower =
-        (original[base + below] as number) * (1 - fx) + (original[base + below + right] as number) * fx;
-      target[at] = upper * (1 - fy) + lower * fy;
-    }
+  const fade = Math.max(2, length * fadeShare);
+  for (let i = 0; i < length; i++) {
+    const before = hasBefore ? i : fade;
+    const after = hasAfter ? length - 1 - i : fade;
+    out[i] = full * smoothstep(0, fade, Math.min(before, after));
   }
-}
-
-/** Distance from the nearer edge of the region; an edge that is the frame's own does not count. */
-function edgeDistance(position: number, length: number, hasBefore: boolean, hasAfter: boolean): number {
-  const before = hasBefore ? position : Infinity;
-  const after = hasAfter ? length - 1 - position : Infinity;
-  return Math.min(before, after);
 }
 
 /**

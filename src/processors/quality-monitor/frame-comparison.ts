@@ -1,39 +1,129 @@
+import { FaceswapError } from '../../errors.js';
 import type { Box } from '../../imaging/affine.js';
-import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { kernels } from '../../imaging/kernels/kernels.js';
+import type { BitDepth, PlanarFrame } from '../../imaging/planar-frame.js';
+import { Scratch } from '../../imaging/scratch.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { interOcular } from '../landmark-smoother/landmark-smoother.js';
 
 /** What identical pictures score: PSNR has no upper end, and an average needs a number. */
 export const psnrCeilingDb = 100;
 
+/** Samples of a plane, row by row: bytes, or words of 10 bits. */
+export type PlaneSamples = Uint8Array | Uint16Array;
+
+/** The pixels of a plane that a box covers, half-open. */
+type PixelBox = { left: number; top: number; right: number; bottom: number };
+
+const scratch = new Scratch();
+const clipped: PixelBox = { left: 0, top: 0, right: 0, bottom: 0 };
+
+/** Clips a box to the plane and rounds it outwards; gives the same object every time. */
+function pixelBox(box: Box, widthPx: number, heightPx: number): PixelBox {
+  clipped.left = Math.max(0, Math.floor(box.x));
+  clipped.top = Math.max(0, Math.floor(box.y));
+  clipped.right = Math.min(widthPx, Math.ceil(box.x + box.width));
+  clipped.bottom = Math.min(heightPx, Math.ceil(box.y + box.height));
+  return clipped;
+}
+
+/** Code values at the peak: words are taken as 10 bits, the only depth beyond 8 that frames have. */
+const peakOf = (plane: PlaneSamples): number => (plane instanceof Uint8Array ? 255 : 4 * 255);
+
 /**
- * PSNR of two luma planes inside a box, in dB against the 8-bit peak of 255 (DESIGN "quality monitor"). The box is clipped
- * to the plane and rounded outwards.
+ * The address of a box's first sample. A plane that is not in kernel memory is copied there, the rows of the box only.
+ */
+function addressIn(plane: PlaneSamples, name: 'first' | 'second', widthPx: number, box: PixelBox): number {
+  const bytes = plane.BYTES_PER_ELEMENT;
+  if (plane.buffer === kernels().memory.buffer) {
+    return plane.byteOffset + (box.top * widthPx + box.left) * bytes;
+  }
+  const rows = plane.subarray(box.top * widthPx, box.bottom * widthPx);
+  const copy =
+    plane instanceof Uint8Array ? scratch.bytes(name, rows.length) : scratch.words(name, rows.length);
+  copy.set(rows);
+  return copy.byteOffset + box.left * bytes;
+}
+
+/**
+ * Checks what is compared.
+ *
+ * @throws FaceswapError (bug) for planes of two depths, or too short for the size
+ */
+function checkPlanes(first: PlaneSamples, second: PlaneSamples, widthPx: number, heightPx: number): void {
+  const length = widthPx * heightPx;
+  if (
+    first.BYTES_PER_ELEMENT !== second.BYTES_PER_ELEMENT ||
+    first.length < length ||
+    second.length < length
+  ) {
+    throw new FaceswapError('bug', `Planes that do not fit ${widthPx}x${heightPx} were to be compared`);
+  }
+}
+
+/**
+ * PSNR of two luma planes inside a box, in dB against the peak of 255 8-bit levels (DESIGN "quality monitor"), which makes
+ * figures of 8 and 10 bits comparable. The box is clipped to the plane and rounded outwards. Planes in kernel memory are not copied.
  *
  * @returns null when nothing of the box lies inside
+ * @throws FaceswapError (bug) for planes that do not fit the size or each other
  */
 export function boxPsnrDb(
-  first: Uint8Array,
-  second: Uint8Array,
+  first: PlaneSamples,
+  second: PlaneSamples,
   widthPx: number,
   heightPx: number,
   box: Box,
 ): number | null {
-  const left = Math.max(0, Math.floor(box.x));
-  const top = Math.max(0, Math.floor(box.y));
-  const right = Math.min(widthPx, Math.ceil(box.x + box.width));
-  const bottom = Math.min(heightPx, Math.ceil(box.y + box.height));
-  if (right <= left || bottom <= top) return null;
-  let sum = 0;
-  for (let y = top; y < bottom; y++) {
-    for (let at = y * widthPx + left; at < y * widthPx + right; at++) {
-      const difference = (first[at] as number) - (second[at] as number);
-      sum += difference * difference;
-    }
-  }
+  checkPlanes(first, second, widthPx, heightPx);
+  const area = pixelBox(box, widthPx, heightPx);
+  const width = area.right - area.left;
+  const height = area.bottom - area.top;
+  if (!(width > 0 && height > 0)) return null;
+  const firstAt = addressIn(first, 'first', widthPx, area);
+  const secondAt = addressIn(second, 'second', widthPx, area);
+  const { call } = kernels();
+  const squaredDifferences =
+    first instanceof Uint8Array ? call.squaredDifferences8 : call.squaredDifferences16;
+  const sum = squaredDifferences(firstAt, widthPx, secondAt, widthPx, width, height);
   if (sum === 0) return psnrCeilingDb;
-  const meanSquare = sum / ((right - left) * (bottom - top));
-  return Math.min(psnrCeilingDb, 10 * Math.log10((255 * 255) / meanSquare));
+  const peak = peakOf(first);
+  return Math.min(psnrCeilingDb, 10 * Math.log10((peak * peak) / (sum / (width * height))));
+}
+
+/**
+ * Structural similarity of two luma planes inside a box: the mean SSIM (Wang, Bovik, Sheikh and Simoncelli, "Image quality
+ * assessment: from error visibility to structural similarity", 2004, equation 13 with K1 = 0.01, K2 = 0.03 and L = 255 8-bit levels)
+ * of the 8×8 windows at distances of 4 pixels, each pixel weighted alike and variances divided by 63. The paper's Gaussian
+ * 11×11 windows at every pixel cost about a hundred times as much. The box is clipped to the plane and rounded outwards; up to 3
+ * columns and rows at its right and lower edge, which fill no further window, do not count.
+ *
+ * @returns 1 for equal pictures, less otherwise; null when no window fits
+ * @throws FaceswapError (bug) for planes that do not fit the size or each other
+ */
+export function boxSsim(
+  first: PlaneSamples,
+  second: PlaneSamples,
+  widthPx: number,
+  heightPx: number,
+  box: Box,
+): number | null {
+  checkPlanes(first, second, widthPx, heightPx);
+  const area = pixelBox(box, widthPx, heightPx);
+  const columns = (area.right - area.left) >> 2;
+  const rows = (area.bottom - area.top) >> 2;
+  if (!(columns >= 2 && rows >= 2)) return null;
+  const firstAt = addressIn(first, 'first', widthPx, area);
+  const secondAt = addressIn(second, 'second', widthPx, area);
+  const sums = scratch.floats('sums', 8 * (columns + 3)).byteOffset;
+  const { call } = kernels();
+  const ssim = first instanceof Uint8Array ? call.ssim8 : call.ssim16;
+  const peak = peakOf(first);
+  // The kernel works on sums over 64 pixels: means are 64 times, variances 64 · 63 times as large.
+  const c1 = (0.01 * peak) ** 2 * 64 * 64;
+  const c2 = (0.03 * peak) ** 2 * 64 * 63;
+  const total = ssim(firstAt, widthPx, secondAt, widthPx, columns, rows, c1, c2, sums);
+  return total / ((columns - 1) * (rows - 1));
 }
 
 /**
@@ -53,36 +143,47 @@ export function meshJitter(before: Float32Array, here: Float32Array, after: Floa
 }
 
 /**
- * The first planes of the latest frame and of the one before it, kept for comparison. Owns two planes that it writes in turn;
- * a copy costs about 0.3 ms for 1080p.
+ * The first planes of the latest frame and of the one before it, kept for comparison. Owns two planes in kernel memory that it
+ * writes in turn; a copy costs about 0.1 ms for 1080p, 1 ms for 2160p. What it gives is valid until the next call of it that writes, or until the kernel memory
+ * grows.
  */
 export class LumaHistory {
-  #latest: Uint8Array | null = null;
-  #before: Uint8Array | null = null;
+  readonly #scratch = new Scratch();
+  /** Frames pushed since the last {@link forget}; the newest is in plane `count % 2`. */
   #count = 0;
+  #length = 0;
+  #bitDepth: BitDepth = 8;
 
   /** Null until a frame was pushed. */
-  get latest(): Uint8Array | null {
-    return this.#count >= 1 ? this.#latest : null;
+  get latest(): PlaneSamples | null {
+    return this.#count >= 1 ? this.#plane(this.#count) : null;
   }
 
-  /** Null until two frames were pushed since the start or the last {@link forget}. */
-  get before(): Uint8Array | null {
-    return this.#count >= 2 ? this.#before : null;
+  /** Null until two frames of one format were pushed since the start or the last {@link forget}. */
+  get before(): PlaneSamples | null {
+    return this.#count >= 2 ? this.#plane(this.#count - 1) : null;
   }
 
-  push(frame: PlanarFrame): void {
-    const { widthPx, heightPx } = frame.layout.planes[0];
+  push({ data, format, layout }: PlanarFrame): void {
+    const { offset, widthPx, heightPx } = layout.planes[0];
     const length = widthPx * heightPx;
-    const plane = this.#before?.length === length ? this.#before : new Uint8Array(length);
-    plane.set(frame.data.subarray(0, length));
-    this.#before = this.#latest;
-    this.#latest = plane;
+    if (length !== this.#length || format.bitDepth !== this.#bitDepth) this.#count = 0;
+    this.#length = length;
+    this.#bitDepth = format.bitDepth;
     this.#count++;
+    this.#plane(this.#count).set(data.subarray(offset, offset + length));
   }
 
   /** Called at a scene cut: pictures of two shots are not compared. */
   forget(): void {
     this.#count = 0;
+  }
+
+  /** The plane of the frame with this number. */
+  #plane(number: number): PlaneSamples {
+    const name = number % 2 === 0 ? 'even' : 'odd';
+    return this.#bitDepth === 8
+      ? this.#scratch.bytes(name, this.#length)
+      : this.#scratch.words(name, this.#length);
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaceDetector } from '../../../src/processors/face-detector/face-detector.js';
 import { detectionTiles } from '../../../src/processors/face-detector/detection-tiles.js';
-import { formatOf, paintFrame } from '../../support/unit-frames.js';
+import { formatOf, paintFrame, type Picture } from '../../support/unit-frames.js';
 import { stubSession } from '../../support/unit-faces.js';
 import { assertClose, at } from '../../support/unit-values.js';
 
@@ -65,6 +65,39 @@ test('a full scan runs the model once per tile and reports a face that two tiles
   assert.equal(faces.length, 1);
   assertClose(faces[0]!.box.x, 850, 0.01, 'x');
   assertClose(faces[0]!.box.height, 100, 0.01, 'height');
+});
+
+test('a full scan of a large frame looks at a reduced copy and speaks of the frame itself', async () => {
+  // A disc in the picture: where the model's input shows it tells which place of the frame each window was cut from.
+  const picture: Picture = (x, y) => (Math.hypot(x - 2400, y - 900) < 60 ? [1, 1, 1] : [0, 0, 0]);
+  for (const { widthPx, heightPx, ...disc } of [
+    { widthPx: 3840, heightPx: 2160, x: 2400, y: 900 },
+    // 1440 lines are halved, which leaves 720.
+    { widthPx: 2560, heightPx: 1440, x: 2400, y: 900 },
+  ]) {
+    const tiles = detectionTiles(widthPx, heightPx);
+    const frame = paintFrame(formatOf(widthPx, heightPx, 'rgb'), picture);
+    const { session } = stubSession((run, feeds) => {
+      const scale = tiles[run]!.sidePx / 256;
+      const red = feeds.input!.data.subarray(0, 256 * 256);
+      let [weight, sumX, sumY] = [0, 0, 0];
+      red.forEach((value, i) => {
+        weight += value + 1;
+        sumX += (value + 1) * ((i % 256) + 0.5);
+        sumY += (value + 1) * (Math.floor(i / 256) + 0.5);
+      });
+      // Windows that show the disc whole report it where it is.
+      const whole = 2 * Math.PI * (60 / scale) ** 2;
+      if (weight < 0.97 * whole) return answerWith([]);
+      return answerWith([{ x: sumX / weight, y: sumY / weight, size: 120 / scale, score: 0.9 }]);
+    });
+    const faces = await new FaceDetector(session, 0.5).detectAll(frame);
+    assert.equal(faces.length, 1);
+    const { x, y, width, height } = faces[0]!.box;
+    // The disc's centre is at pixel centre (2400, 900), which is 2400.5 from the frame's edge.
+    assertClose(x + width / 2, disc.x + 0.5, 0.3, 'x');
+    assertClose(y + height / 2, disc.y + 0.5, 0.3, 'y');
+  }
 });
 
 test('a part of a large face that a tile cut off is not a second face', async () => {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { zonesFor } from '../../../src/pipeline/mask-zones.js';
 import { faceLayout, paintZones, zoneSize } from '../../../src/processors/face-swapper/face-layout.js';
 import { facingOf } from '../../../src/processors/face-swapper/rectify.js';
+import { plainZonesFor } from '../../support/reference/face-zones.js';
 import { plainZones } from '../../support/unit-faces.js';
 import { assertClose, at } from '../../support/unit-values.js';
 
@@ -75,6 +76,21 @@ test('the interior is the face, the openings are eyes and mouth, and plain skin 
   const [u, v] = [at(uv, 2 * cheek), at(uv, 2 * cheek + 1)];
   assert.equal(zoneAt(plainZones.openings, u, v), 0);
   assert.ok(zoneAt(plainZones.skin, u, v) > 0.9);
+});
+
+test('zone maps are those of the exact distance to every outline', () => {
+  for (const [featherShare, insets] of [
+    [0, { top: 0, right: 0, bottom: 0, left: 0 }],
+    [0.3, { top: 0.1, right: 0.02, bottom: 0.3, left: 0.07 }],
+    [1, { top: 0, right: 0.4, bottom: 0, left: 0 }],
+  ] as const) {
+    const zones = paintZones(featherShare, insets);
+    const exact = plainZonesFor(featherShare, insets);
+    for (const name of Object.keys(exact) as (keyof typeof exact)[]) {
+      // Lengths are rounded differently in their last bit, and maps rise at most by 1 in 0.002: two steps of a float.
+      zones[name].forEach((value, i) => assertClose(value, at(exact[name], i), 1.2e-7, `${name} at ${i}`));
+    }
+  }
 });
 
 test('more blur takes more away at the outline and never adds', () => {

@@ -56,3 +56,17 @@ test('carried proportions turn with the head', () => {
     assertClose(at(carried, 3 * i + 1), x * Math.sin(0.7) + y * Math.cos(0.7), 0.05, `y of ${i}`);
   }
 });
+
+test('lists that are handed in are filled with the same', () => {
+  const points = placedFace({ x: 200, y: 150, eyesPx: 90, yaw: 0.3, roll: 0.2 });
+  const wide = faceLayout.shape.map((value, i) => (i % 3 === 0 ? 1.1 * value : value));
+  const [shape, carried] = [new Float32Array(3 * 468).fill(7), new Float32Array(3 * 468).fill(7)];
+  assert.equal(faceShape(points, shape), shape);
+  assert.deepEqual(shape, faceShape(points));
+  assert.equal(carryShape(points, shape, wide, carried), carried);
+  assert.deepEqual(carried, carryShape(points, shape, wide));
+  // The work on one face leaves nothing behind for the next.
+  const other = placedFace({ x: 90, y: 300, eyesPx: 40, yaw: -0.8 });
+  faceShape(other, new Float32Array(3 * 468));
+  assert.deepEqual(faceShape(points), shape);
+});

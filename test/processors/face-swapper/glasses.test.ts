@@ -5,10 +5,11 @@ import {
   landmarkInputPx,
   pointsInCrop,
 } from '../../../src/processors/face-landmarker/face-landmarker.js';
+import { Scratch } from '../../../src/imaging/scratch.js';
 import { AppearanceReader, appearanceSize } from '../../../src/processors/face-swapper/appearance.js';
 import { glassesContrast, glassesContrastThreshold } from '../../../src/processors/face-swapper/glasses.js';
 import { facingOf } from '../../../src/processors/face-swapper/rectify.js';
-import { loadEmbeddedModels } from '../../../src/pipeline/embedded-models.js';
+import { loadChainModels } from '../../../src/pipeline/chain-models.js';
 import { zonesFor } from '../../../src/pipeline/mask-zones.js';
 import { resolveRunOptions } from '../../../src/pipeline/resolve-run-options.js';
 import { type PortraitName, portraitFrame, portraitStill } from '../../support/unit-portraits.js';
@@ -18,7 +19,7 @@ const config = resolveRunOptions({ source: 's.png', target: 't.mp4', output: 'o.
 
 /** Reads a portrait as the chain does. */
 const appearanceOf = async (name: PortraitName) => {
-  const models = await loadEmbeddedModels(config);
+  const models = await loadChainModels(config);
   const frame = portraitFrame(await portraitStill(name), name, formatOf(320, 320, 'rgb'));
   const [face] = await models.detector.detectLarge(frame);
   assert.ok(face !== undefined, `${name} has a face`);
@@ -62,5 +63,5 @@ test('shading and single edges have no ridge, so an even ramp shows no glasses',
     (_, i) => (i % size) / 2 + Math.floor(i / size) / 4,
   );
   const flat = new Float32Array(size * size).fill(10);
-  assert.ok(glassesContrast([ramp, flat, flat], size) < 1e-3, 'no contrast');
+  assert.ok(glassesContrast([ramp, flat, flat], size, new Scratch()) < 1e-3, 'no contrast');
 });

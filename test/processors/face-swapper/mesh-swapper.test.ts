@@ -147,7 +147,7 @@ test('insets confine what is drawn and what of the target is moved', () => {
     for (let x = 0; x < width; x++) {
       const i = y * width + x;
       if (at(patch.coverage, i) === 0) continue;
-      const distance = Math.hypot(at(patch.placeX, i) - x, at(patch.placeY, i) - y);
+      const distance = Math.hypot(at(patch.placeX!, i) - x, at(patch.placeY!, i) - y);
       if (y < browY) assertClose(distance, 0, 1e-4, `above the inset at ${x}, ${y}`);
       moved = Math.max(moved, distance);
     }
@@ -207,8 +207,8 @@ test('where in the target a pixel comes from is its own place when the proportio
   const patch = draw(frame, face)!;
   for (let i = 0; i < patch.mask.length; i++) {
     if (at(patch.coverage, i) === 0) continue;
-    assertClose(at(patch.placeX, i), i % patch.region.width, 0.02, 'x');
-    assertClose(at(patch.placeY, i), Math.floor(i / patch.region.width), 0.02, 'y');
+    assertClose(at(patch.placeX!, i), i % patch.region.width, 0.02, 'x');
+    assertClose(at(patch.placeY!, i), Math.floor(i / patch.region.width), 0.02, 'y');
   }
 });
 
@@ -260,6 +260,7 @@ test('a source with other proportions moves the target’s features, not its out
   const frame = paintFrame(formatOf(sizePx, sizePx), skinPicture);
   const wide = face.map((value, i) => (i % 3 === 0 ? placement.x + 1.12 * (value - placement.x) : value));
   const wider: SourceFace = { ...source, shape: faceShape(wide) };
+  const plain = draw(frame, face)!;
   const patch = new MeshSwapper(plainZones).draw(frame.format, {
     source: wider,
     points: face,
@@ -267,14 +268,13 @@ test('a source with other proportions moves the target’s features, not its out
     colour: unmatched,
     open,
   })!;
-  const plain = draw(frame, face)!;
   assert.ok(
     Math.abs(patch.region.x - plain.region.x) <= 2 && Math.abs(patch.region.width - plain.region.width) <= 4,
   );
   let moved = 0;
   for (let i = 0; i < patch.mask.length; i++) {
     if (at(patch.coverage, i) > 0)
-      moved = Math.max(moved, Math.abs(at(patch.placeX, i) - (i % patch.region.width)));
+      moved = Math.max(moved, Math.abs(at(patch.placeX!, i) - (i % patch.region.width)));
   }
   assert.ok(moved > 0.3 && moved < 12, `${moved}`);
 });

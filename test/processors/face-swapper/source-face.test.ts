@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { srgbToLab } from '../../../src/imaging/colour.js';
 import { faceLayout, zoneSize } from '../../../src/processors/face-swapper/face-layout.js';
 import { rectifyFace } from '../../../src/processors/face-swapper/rectify.js';
 import { buildTexture, faceWidth } from '../../../src/processors/face-swapper/source-face.js';
+import { srgbToLab } from '../../support/reference/lab.js';
+import { plainRectifiedFace } from '../../support/reference/rectify.js';
+import { plainTexture } from '../../support/reference/source-texture.js';
 import { formatOf, paintFrame, type Picture, skinPicture } from '../../support/unit-frames.js';
 import { plainZones } from '../../support/unit-faces.js';
 import { type FacePlacement, placedFace } from '../../support/unit-meshes.js';
@@ -111,4 +113,50 @@ test('the texture is about as fine as the photograph, within limits', () => {
     buildTexture(photoOf(skinPicture), placedFace({ ...placement, eyesPx }), plainZones).sizePx;
   assert.equal(sizeFor(10), 128);
   assert.ok(sizeFor(100) >= faceWidth(placedFace({ ...placement, eyesPx: 100 })));
+});
+
+test('a texture is to the bit what map by map gives, with fringe, glasses or half of the face', () => {
+  const frontal = placedFace(placement);
+  const turned = placedFace({ ...placement, yaw: 0.6 });
+  const browY = at(frontal, 3 * 107 + 1);
+  const eyes = [159, 386].map((i) => [at(frontal, 3 * i), at(frontal, 3 * i + 1)] as const);
+  const glasses: Picture = (x, y) =>
+    eyes.some(([eyeX, eyeY]) => Math.abs(Math.hypot(x - eyeX, y - eyeY) - 21) < 2)
+      ? [0.05, 0.05, 0.06]
+      : skinPicture(x, y);
+  const fringe: Picture = (x, y) => (y < browY - 5 ? [0.1, 0.07, 0.05] : skinPicture(x, y));
+  for (const [name, picture, points] of [
+    ['plain', skinPicture, frontal],
+    ['fringe', fringe, frontal],
+    ['glasses', glasses, frontal],
+    ['turned', skinPicture, turned],
+    ['cut off', skinPicture, placedFace({ ...placement, x: 10 })],
+  ] as const) {
+    const found = buildTexture(photoOf(picture), points, plainZones);
+    const plain = plainTexture(photoOf(picture), points, plainZones);
+    assert.equal(found.sizePx, plain.sizePx);
+    found.levels.forEach((level, l) => assert.deepEqual(level, plain.levels[l], `${name}, level ${l}`));
+  }
+});
+
+test('a photograph finer than the texture is averaged as reading by reading gives', () => {
+  for (const [sizePx, yaw] of [
+    [64, 0],
+    [32, 0.5],
+    [16, 0],
+  ] as const) {
+    const points = placedFace({ ...placement, yaw });
+    const noise: Picture = (x, y) => {
+      const [r, g, b] = skinPicture(x, y);
+      const grain = (((x * 37 + y * 91) % 17) - 8) / 60;
+      return [r + grain, g + grain, b - grain];
+    };
+    const found = rectifyFace(photoOf(noise), points, sizePx);
+    const plain = plainRectifiedFace(photoOf(noise), points, sizePx);
+    assert.deepEqual(found.facing, plain.facing);
+    // The same sum in another order, then rounded to floats: L and its fellows go to 100.
+    found.lab.forEach((plane, c) =>
+      plane.forEach((value, i) => assertClose(value, at(plain.lab[c]!, i), 1e-4, `channel ${c} of ${i}`)),
+    );
+  }
 });

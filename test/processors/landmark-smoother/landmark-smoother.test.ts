@@ -215,3 +215,20 @@ test('the distance of the outer eye corners keeps its measure in profile', () =>
   assertClose(interOcular(placedFace({ x: 0, y: 0, eyesPx, yaw: 1.3 })), eyesPx, 1, 'profile');
   assert.ok(interOcular(new Float32Array(3 * 468)) > 0);
 });
+
+test('a list that is handed in is filled with the same, whatever was in it and in the work before', () => {
+  const random = seededRandom(11);
+  const out = new Float32Array(3 * 468).fill(9);
+  const face = placedFace({ x: 300, y: 200, eyesPx, yaw: 0.3 });
+  for (const mode of ['window', 'ema', 'none'] as const) {
+    const noisy = around((t) => shaken(movedMesh(face, 4 * t, 2 * t), random, 1));
+    const gap = noisy.filter(({ offset }) => offset !== 0);
+    const expected = smoothMesh(noisy, mode)!;
+    const filled = smoothMesh(gap, mode)!;
+    assert.equal(smoothMesh(noisy, mode, out), out);
+    assert.deepEqual(out, expected, mode);
+    assert.deepEqual(smoothMesh(gap, mode, out), filled, `${mode}, filled in`);
+  }
+  const many = Array.from({ length: 65 }, (_, offset) => ({ offset, points: face }));
+  assert.throws(() => smoothMesh(many, 'window'), { kind: 'bug' });
+});

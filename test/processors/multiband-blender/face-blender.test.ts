@@ -63,8 +63,8 @@ const blended = (
   patch: FacePatch,
   mode: 'multiband' | 'basic',
   detailGain = plainGain,
-): Uint8Array => {
-  const copy = { ...frame, data: Uint8Array.from(frame.data) };
+): Uint8Array | Uint16Array => {
+  const copy = { ...frame, data: frame.data.slice() };
   new FaceBlender().blend(copy, patch, { mode, detailGain });
   return copy.data;
 };
@@ -212,7 +212,7 @@ test('multiband passes from new to old without a step', () => {
   // A hard mask: basic shows its edge, multiband must not.
   const hard = (x: number, y: number): number => (Math.hypot(x - 60, y - 60) < 35 ? 1 : 0);
   const patch = patchOf(frame, place, { mask: hard, change: () => 40 });
-  const largestStep = (data: Uint8Array): number => {
+  const largestStep = (data: Uint8Array | Uint16Array): number => {
     let largest = 0;
     for (let x = 1; x < 128; x++) {
       largest = Math.max(largest, Math.abs(at(data, 64 * 128 + x) - at(data, 64 * 128 + x - 1)));
@@ -258,8 +258,8 @@ test('one blender gives the same bytes again after another face', () => {
   const otherFrame = noisyFrame(seededRandom(6), 220, 200, 'yuv444');
   const otherRegion: Region = { x: 10, y: 10, width: 190, height: 170 };
   const other = patchOf(otherFrame, otherRegion, { mask: roundMask(otherRegion), change: () => -70 });
-  const run = (): Uint8Array => {
-    const copy = { ...frame, data: Uint8Array.from(frame.data) };
+  const run = (): Uint8Array | Uint16Array => {
+    const copy = { ...frame, data: frame.data.slice() };
     blender.blend(copy, patch, { mode: 'multiband', detailGain: plainGain });
     return copy.data;
   };

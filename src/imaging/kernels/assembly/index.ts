@@ -1,0 +1,49 @@
+// The SIMD kernels, one file per subject; what is exported here is what the thread's WebAssembly module offers.
+export {
+  bandEnergy,
+  drawThinLines,
+  fillOutside,
+  flattenFace,
+  interleavePlanes,
+  measureSkin,
+  multiplyMaps,
+  ridgesAt,
+  robustSpread,
+} from './appearance';
+export {
+  clearMemory,
+  drawFace16,
+  drawFace8,
+  halvePlane,
+  loadPlane16,
+  loadPlane8,
+  mixLevel,
+  multiplyPlanes,
+  nonZeroBounds,
+  padPlane,
+  weighPlanes,
+  writeBands16,
+  writeBands8,
+  writeBasic16,
+  writeBasic8,
+} from './blend';
+export { squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
+export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
+export {
+  chooseTextureLevels,
+  gatherCorners,
+  rasterizeTriangles,
+  resolveTriangles,
+  shadeTriangles,
+  shadingRowBytes,
+  triangleRecordBytes,
+} from './mesh';
+export { blockMeans8, blockMeans16, cropToRgb, fourTaps, repeatEnds, roundToBytes } from './sampling';
+export { packCrop, pasteCrop } from './paste';
+export { boxBlurPlane, inpaintPlanes, mixZones, raiseToPolygon, stretchMap } from './planes';
+export { expandAddPlane, reducePlane } from './pyramid';
+
+/** The first address behind the module's own constants. */
+export function heapStart(): usize {
+  return __heap_base;
+}
