@@ -1,3 +1,4 @@
+import { endianness } from 'node:os';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { FaceswapError } from '../errors.js';
 
@@ -196,8 +197,9 @@ const writeTensor = (writer: BinaryWriter, tensor: OnnxTensor): void => {
   writer.tag(9, WireType.LengthDelimited).bytes(littleEndianBytes(data));
 };
 
-/** raw_data is little-endian by definition; typed arrays have the byte order of the machine. */
+/** raw_data is little-endian by definition; typed arrays have the byte order of the machine, so most need no copy. */
 const littleEndianBytes = (data: Float32Array | BigInt64Array): Uint8Array => {
+  if (endianness() === 'LE') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const bytes = new Uint8Array(data.byteLength);
   const view = new DataView(bytes.buffer);
   if (data instanceof Float32Array) {

@@ -10,8 +10,9 @@ import { encodeModel } from '../../src/inference/onnx-file.js';
 import {
   availableProviders,
   createSession,
-  type ModelSession,
+  ModelSession,
   probeProvider,
+  takeModelMs,
 } from '../../src/inference/session.js';
 
 const cpu = { providers: ['cpu'], intraOpThreads: 1 };
@@ -88,7 +89,7 @@ describe('model sessions', () => {
       failsWith('bug', /"input" is \[batch, 2\].*got \[1, 3\]/),
     );
     await assert.rejects(run(new Float32Array(3), [1, 2]), failsWith('bug', /"input" \[1, 2\] got 3 values/));
-    await assert.rejects(session.run({}), failsWith('bug', /without its inputs input/));
+    await assert.rejects(session.run({}), failsWith('bug', /without its input input/));
     await assert.rejects(
       run(new Float32Array(new SharedArrayBuffer(8)), [1, 2]),
       failsWith('bug', /lies in shared memory/),
@@ -99,6 +100,112 @@ describe('model sessions', () => {
       failsWith('bug', /"positive" is \[batch, 2\], batch = 1; got \[2, 2\]/),
     );
     assert.throws(() => session.allocateOutputs(1, ['none']), failsWith('bug', /no output "none"/));
+  });
+
+  it('runs that use the same arrays again wrap each of them once', async () => {
+    type Runtime = ConstructorParameters<typeof ModelSession>[0];
+    type Native = ConstructorParameters<typeof ModelSession>[1];
+    let wrapped = 0;
+    class CountingTensor {
+      constructor(
+        readonly type: string,
+        readonly data: Float32Array,
+        readonly dims: readonly number[],
+      ) {
+        wrapped += 1;
+      }
+    }
+    const metadata = [{ name: 'input', isTensor: true, type: 'float32', shape: ['batch', 2] }];
+    const given: unknown[] = [];
+    const native = {
+      inputMetadata: metadata,
+      outputMetadata: [{ ...metadata[0], name: 'output' }],
+      run: async (feeds: Record<string, unknown>, fetches: Record<string, unknown>) => {
+        given.push(feeds['input'], fetches['output']);
+        return {};
+      },
+    };
+    const counting = new ModelSession(
+      { Tensor: CountingTensor } as unknown as Runtime,
+      native as unknown as Native,
+      'counted.onnx',
+      ['cpu'],
+    );
+    const input = { data: new Float32Array(4), dims: [2, 2] };
+    const outputs = counting.allocateOutputs(2);
+    for (let turn = 0; turn < 50; turn++) await counting.runInto({ input }, outputs);
+    assert.equal(wrapped, 2);
+    assert.equal(new Set(given).size, 2);
+    // Equal dims in another list are the same shape; another shape over the same array is another tensor.
+    await counting.runInto({ input: { ...input, dims: [2, 2] } }, outputs);
+    assert.equal(wrapped, 2);
+    const single = { data: input.data.subarray(0, 2), dims: [1, 2] };
+    await counting.runInto({ input: single }, counting.allocateOutputs(1));
+    assert.equal(wrapped, 4);
+  });
+
+  it('runs of one session at the same time do not mix up their arrays', async () => {
+    const results = await Promise.all(
+      [1, 2, 3, 4].map(async (value) => {
+        const outputs = session.allocateOutputs(1, value % 2 === 0 ? ['positive'] : ['negated']);
+        await session.runInto({ input: { data: Float32Array.of(value, value), dims: [1, 2] } }, outputs);
+        return Object.values(outputs).map(({ data }) => data[0]);
+      }),
+    );
+    assert.deepEqual(results, [[-1], [2], [-3], [4]]);
+  });
+
+  it('arrays in WebAssembly memory work until the memory grows, and are then refused', async () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 2 });
+    const input = { data: new Float32Array(memory.buffer, 64, 2), dims: [1, 2] };
+    const outputs = session.allocateOutputs(1);
+    input.data.set([3, -4]);
+    await session.runInto({ input }, outputs);
+    assert.deepEqual(outputs['positive']?.data, Float32Array.of(3, 0));
+    memory.grow(1);
+    await assert.rejects(session.runInto({ input }, outputs), failsWith('bug', /got 0 values/));
+    input.data = new Float32Array(memory.buffer, 64, 2);
+    await session.runInto({ input }, outputs);
+    assert.deepEqual(outputs['negated']?.data, Float32Array.of(-3, 4));
+  });
+
+  it('an axis without a name is free on its own', async () => {
+    const path = join(folder, 'nameless.onnx');
+    writeFileSync(
+      path,
+      encodeModel({
+        graphName: 'nameless axes',
+        opset: 17,
+        producer: { name: 'session test', version: '1' },
+        inputs: [{ name: 'input', elementType: 'float32', dims: ['', ''] }],
+        outputs: [{ name: 'output', elementType: 'float32', dims: ['', ''] }],
+        initializers: [],
+        nodes: [{ opType: 'Relu', name: 'relu', inputs: ['input'], outputs: ['output'] }],
+      }),
+    );
+    const nameless = await createSession(path, cpu);
+    const { output } = await nameless.run({ input: { data: new Float32Array(6).fill(1), dims: [2, 3] } });
+    assert.deepEqual(output, new Float32Array(6).fill(1));
+    await nameless.dispose();
+  });
+
+  it("the thread's time in models is counted run by run and taken once", async () => {
+    takeModelMs();
+    const started = performance.now();
+    const input = { data: Float32Array.of(1, 2), dims: [1, 2] };
+    await Promise.all([session.run({ input }), session.runInto({ input }, session.allocateOutputs(1))]);
+    const elapsed = performance.now() - started;
+    const taken = takeModelMs();
+    assert.ok(taken > 0 && taken <= elapsed, `${taken} of ${elapsed} ms`);
+    assert.equal(takeModelMs(), 0);
+  });
+
+  it('a rewritten copy is loaded under the name of its original', async () => {
+    const original = join(folder, 'original.onnx');
+    const copy = await createSession(original, { ...cpu, rewrittenPath: modelPath });
+    assert.equal(copy.modelPath, original);
+    assert.equal(copy.inputs[0]?.name, 'input');
+    await copy.dispose();
   });
 
   it('a disposed session refuses to run and may be disposed again', async () => {
