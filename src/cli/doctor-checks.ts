@@ -3,7 +3,14 @@ import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os';
 import { FaceswapError } from '../errors.js';
 import type { ProviderProbe } from '../inference/session.js';
 import { loadRegistry, verifyModelFile } from '../inference/model-registry.js';
-import { type FfmpegTools, listEncoders, locateTools } from '../media/ffmpeg-tools.js';
+import {
+  type FfmpegTools,
+  listEncoders,
+  listHardwareMethods,
+  locateTools,
+  tryHardwareDevice,
+} from '../media/ffmpeg-tools.js';
+import { hardwareMethods } from '../media/hardware-decoder.js';
 import { probeProviders } from '../pipeline/provider-probe.js';
 
 /** `warn`: works, with a limit worth knowing; `fail`: a face swap cannot run. */
@@ -11,7 +18,16 @@ export type CheckStatus = 'ok' | 'warn' | 'fail';
 
 /** One line of `faceswap doctor`. */
 export type Check = {
-  readonly area: 'node' | 'ffmpeg' | 'encoders' | 'provider' | 'model' | 'memory' | 'cores' | 'disk';
+  readonly area:
+    | 'node'
+    | 'ffmpeg'
+    | 'encoders'
+    | 'hwaccel'
+    | 'provider'
+    | 'model'
+    | 'memory'
+    | 'cores'
+    | 'disk';
   readonly status: CheckStatus;
   readonly detail: string;
   /** What to do about it. */
@@ -84,6 +100,30 @@ export const checkEncoders = (listed: readonly string[]): Check => {
   };
 };
 
+/**
+ * Which hardware decoders can be opened here: no more than that a run may try them with its target.
+ *
+ * @param tried of each method that the build lists why it cannot be opened; undefined where it can.
+ */
+export const checkHardware = (tried: Readonly<Record<string, string | undefined>>): Check => {
+  const entries = Object.entries(tried);
+  const usable = entries.filter(([, reason]) => reason === undefined).map(([name]) => name);
+  const absent = entries.filter(([, reason]) => reason !== undefined);
+  const reasons = absent.map(([name, reason]) => `${name} (${reason})`).join(', ');
+  const detail = [
+    usable.length === 0 ? 'none: the target is decoded in software' : usable.join(' '),
+    ...(reasons === '' ? [] : [`not there: ${reasons}`]),
+  ].join('; ');
+  return { area: 'hwaccel', status: 'ok', detail };
+};
+
+const tryHardware = async (tools: FfmpegTools): Promise<Check> => {
+  const listed = await listHardwareMethods(tools);
+  const methods = hardwareMethods.filter((method) => listed.includes(method));
+  const reasons = await Promise.all(methods.map((method) => tryHardwareDevice(tools, method)));
+  return checkHardware(Object.fromEntries(methods.map((method, k) => [method, reasons[k]])));
+};
+
 const checkFfmpeg = async (): Promise<readonly Check[]> => {
   try {
     const tools = await locateTools();
@@ -96,6 +136,7 @@ const checkFfmpeg = async (): Promise<readonly Check[]> => {
       },
       { area: 'ffmpeg', status: 'ok', detail: `ffprobe at ${tools.ffprobePath}` },
       checkEncoders(encoders.map(({ name }) => name)),
+      await tryHardware(tools),
     ];
   } catch (error) {
     const { message, context } = FaceswapError.from(error);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import { FaceswapError } from '../errors.js';
 
 /** How a child ended: one of the two is not null. */
@@ -68,10 +69,13 @@ export type RunningTool = {
 
 export type StartToolOptions = {
   readonly stdin: 'pipe' | 'ignore';
-  readonly stdout: 'pipe' | 'ignore';
+  /** A socket becomes the child's own stdout; the caller closes its copy. */
+  readonly stdout: 'pipe' | 'ignore' | Socket;
   readonly stage: string;
   readonly signal?: AbortSignal | undefined;
   readonly onStderrLine?: ((line: string) => boolean) | undefined;
+  /** What an abort sends; SIGTERM for a program that must end children of its own. Default: SIGKILL. */
+  readonly abortSignal?: NodeJS.Signals | undefined;
 };
 
 /** The error that an aborted run ends with. */
@@ -93,7 +97,7 @@ export function startTool(path: string, args: readonly string[], options: StartT
   const stderr = new LineTail(options.onStderrLine);
   child.stderr?.setEncoding('utf8').on('data', (text: string) => stderr.push(text));
   const onAbort = (): void => {
-    child.kill('SIGKILL');
+    child.kill(options.abortSignal ?? 'SIGKILL');
   };
   // A dying parent must not leave a child that waits on a half-open pipe.
   process.once('exit', onAbort);
@@ -175,6 +179,8 @@ export type RunToolOptions = {
   readonly signal?: AbortSignal | undefined;
   /** Sees stdout as it comes; without it stdout is returned, up to 16 MiB. */
   readonly onStdout?: ((text: string) => void) | undefined;
+  /** Sees every line of stderr first; those for which it returns true are not kept. */
+  readonly onStderrLine?: ((line: string) => boolean) | undefined;
 };
 
 /** What a finished child said. */
@@ -194,8 +200,8 @@ export async function runTool(
   args: readonly string[],
   options: RunToolOptions,
 ): Promise<ToolResult> {
-  const { stage, signal } = options;
-  const tool = startTool(path, args, { stdin: 'ignore', stdout: 'pipe', stage, signal });
+  const { stage, signal, onStderrLine } = options;
+  const tool = startTool(path, args, { stdin: 'ignore', stdout: 'pipe', stage, signal, onStderrLine });
   const maxChars = 16 * 1024 * 1024;
   const parts: string[] = [];
   let chars = 0;

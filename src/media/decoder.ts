@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream';
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
+import { openBytePipe } from './byte-pipe.js';
 import {
   childFailure,
   inputProtection,
@@ -8,9 +8,11 @@ import {
   type RunningTool,
   startTool,
 } from './child-process.js';
-import { type FfmpegTools, passthroughArguments } from './ffmpeg-tools.js';
+import { type FfmpegTools, hardwareReason, passthroughArguments } from './ffmpeg-tools.js';
+import type { HardwareDecoder } from './hardware-decoder.js';
 import { type Rational, rationalToNumber } from './rational.js';
 import type { TargetMedia } from './target-media.js';
+import { relayFilters } from './video-encoding.js';
 
 /** Frame indexes `[start, end)`. */
 export type FrameRange = { readonly start: number; readonly end: number };
@@ -28,11 +30,19 @@ export type FrameDecoderOptions = {
   readonly release?: ((buffer: ArrayBuffer) => void) | undefined;
   /** Decoder threads of ffmpeg; they change no pixel. */
   readonly threads: number;
+  /** Decode in hardware; without it in software. */
+  readonly hardware?: HardwareDecoder | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
 /** What ffmpeg's showinfo filter said about a frame, before the frame's bytes were written. */
-type FrameNote = { readonly seconds: number; readonly widthPx: number; readonly heightPx: number };
+type FrameNote = {
+  readonly seconds: number;
+  /** As it left the decoder, before it was turned into the target's own. */
+  readonly pixelFormat: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+};
 
 /** How to reach the first frame: where to seek, and whether earlier frames may come and are thrown away. */
 type Approach = { readonly seekSeconds: number | undefined; readonly mayComeEarlier: boolean };
@@ -43,6 +53,7 @@ class WrongStart extends Error {
 }
 
 const stage = 'decode';
+const softwareHint = 'Decode in software: --hwaccel none';
 
 /** Reads showinfo's lines into a queue that the frame reader consumes in step with the bytes. */
 class FrameNotes {
@@ -58,15 +69,16 @@ class FrameNotes {
     );
     if (config !== null) this.#timeBase = { num: Number(config[1]), den: Number(config[2]) };
     const note =
-      /\[Parsed_showinfo_\d+ @ [^\]]*\] (?:\[info\] )?n: *\d+ pts: *(-?\d+|NOPTS) .* s:(\d+)x(\d+) /.exec(
+      /\[Parsed_showinfo_\d+ @ [^\]]*\] (?:\[info\] )?n: *\d+ pts: *(-?\d+|NOPTS) .* fmt:(\w+) .* ?s:(\d+)x(\d+) /.exec(
         line,
       );
     if (note !== null) {
       this.#notes.push({
         seconds:
           this.#timeBase === undefined ? Number.NaN : Number(note[1]) * rationalToNumber(this.#timeBase),
-        widthPx: Number(note[2]),
-        heightPx: Number(note[3]),
+        pixelFormat: note[2] ?? '',
+        widthPx: Number(note[3]),
+        heightPx: Number(note[4]),
       });
       this.#wake?.();
     }
@@ -90,40 +102,6 @@ class FrameNotes {
   }
 }
 
-/** Copies a byte stream into buffers of fixed size, reading no further than the buffer at hand asks for. */
-class FrameBytes {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #rest: Buffer | undefined;
-
-  constructor(stream: Readable) {
-    this.#chunks = stream[Symbol.asyncIterator]();
-  }
-
-  /** Fills `target` from its start and returns how many bytes came before the stream ended. */
-  async fill(target: Uint8Array): Promise<number> {
-    let filled = 0;
-    while (filled < target.length) {
-      const chunk = this.#rest ?? (await this.#next());
-      if (chunk === undefined) break;
-      const wanted = target.length - filled;
-      target.set(chunk.length > wanted ? chunk.subarray(0, wanted) : chunk, filled);
-      filled += Math.min(wanted, chunk.length);
-      this.#rest = chunk.length > wanted ? chunk.subarray(wanted) : undefined;
-    }
-    return filled;
-  }
-
-  async #next(): Promise<Buffer | undefined> {
-    try {
-      const { value, done } = await this.#chunks.next();
-      return done === true ? undefined : value;
-    } catch {
-      // The stream is destroyed when the child is killed or closed on purpose; the child's exit tells the story.
-      return undefined;
-    }
-  }
-}
-
 /**
  * Decodes a range of frames with one ffmpeg child: planar rawvideo in the stream's own pixel format, upright,
  * every frame checked against the packet table by its timestamp and size. The check costs about 3 % of the
@@ -134,6 +112,7 @@ class FrameBytes {
  */
 export class FrameDecoder {
   readonly #options: FrameDecoderOptions;
+  #pixelFormat: string | undefined;
   #child: RunningTool | undefined;
   /** Acquired, not yet delivered. */
   #held: ArrayBuffer | undefined;
@@ -151,10 +130,19 @@ export class FrameDecoder {
   }
 
   /**
+   * The pixel format in which the last frame left ffmpeg's decoder, such as `nv12` from hardware; undefined before the
+   * first. What is delivered is always the target's own.
+   */
+  get decodedPixelFormat(): string | undefined {
+    return this.#pixelFormat;
+  }
+
+  /**
    * The frames in order. Leaving the loop early ends the child. Call it once.
    *
    * @throws FaceswapError (media) with the frame when the file ends early, changes its picture size or has
-   * wrong timestamps; (resources) when ffmpeg is killed; (interrupted) on abort.
+   * wrong timestamps; (resources) when ffmpeg is killed; (unavailable) when the hardware fails or software takes over
+   * from it; (interrupted) on abort.
    */
   async *frames(): AsyncGenerator<DecodedFrame, void, void> {
     const { range, target } = this.#options;
@@ -210,17 +198,21 @@ export class FrameDecoder {
   }
 
   #arguments({ seekSeconds, mayComeEarlier }: Approach): string[] {
-    const { tools, target, range, threads } = this.#options;
+    const { tools, target, range, threads, hardware } = this.#options;
+    const { pixelFormat, colour } = target.video;
+    // The note is taken before the samples are laid out anew, so that it tells what the decoder gave.
+    const relay = hardware === undefined ? [] : relayFilters(colour.range, pixelFormat);
     return [
       ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+info'],
       ...inputProtection,
+      ...(hardware === undefined ? [] : ['-hwaccel', hardware.method]),
       ...['-threads', String(threads), '-copyts'],
       ...(seekSeconds === undefined ? [] : ['-ss', seekSeconds.toFixed(6)]),
       ...['-i', target.file, '-map', `0:${target.video.streamIndex}`],
-      ...['-vf', 'showinfo=checksum=0'],
+      ...['-vf', ['showinfo=checksum=0', ...relay].join(',')],
       ...passthroughArguments(tools),
       ...(mayComeEarlier ? [] : ['-frames:v', String(range.end - range.start)]),
-      ...['-f', 'rawvideo', '-pix_fmt', target.video.pixelFormat, 'pipe:1'],
+      ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, 'pipe:1'],
     ];
   }
 
@@ -228,19 +220,24 @@ export class FrameDecoder {
     const { tools, range, target, signal, acquire } = this.#options;
     if (this.#isClosed) return;
     const notes = new FrameNotes();
-    const child = startTool(tools.ffmpegPath, this.#arguments(approach), {
-      stdin: 'ignore',
-      stdout: 'pipe',
-      stage,
-      signal,
-      onStderrLine: notes.take,
-    });
+    const pipe = await openBytePipe();
+    let child: RunningTool;
+    try {
+      child = startTool(tools.ffmpegPath, this.#arguments(approach), {
+        stdin: 'ignore',
+        stdout: pipe.childEnd,
+        stage,
+        signal,
+        onStderrLine: notes.take,
+      });
+    } catch (error) {
+      pipe.close();
+      throw error;
+    }
     this.#child = child;
-    const { stdout } = child.process;
-    if (stdout === null) throw new FaceswapError('bug', 'ffmpeg has no stdout', { stage });
+    pipe.attach(child.process.stdout);
     child.process.stderr?.once('close', () => notes.end());
     child.process.once('error', () => notes.end());
-    const bytes = new FrameBytes(stdout);
     const { byteLength } = frameLayout(target.video.format);
     try {
       let index = range.start;
@@ -253,7 +250,7 @@ export class FrameDecoder {
             `A frame buffer has ${held.byteLength} bytes instead of ${byteLength}`,
           );
         }
-        const filled = await bytes.fill(new Uint8Array(held));
+        const filled = await pipe.fill(new Uint8Array(held));
         if (signal?.aborted === true) throw interruptedError(stage);
         if (this.#isClosed) return;
         if (filled < byteLength) throw await this.#endedEarly(child, index);
@@ -263,6 +260,7 @@ export class FrameDecoder {
         index += 1;
       }
     } finally {
+      pipe.close();
       await child.kill();
     }
   }
@@ -302,15 +300,32 @@ export class FrameDecoder {
         },
       );
     }
+    this.#pixelFormat = note.pixelFormat;
+    const { hardware } = this.#options;
+    if (hardware?.pixelFormat !== undefined && note.pixelFormat !== hardware.pixelFormat) {
+      throw new FaceswapError(
+        'unavailable',
+        `Decoding with ${hardware.method} was given up by ffmpeg: ${note.pixelFormat} came instead of ${hardware.pixelFormat}`,
+        { file: target.file, frame: index, stage, hint: softwareHint },
+      );
+    }
     return true;
   }
 
   /** Waits for the child's end and says why frame `index` never came. */
   async #endedEarly(child: RunningTool, index: number): Promise<Error> {
-    const { target, range, signal } = this.#options;
+    const { target, range, signal, hardware } = this.#options;
     const context = { file: target.file, frame: index, stage };
     const exit = await child.exited;
     if (signal?.aborted === true) return interruptedError(stage);
+    if (hardware !== undefined && exit.code !== null && exit.code !== 0) {
+      const { lines } = child.stderr;
+      return new FaceswapError(
+        'unavailable',
+        `Decoding with ${hardware.method} failed: ${hardwareReason(lines)}`,
+        { ...context, hint: softwareHint },
+      );
+    }
     if (exit.code !== 0) return childFailure('ffmpeg', exit, child.stderr.lines, context);
     if (index === range.start && index > 0) return new WrongStart('the video ended before it');
     return new FaceswapError(

@@ -169,41 +169,89 @@ export function listEncoders(tools: FfmpegTools): Promise<readonly VideoEncoderI
   return asked;
 }
 
-const isHardwareEncoder = (name: string): boolean => /_(nvenc|qsv|amf|videotoolbox)$/.test(name);
-
 /**
- * Checks that an encoder can be used. A hardware encoder is listed wherever it was compiled in, so one frame is
- * really encoded with it; software encoders are believed.
+ * Checks that this ffmpeg was built with an encoder. Whether an encoder of hardware works is found out with the settings
+ * of the run, by `requireEncoding`.
  *
- * @throws FaceswapError (unavailable) that lists what is there, or says why the hardware refused.
+ * @throws FaceswapError (unavailable) that lists what is there.
  */
 export async function requireEncoder(tools: FfmpegTools, name: string): Promise<VideoEncoderInfo> {
   const encoders = await listEncoders(tools);
   const found = encoders.find((encoder) => encoder.name === name);
-  if (found === undefined) {
-    const there = encoders
-      .map((encoder) => encoder.name)
-      .filter((other) => /^(lib(x26[45]|vpx-vp9|svtav1|aom-av1)|ffv1|prores_ks)$/.test(other))
-      .join(', ');
-    throw new FaceswapError('unavailable', `This ffmpeg has no encoder "${name}"`, {
-      file: tools.ffmpegPath,
-      stage,
-      hint: `It has: ${there === '' ? 'none of the encoders that faceswap drives' : there}`,
-    });
-  }
-  if (isHardwareEncoder(name)) {
-    const trial = ['-f', 'lavfi', '-i', 'color=c=black:s=320x240:r=25', '-frames:v', '1', '-c:v', name];
-    const { exit, stderr } = await runTool(
-      tools.ffmpegPath,
-      ['-nostdin', '-hide_banner', '-loglevel', 'error', ...trial, '-f', 'null', '-'],
-      { stage },
-    );
-    if (exit.code !== 0) {
-      throw new FaceswapError('unavailable', `Encoder "${name}" does not work here: ${lastWords(stderr)}`, {
-        stage,
-        hint: 'Check the driver, or choose a software encoder such as libx264',
-      });
-    }
-  }
-  return found;
+  if (found !== undefined) return found;
+  const there = encoders
+    .map((encoder) => encoder.name)
+    .filter((other) => /^(lib(x26[45]|vpx-vp9|svtav1|aom-av1)|ffv1|prores_ks)$/.test(other))
+    .join(', ');
+  throw new FaceswapError('unavailable', `This ffmpeg has no encoder "${name}"`, {
+    file: tools.ffmpegPath,
+    stage,
+    hint: `It has: ${there === '' ? 'none of the encoders that faceswap drives' : there}`,
+  });
+}
+
+/** Reads the pixel formats out of what `ffmpeg -h encoder=NAME` prints; undefined where it names none. */
+export const parsePixelFormats = (help: string): readonly string[] | undefined =>
+  /^\s*Supported pixel formats: *(.+)$/m.exec(help)?.[1]?.trim().split(/\s+/);
+
+/**
+ * The pixel formats that an encoder of this build takes, devices (`vaapi`) included; undefined where ffmpeg does not say.
+ * Builds differ: libx264 and libx265 may be built for 8 bits only.
+ *
+ * @throws FaceswapError (unavailable) when ffmpeg does not run.
+ */
+export async function encoderPixelFormats(
+  tools: FfmpegTools,
+  name: string,
+): Promise<readonly string[] | undefined> {
+  const { stdout } = await runTool(tools.ffmpegPath, ['-hide_banner', '-h', `encoder=${name}`], { stage });
+  return parsePixelFormats(stdout);
+}
+
+/** Reads the list that `ffmpeg -hwaccels` prints. */
+export const parseHardwareMethods = (text: string): readonly string[] => {
+  const [, list = ''] = text.split(/^Hardware acceleration methods:\s*$/m);
+  return [...new Set(list.split(/\s+/).filter((name) => name !== ''))];
+};
+
+/**
+ * ffmpeg's names of the ways to decode in hardware that this build knows. Known does not mean that the hardware is there.
+ *
+ * @throws FaceswapError (unavailable) when ffmpeg does not run.
+ */
+export async function listHardwareMethods(tools: FfmpegTools): Promise<readonly string[]> {
+  const { stdout } = await runTool(tools.ffmpegPath, ['-hide_banner', '-hwaccels'], { stage });
+  return parseHardwareMethods(stdout);
+}
+
+/**
+ * Opens a device as decoding in hardware would.
+ *
+ * @returns undefined when it is there, else ffmpeg's last words.
+ */
+export async function tryHardwareDevice(tools: FfmpegTools, method: string): Promise<string | undefined> {
+  const { exit, stderr } = await runTool(
+    tools.ffmpegPath,
+    [
+      ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+verbose'],
+      ...['-init_hw_device', method, '-f', 'lavfi', '-i', 'color=s=16x16:d=0.04', '-f', 'null', '-'],
+    ],
+    { stage },
+  );
+  return exit.code === 0 ? undefined : hardwareReason(stderr);
+}
+
+/**
+ * The line that says why a device or its decoder is not there. Later lines only pass the failure on, and some drivers say
+ * the reason with a low level.
+ */
+export function hardwareReason(lines: readonly string[]): string {
+  const words = lines.filter((line) =>
+    /cannot|could not|failed|no device|not supported|unsupported|no such|error/i.test(line),
+  );
+  const reason = words.find((line) => /AVHWDeviceContext|hwaccel|Failed setup/.test(line)) ?? words[0];
+  if (reason === undefined) return lastWords(lines, 1);
+  return lastWords([reason], 1)
+    .replace(/^(\[[^\]]*\] )+/, '')
+    .replace(/\.$/, '');
 }

@@ -7,7 +7,7 @@ import type { FfmpegTools } from './ffmpeg-tools.js';
 import { containerFacts, extensionsFor, type OutputContainer, outputContainer } from './output-container.js';
 import { type MediaStream, mediaStreams, probeStreams } from './stream-probe.js';
 import type { TargetMedia } from './target-media.js';
-import { encoderCodec } from './video-encoding.js';
+import { encoderCodec, encoderInput } from './video-encoding.js';
 
 /**
  * A stream of the source that the output holds; `codec` is `copy`, the text codec it is converted to, or `attach` for
@@ -92,14 +92,17 @@ const tryMux = async (
 ): Promise<string | undefined> => {
   const { tools, target, videoEncoder, signal } = options;
   const stage = 'plan';
-  const pixelFormat = videoEncoder === 'prores_ks' ? 'yuv422p10le' : 'yuv420p';
+  const pixelFormat = videoEncoder === 'prores_ks' ? 'yuv422p' : 'yuv420p';
+  const input = encoderInput(videoEncoder, pixelFormat, undefined);
   const { exit, stderr } = await runTool(
     tools.ffmpegPath,
     [
       ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+error', '-y'],
+      ...input.globalArguments,
       ...['-f', 'lavfi', '-i', 'color=c=black:s=320x240:r=25:d=0.2'],
       ...inputProtection,
-      ...['-i', target.file, '-map', '0:v:0', '-c:0', videoEncoder, '-pix_fmt:0', pixelFormat],
+      ...['-i', target.file, '-map', '0:v:0', '-c:0', videoEncoder, ...input.outputArguments],
+      ...['-filter:0', [`format=${pixelFormat}`, ...input.filters].join(',')],
       ...trials.flatMap(({ stream, codec }, k) => [
         ...[
           '-map',

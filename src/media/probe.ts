@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
-import type { ColourRange, PlanarFormat } from '../imaging/planar-frame.js';
+import type { BitDepth, ColourRange, PlanarFormat } from '../imaging/planar-frame.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
@@ -24,16 +24,28 @@ import { constantFrameRate, slotsToSeconds } from './timeline.js';
 
 const stage = 'probe';
 
-const supportedPixelFormats: Readonly<
-  Record<SupportedPixelFormat, { readonly x: 0 | 1; readonly y: 0 | 1; readonly full: boolean }>
-> = {
-  yuv420p: { x: 1, y: 1, full: false },
-  yuvj420p: { x: 1, y: 1, full: true },
-  yuv422p: { x: 1, y: 0, full: false },
-  yuvj422p: { x: 1, y: 0, full: true },
-  yuv444p: { x: 0, y: 0, full: false },
-  yuvj444p: { x: 0, y: 0, full: true },
+type Sampling = {
+  readonly x: 0 | 1;
+  readonly y: 0 | 1;
+  readonly bitDepth: BitDepth;
+  /** Whether the name alone says full range. */
+  readonly full: boolean;
 };
+
+const supportedPixelFormats: Readonly<Record<SupportedPixelFormat, Sampling>> = {
+  yuv420p: { x: 1, y: 1, bitDepth: 8, full: false },
+  yuvj420p: { x: 1, y: 1, bitDepth: 8, full: true },
+  yuv422p: { x: 1, y: 0, bitDepth: 8, full: false },
+  yuvj422p: { x: 1, y: 0, bitDepth: 8, full: true },
+  yuv444p: { x: 0, y: 0, bitDepth: 8, full: false },
+  yuvj444p: { x: 0, y: 0, bitDepth: 8, full: true },
+  yuv420p10le: { x: 1, y: 1, bitDepth: 10, full: false },
+  yuv422p10le: { x: 1, y: 0, bitDepth: 10, full: false },
+  yuv444p10le: { x: 0, y: 0, bitDepth: 10, full: false },
+};
+
+/** Transfer functions of high dynamic range, by ffprobe's names. */
+const hdrTransfers: Readonly<Record<string, string>> = { smpte2084: 'PQ', 'arib-std-b67': 'HLG' };
 
 const isSupportedPixelFormat = (name: string): name is SupportedPixelFormat =>
   Object.hasOwn(supportedPixelFormats, name);
@@ -88,7 +100,18 @@ const checkSupported = (record: RawStream, file: string): SupportedPixelFormat =
     throw new FaceswapError('media', `Pixel format ${pixelFormat} is not supported yet`, {
       file,
       stage,
-      hint: 'Convert it to 8 bits first: ffmpeg -i IN -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p OUT.mkv',
+      hint: 'Convert it to 8 or 10 bits first: ffmpeg -i IN -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p OUT.mkv',
+    });
+  }
+  const transfer = text(record, 'color_transfer') ?? '';
+  const hdrName = Object.hasOwn(hdrTransfers, transfer) ? hdrTransfers[transfer] : undefined;
+  if (hdrName !== undefined) {
+    throw new FaceswapError('media', `HDR video (${hdrName}, ${transfer}) is not supported yet`, {
+      file,
+      stage,
+      hint:
+        'Convert it to standard range first: ffmpeg -i IN -map 0 -c copy -vf zscale=t=linear:npl=100,format=gbrpf32le,' +
+        'zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p10le -c:v libx264 -crf 12 OUT.mkv',
     });
   }
   const fieldOrder = text(record, 'field_order');
@@ -107,11 +130,11 @@ const planarFormat = (
   pixelFormat: SupportedPixelFormat,
   size: { widthPx: number; heightPx: number },
 ): PlanarFormat => {
-  const { x, y, full } = supportedPixelFormats[pixelFormat];
+  const { x, y, bitDepth, full } = supportedPixelFormats[pixelFormat];
   const isFull = full || text(record, 'color_range') === 'pc';
   const range: ColourRange = isFull ? 'full' : 'limited';
   const matrix = matrixOf(text(record, 'color_space'), integer(record, 'height') ?? 0);
-  return { ...size, chromaShiftX: x, chromaShiftY: y, matrix, range };
+  return { ...size, bitDepth, chromaShiftX: x, chromaShiftY: y, matrix, range };
 };
 
 /**
@@ -120,7 +143,7 @@ const planarFormat = (
  * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on.
  *
  * @throws FaceswapError (media) for files that are missing, empty, damaged, renamed images, without video, of
- * a kind that is not supported yet (more than 8 bits, alpha, interlaced, variable frame rate); (interrupted).
+ * a kind that is not supported yet (more than 10 bits, alpha, HDR, interlaced, variable frame rate); (interrupted).
  */
 export async function probeTarget(
   tools: FfmpegTools,

@@ -3,8 +3,20 @@ import type { ColourTags } from './colour-tags.js';
 import { type Rational, rationalToNumber } from './rational.js';
 import type { MediaStream } from './stream-probe.js';
 
-/** Pixel formats that the pipeline processes now: 8-bit planar YUV; the `yuvj` names mean full range. */
-export type SupportedPixelFormat = 'yuv420p' | 'yuvj420p' | 'yuv422p' | 'yuvj422p' | 'yuv444p' | 'yuvj444p';
+/**
+ * Pixel formats that the pipeline processes now: planar YUV of 8 bits, and of 10 in little-endian words (`10le`). The
+ * `yuvj` names mean full range.
+ */
+export type SupportedPixelFormat =
+  | 'yuv420p'
+  | 'yuvj420p'
+  | 'yuv422p'
+  | 'yuvj422p'
+  | 'yuv444p'
+  | 'yuvj444p'
+  | 'yuv420p10le'
+  | 'yuv422p10le'
+  | 'yuv444p10le';
 
 /** The video stream that is processed, and when each of its frames is shown. */
 export type TargetVideo = {

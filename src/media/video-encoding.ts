@@ -6,8 +6,14 @@ import { formatRational, type Rational, sameRational } from './rational.js';
 import type { SupportedPixelFormat, TargetMedia } from './target-media.js';
 import { type VideoPreset, videoPresets } from './video-presets.js';
 
-/** Planar formats as encoders name them: the range is a tag of its own. */
-export type EncodedPixelFormat = 'yuv420p' | 'yuv422p' | 'yuv444p';
+/** Planar formats of frames as ffmpeg names them; the range is a tag of its own. */
+export type EncodedPixelFormat =
+  | 'yuv420p'
+  | 'yuv422p'
+  | 'yuv444p'
+  | 'yuv420p10le'
+  | 'yuv422p10le'
+  | 'yuv444p10le';
 
 /** Everything that decides the bytes of an encoded segment. Plain data: hashed into the plan, sent to workers. */
 export type VideoEncoding = {
@@ -37,15 +43,30 @@ export const defaultQuality = 80;
 
 export const defaultPreset: VideoPreset = 'veryfast';
 
+/** Which of ffmpeg's pixel formats an encoder is given for each format of frames; the absent ones it cannot take. */
+type EncoderFormats = Readonly<Partial<Record<EncodedPixelFormat, string>>>;
+
 type EncoderFacts = {
   readonly codec: VideoCodec;
-  readonly pixelFormats: readonly EncodedPixelFormat[];
+  /** What some build takes; what the build at hand takes is asked of it by `requireEncoding`. */
+  readonly formats: EncoderFormats;
   /** Whether 4:2:0 and 4:2:2 pictures may have odd sizes. */
   readonly takesOddSizes: boolean;
+  /** ffmpeg's name of the device that frames are uploaded to; encoders without it take frames from memory. */
+  readonly uploadDevice?: 'vaapi';
+  /** Whether the encoder needs hardware, so that being listed does not mean that it works. */
+  readonly isHardware: boolean;
   readonly arguments: (encoding: VideoEncoding) => readonly string[];
 };
 
-const allFormats: readonly EncodedPixelFormat[] = ['yuv420p', 'yuv422p', 'yuv444p'];
+const asTheyAre: EncoderFormats = {
+  yuv420p: 'yuv420p',
+  yuv422p: 'yuv422p',
+  yuv444p: 'yuv444p',
+  yuv420p10le: 'yuv420p10le',
+  yuv422p10le: 'yuv422p10le',
+  yuv444p10le: 'yuv444p10le',
+};
 
 /** FaceFusion's scale turned into a quantiser: 100 is 0, 0 is `worst`. */
 const quantiser = (quality: number, worst: number): string =>
@@ -94,27 +115,38 @@ const videoToolbox = ({ quality }: VideoEncoding): readonly string[] => [
   `${Math.round(1024 + ((50512 - 1024) * quality) / 100)}k`,
 ];
 
-const hardware = (codec: VideoCodec, args: EncoderFacts['arguments']): EncoderFacts => ({
-  codec,
-  pixelFormats: ['yuv420p'],
-  takesOddSizes: false,
-  arguments: args,
-});
+const vaapi = (encoding: VideoEncoding): readonly string[] => [
+  ...['-rc_mode', 'CQP', '-qp', quantiser(encoding.quality, 51)],
+  ...bFrames(encoding),
+];
+
+/** An encoder of a graphics chip. Its presets, where it has any, are rough translations. */
+const hardware = (
+  codec: VideoCodec,
+  formats: EncoderFormats,
+  args: EncoderFacts['arguments'],
+): EncoderFacts => ({ codec, formats, takesOddSizes: false, isHardware: true, arguments: args });
+
+/** 10 bits in hardware are those of HEVC; H.264 is made with 8. */
+const semiPlanar8: EncoderFormats = { yuv420p: 'nv12' };
+const semiPlanar: EncoderFormats = { yuv420p: 'nv12', yuv420p10le: 'p010le' };
 
 /** The encoders that faceswap drives. The hardware ones could not be tried where this was written. */
 const encoders: Readonly<Record<string, EncoderFacts>> = {
   libx264: {
     codec: 'h264',
-    pixelFormats: allFormats,
+    formats: asTheyAre,
     takesOddSizes: false,
+    isHardware: false,
     arguments: (encoding) => [
       ...['-preset', encoding.preset, '-crf', quantiser(encoding.quality, 51), ...bFrames(encoding)],
     ],
   },
   libx265: {
     codec: 'hevc',
-    pixelFormats: allFormats,
+    formats: asTheyAre,
     takesOddSizes: false,
+    isHardware: false,
     arguments: ({ preset, quality, threads }) => [
       ...['-preset', preset, '-crf', quantiser(quality, 51), '-tag:v', 'hvc1'],
       // x265 writes its processor's features into the stream unless told not to, and its thread pools change bits.
@@ -123,8 +155,9 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   'libvpx-vp9': {
     codec: 'vp9',
-    pixelFormats: allFormats,
+    formats: asTheyAre,
     takesOddSizes: true,
+    isHardware: false,
     arguments: ({ preset, quality }) => [
       ...['-crf', quantiser(quality, 63), '-b:v', '0', '-deadline', 'good', '-row-mt', '1'],
       ...['-cpu-used', byPreset(preset, [5, 5, 5, 4, 3, 2, 1, 1, 0])],
@@ -132,8 +165,9 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   libsvtav1: {
     codec: 'av1',
-    pixelFormats: ['yuv420p'],
+    formats: { yuv420p: 'yuv420p', yuv420p10le: 'yuv420p10le' },
     takesOddSizes: false,
+    isHardware: false,
     arguments: ({ preset, quality, threads }) => [
       ...['-crf', quantiser(quality, 63), '-preset', byPreset(preset, [12, 11, 10, 9, 8, 7, 5, 4, 3])],
       ...['-svtav1-params', `lp=${threads}`],
@@ -141,8 +175,9 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   'libaom-av1': {
     codec: 'av1',
-    pixelFormats: allFormats,
+    formats: asTheyAre,
     takesOddSizes: true,
+    isHardware: false,
     arguments: ({ preset, quality }) => [
       ...['-crf', quantiser(quality, 63), '-b:v', '0', '-row-mt', '1'],
       ...['-cpu-used', byPreset(preset, [8, 8, 7, 6, 6, 5, 4, 3, 2])],
@@ -150,28 +185,37 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   ffv1: {
     codec: 'ffv1',
-    pixelFormats: allFormats,
+    formats: asTheyAre,
     takesOddSizes: true,
+    isHardware: false,
     // The default number of slices follows the number of threads.
     arguments: () => ['-level', '3', '-g', '1', '-slices', '4', '-slicecrc', '1'],
   },
   prores_ks: {
     codec: 'prores',
-    pixelFormats: ['yuv422p', 'yuv444p'],
+    // ProRes has 10 bits; 8-bit frames are widened.
+    formats: {
+      yuv422p: 'yuv422p10le',
+      yuv444p: 'yuv444p10le',
+      yuv422p10le: 'yuv422p10le',
+      yuv444p10le: 'yuv444p10le',
+    },
     takesOddSizes: false,
+    isHardware: false,
     arguments: ({ pixelFormat }) => [
-      ...['-profile:v', pixelFormat === 'yuv444p' ? '4' : '3', '-vendor', 'apl0'],
-      ...['-pix_fmt', `${pixelFormat}10le`],
+      ...['-profile:v', pixelFormat.startsWith('yuv444p') ? '4' : '3', '-vendor', 'apl0'],
     ],
   },
-  h264_nvenc: hardware('h264', nvenc),
-  hevc_nvenc: hardware('hevc', nvenc),
-  h264_qsv: hardware('h264', quickSync),
-  hevc_qsv: hardware('hevc', quickSync),
-  h264_amf: hardware('h264', amf),
-  hevc_amf: hardware('hevc', amf),
-  h264_videotoolbox: hardware('h264', videoToolbox),
-  hevc_videotoolbox: hardware('hevc', videoToolbox),
+  h264_nvenc: hardware('h264', { yuv420p: 'yuv420p' }, nvenc),
+  hevc_nvenc: hardware('hevc', { yuv420p: 'yuv420p', yuv420p10le: 'p010le' }, nvenc),
+  h264_qsv: hardware('h264', semiPlanar8, quickSync),
+  hevc_qsv: hardware('hevc', semiPlanar, quickSync),
+  h264_vaapi: { ...hardware('h264', semiPlanar8, vaapi), uploadDevice: 'vaapi' },
+  hevc_vaapi: { ...hardware('hevc', semiPlanar, vaapi), uploadDevice: 'vaapi' },
+  h264_amf: hardware('h264', semiPlanar8, amf),
+  hevc_amf: hardware('hevc', semiPlanar, amf),
+  h264_videotoolbox: hardware('h264', { yuv420p: 'yuv420p' }, videoToolbox),
+  hevc_videotoolbox: hardware('hevc', { yuv420p: 'yuv420p', yuv420p10le: 'p010le' }, videoToolbox),
 };
 
 /** The names that `--output-video-encoder` takes. */
@@ -184,6 +228,33 @@ const encoderFacts = (name: string): EncoderFacts => {
     hint: `Supported are ${supportedEncoders.join(', ')}`,
   });
 };
+
+/** Whether an encoder needs hardware: then being listed does not mean that it works. */
+export const isHardwareEncoder = (encoder: string): boolean => encoderFacts(encoder).isHardware;
+
+/** The kind of device that an encoder takes its frames from; undefined where it takes them from memory. */
+export const uploadDeviceOf = (encoder: string): string | undefined => encoderFacts(encoder).uploadDevice;
+
+/** The pixel format that a build's encoder must list for frames of this one; undefined: no build takes them. */
+export const encoderInputFormat = (encoder: string, pixelFormat: EncodedPixelFormat): string | undefined => {
+  const { formats, uploadDevice } = encoderFacts(encoder);
+  const format = formats[pixelFormat];
+  return format === undefined ? undefined : (uploadDevice ?? format);
+};
+
+/** The software encoders that can take frames of a format and whose codec a container can hold. */
+export const encodersTaking = (
+  pixelFormat: EncodedPixelFormat,
+  container: OutputContainer,
+): readonly string[] =>
+  Object.entries(encoders)
+    .filter(
+      ([, { codec, formats, isHardware }]) =>
+        !isHardware &&
+        formats[pixelFormat] !== undefined &&
+        containerFacts[container].videoCodecs.includes(codec),
+    )
+    .map(([name]) => name);
 
 /** The codec that an encoder writes. */
 export const encoderCodec = (encoder: string): VideoCodec => encoderFacts(encoder).codec;
@@ -241,14 +312,11 @@ export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
       hint: `Use an output that ends in one of ${extensionsFor(facts.codec)}, or leave the encoder out`,
     });
   }
-  if (!facts.pixelFormats.includes(pixelFormat)) {
-    const others = ['libx264', 'libx265', 'ffv1'].join(', ');
+  if (facts.formats[pixelFormat] === undefined) {
     throw new FaceswapError(
       'usage',
       `Encoder ${encoder} does not take the target's pixel format ${pixelFormat}`,
-      {
-        hint: `Choose one of ${others}`,
-      },
+      { hint: `Into a .${container} file it goes with ${encodersTaking(pixelFormat, container).join(', ')}` },
     );
   }
   const isOdd = widthPx % (1 << chromaShiftX) !== 0 || heightPx % (1 << chromaShiftY) !== 0;
@@ -299,6 +367,60 @@ const slotExpression = (slots: ArrayLike<number>): string | undefined => {
   return terms.length === 0 ? undefined : `setpts='N+${terms.join('+')}'`;
 };
 
+/**
+ * Filters that lay samples out anew and change none. The range is named on both sides, because ffmpeg turns full into
+ * limited range on the way to any format that is not called `yuvj`; a video that says nothing about its range goes on
+ * saying nothing.
+ *
+ * @param range `pc` is full; the other tags, and none, are limited.
+ */
+export const relayFilters = (range: string | undefined, pixelFormat: string): readonly string[] => {
+  const name = range === 'pc' ? 'full' : 'limited';
+  return [
+    `scale=in_range=${name}:out_range=${name}`,
+    `format=${pixelFormat}`,
+    ...(range === undefined ? ['setrange=unspecified'] : []),
+  ];
+};
+
+/** What an encoder needs besides its own options, whatever the frames come from. */
+export type EncoderInput = {
+  /** Options before the first input. */
+  readonly globalArguments: readonly string[];
+  /** Filters at the end of the chain. */
+  readonly filters: readonly string[];
+  /** Options of the output. */
+  readonly outputArguments: readonly string[];
+};
+
+/**
+ * How frames get into an encoder: turned into its own pixel format and, where it takes them from a device only, uploaded
+ * to the first such device that ffmpeg finds.
+ *
+ * @param range the frames' colour range as {@link ColourTags} has it.
+ * @throws FaceswapError (usage) when the encoder cannot take the format.
+ */
+export function encoderInput(
+  encoder: string,
+  pixelFormat: EncodedPixelFormat,
+  range: string | undefined,
+): EncoderInput {
+  const { formats, uploadDevice } = encoderFacts(encoder);
+  const format = formats[pixelFormat];
+  if (format === undefined) {
+    throw new FaceswapError('usage', `Encoder ${encoder} does not take the pixel format ${pixelFormat}`);
+  }
+  const filters = format === pixelFormat ? [] : relayFilters(range, format);
+  if (uploadDevice === undefined) {
+    return { globalArguments: [], filters, outputArguments: ['-pix_fmt:v:0', format] };
+  }
+  return {
+    globalArguments: ['-init_hw_device', `${uploadDevice}=upload`, '-filter_hw_device', 'upload'],
+    filters: [...filters, 'hwupload'],
+    outputArguments: [],
+  };
+}
+
 /** The whole ffmpeg command line of a segment, without the program. */
 export function encoderArguments(
   tools: FfmpegTools,
@@ -310,14 +432,20 @@ export function encoderArguments(
   // The tags stand on both sides: on the input so that nothing is converted, on the output so that they are written.
   const tags = colourArguments(colour);
   const { num, den } = sampleAspectRatio;
-  const filters = [`setsar=${num}/${den}:max=${Math.max(num, den, 100)}`, slotExpression(slots)];
+  const input = encoderInput(encoder, pixelFormat, colour.range);
+  const filters = [
+    `setsar=${num}/${den}:max=${Math.max(num, den, 100)}`,
+    slotExpression(slots),
+    ...input.filters,
+  ];
   return [
     ...['-hide_banner', '-nostats', '-loglevel', 'repeat+level+warning', '-y'],
+    ...input.globalArguments,
     ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, '-s', `${widthPx}x${heightPx}`],
     ...['-framerate', formatRational(frameRate), ...tags, '-i', 'pipe:0'],
     ...['-vf', filters.filter((filter) => filter !== undefined).join(',')],
     ...passthroughArguments(tools),
-    ...['-c:v', encoder, '-threads', String(encoding.threads), '-pix_fmt', pixelFormat],
+    ...['-c:v', encoder, '-threads', String(encoding.threads), ...input.outputArguments],
     ...encoderFacts(encoder).arguments(encoding),
     ...tags,
     ...['-flags', '+bitexact', '-fflags', '+bitexact', '-map_metadata', '-1'],
