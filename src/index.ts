@@ -2,6 +2,17 @@
  * The library. Importing it loads nothing heavy: ffmpeg adapters, sharp and models come with the first run.
  */
 export { type ErrorContext, type ErrorKind, type ErrorRecord, ExitCode, FaceswapError } from './errors.js';
+export { benchmark } from './pipeline/benchmark/benchmark.js';
+export type { BenchmarkModels, BenchmarkOptions } from './pipeline/benchmark/benchmark-options.js';
+export type {
+  BenchmarkComparison,
+  BenchmarkCycle,
+  BenchmarkEntry,
+  BenchmarkMachine,
+  BenchmarkReport,
+  BenchmarkSettings,
+  BenchmarkSummary,
+} from './pipeline/benchmark/benchmark-report.js';
 export { type DryRun, dryRun } from './pipeline/dry-run.js';
 export type { PlanSegment, RenderPlan } from './pipeline/plan.js';
 export type { ProgressEvent, RunPhase } from './pipeline/progress.js';
@@ -11,6 +22,7 @@ export type {
   BlendMode,
   ColorMatchMode,
   FaceSelectorMode,
+  HardwareDecoding,
   LogLevel,
   MaskPadding,
   NoFacePolicy,
@@ -24,8 +36,11 @@ export type {
 export type {
   FaceRow,
   FrameRow,
+  FrameStage,
+  Latency,
   Percentiles,
   QualityTotals,
+  RunPerformance,
   RunReport,
   RunWarning,
   SkipReason,

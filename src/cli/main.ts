@@ -1,6 +1,7 @@
 import { Command, type CommanderError } from 'commander';
 import { ExitCode, FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
+import { addBenchmarkCommand } from './benchmark-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { reportFailure } from './failure.js';
 import { ignoreClosedPipes } from './output.js';
@@ -14,9 +15,11 @@ Examples:
     $ faceswap run --help
   What this machine has, and what to do about what it lacks:
     $ faceswap doctor
+  How fast this machine is:
+    $ faceswap benchmark
 
-Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 8 out of memory or disk,
-9 tool or provider missing, 70 a bug, 130 interrupted.
+Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a baseline,
+8 out of memory or disk, 9 tool or provider missing, 70 a bug, 130 interrupted.
 `;
 
 /** Names of FaceFusion's commands that have another name here. */
@@ -69,6 +72,7 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
     .addHelpText('after', helpText);
   addRunCommand(program, onExit);
   addDoctorCommand(program, onExit);
+  addBenchmarkCommand(program, onExit);
   throwFrom(program);
   return program;
 };

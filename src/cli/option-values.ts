@@ -4,6 +4,7 @@ import type { RunOptions } from '../pipeline/run-options.js';
 import {
   camelCase,
   type CommandSwitches,
+  flagOf,
   type RunOptionEntry,
   runOptionEntries,
 } from './run-option-table.js';
@@ -58,6 +59,9 @@ export const checkOptionValue = (entry: RunOptionEntry, origin: ValueOrigin, val
     case 'number-or-text':
       if (typeof value === 'string') return value;
       return checkedNumber(origin, value);
+    case 'number-or-auto':
+      if (value === 'auto' || (typeof value === 'number' && Number.isFinite(value))) return value;
+      throw badValue(origin, 'auto or a number', value);
     case 'texts':
       return list.map((item) => checkedText(entry, origin, item));
     case 'numbers':
@@ -74,25 +78,30 @@ const numberFromWord = (word: unknown): unknown =>
  *
  * @throws FaceswapError (usage) for a bad value, or when an option and its alias are both given.
  */
-export const readCommandLine = (collected: Readonly<Record<string, unknown>>): OptionValues => {
+export const readCommandLine = (
+  collected: Readonly<Record<string, unknown>>,
+  entries: readonly RunOptionEntry[] = runOptionEntries,
+): OptionValues => {
   const values: OptionValues = {};
-  for (const entry of runOptionEntries) {
-    const own = collected[camelCase(entry.name)];
+  for (const entry of entries) {
+    const collectedValue = collected[camelCase(entry.name)];
+    // Commander fills a switch that is on by default in by itself; only its flag counts as given.
+    const own = entry.negated === true && collectedValue === true ? undefined : collectedValue;
     const aliased = entry.alias === undefined ? undefined : collected[camelCase(entry.alias)];
     if (own !== undefined && aliased !== undefined) {
-      throw new FaceswapError('usage', `--${entry.name} and --${entry.alias} are the same option`, {
+      throw new FaceswapError('usage', `${flagOf(entry)} and --${entry.alias} are the same option`, {
         hint: 'Give one of them',
       });
     }
     const given = own ?? aliased;
     if (given === undefined) continue;
-    const numeric = entry.kind === 'number' || entry.kind === 'numbers';
+    const numeric = entry.kind === 'number' || entry.kind === 'numbers' || entry.kind === 'number-or-auto';
     const words = Array.isArray(given)
       ? (given as readonly unknown[]).map(numberFromWord)
       : numberFromWord(given);
     values[camelCase(entry.name)] = checkOptionValue(
       entry,
-      { label: `--${entry.name}` },
+      { label: flagOf(entry) },
       numeric ? words : given,
     );
   }

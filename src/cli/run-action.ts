@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { ExitCode, FaceswapError } from '../errors.js';
-import { dryRun, run } from '../index.js';
+import { dryRun, run, type RunContext, type RunHandle } from '../index.js';
 import type { RunReport, RunWarning } from '../pipeline/run-report.js';
 import { formatDryRun } from '../report/dry-run-table.js';
 import { formatRunTable } from '../report/run-table.js';
@@ -31,14 +31,29 @@ const createWarningTeller = (log: Logger): ((warning: RunWarning) => void) => {
   };
 };
 
+/** A run as the library gives it, or with the generated models that `faceswap benchmark` names. */
+const startTarget = async (
+  { options }: RunRequest,
+  context: RunContext,
+  benchmarkModels: unknown,
+): Promise<{ readonly handle: RunHandle }> => {
+  if (typeof benchmarkModels !== 'string') return { handle: run(options, context) };
+  const [{ startRun }, { generatedChainFiles }] = await Promise.all([
+    import('../pipeline/run.js'),
+    import('../pipeline/generated-chain.js'),
+  ]);
+  return { handle: startRun(options, context, { models: generatedChainFiles(benchmarkModels) }) };
+};
+
 const renderTarget = async (
   request: RunRequest,
   display: ProgressDisplay,
   log: Logger,
-  signal: AbortSignal,
+  { signal, benchmarkModels }: { readonly signal: AbortSignal; readonly benchmarkModels: unknown },
 ): Promise<RunReport> => {
   const tellWarning = createWarningTeller(log);
-  const handle = run(request.options, { signal, logger: log });
+  // A handle is a promise of its own: wrapped, so that awaiting its start does not await its end.
+  const { handle } = await startTarget(request, { signal, logger: log }, benchmarkModels);
   const showAll = async (): Promise<void> => {
     for await (const event of handle.progress) {
       // As an event it is a line of its own in JSON mode; there the log need not repeat it.
@@ -99,7 +114,10 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
       writeResult(json ? `${JSON.stringify({ ok: true, dryRun: plan })}\n` : formatDryRun(plan));
       return ExitCode.ok;
     }
-    const report = await renderTarget(request, display, log, interruption.signal);
+    const report = await renderTarget(request, display, log, {
+      signal: interruption.signal,
+      benchmarkModels: collected['benchmarkModels'],
+    });
     finished = true;
     writeResult(
       json

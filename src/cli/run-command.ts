@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
-import { defaultTextOf, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
+import { defaultTextOf, flagOf, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
 
 /** The end of `faceswap run --help`. */
 export const runHelpText = `
@@ -34,15 +34,16 @@ const descriptionText = (entry: RunOptionEntry): string => {
   return notes.length === 0 ? entry.description : `${entry.description} (${notes.join('; ')})`;
 };
 
-const visibleOption = (entry: RunOptionEntry): Option => {
+/** An option as the help lists it. */
+export const visibleOption = (entry: RunOptionEntry): Option => {
   const short = entry.short === undefined ? '' : `-${entry.short}, `;
-  const option = new Option(`${short}--${entry.name}${placeholderText(entry)}`, descriptionText(entry));
+  const option = new Option(`${short}${flagOf(entry)}${placeholderText(entry)}`, descriptionText(entry));
   option.helpGroup(`${entry.group}:`);
   return option;
 };
 
 const aliasOption = (entry: RunOptionEntry, alias: string): Option =>
-  new Option(`--${alias}${placeholderText(entry)}`, `the same as --${entry.name}`).hideHelp();
+  new Option(`--${alias}${placeholderText(entry)}`, `the same as ${flagOf(entry)}`).hideHelp();
 
 /**
  * Adds `faceswap run`. What it does is imported when it is called, so that help and mistakes answer at once.
@@ -60,6 +61,9 @@ export const addRunCommand = (program: Command, onExit: (code: ExitCode) => void
     command.addOption(visibleOption(entry));
     if (entry.alias !== undefined) command.addOption(aliasOption(entry, entry.alias));
   }
+  command.addOption(
+    new Option('--benchmark-models <folder>', 'models that `faceswap benchmark` made').hideHelp(),
+  );
   command.action(async (collected: Record<string, unknown>) => {
     const { runAction } = await import('./run-action.js');
     onExit(await runAction(collected));

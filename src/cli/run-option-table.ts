@@ -12,8 +12,15 @@ export type CommandSwitches = {
 /** How `--progress` shows what a run is doing. */
 export type ProgressMode = 'auto' | 'bar' | 'json' | 'none';
 
-/** The JSON type of an option's value; `texts` and `numbers` are lists of one or more. */
-export type OptionValueKind = 'text' | 'texts' | 'number' | 'numbers' | 'number-or-text' | 'flag';
+/** The JSON type of an option's value; `texts` and `numbers` are lists of one or more, `number-or-auto` also takes `auto`. */
+export type OptionValueKind =
+  | 'text'
+  | 'texts'
+  | 'number'
+  | 'numbers'
+  | 'number-or-text'
+  | 'number-or-auto'
+  | 'flag';
 
 /** The heading under which `--help` lists an option. */
 export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Machine' | 'Run';
@@ -23,7 +30,7 @@ export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Machine' | '
  * `name` is the field of {@link RunOptions}, or of {@link CommandSwitches} where `command` is set.
  */
 export type RunOptionEntry = {
-  /** Kebab-case, without dashes. */
+  /** Kebab-case, without dashes: the key in `--config`, and the flag's name except where `negated` is set. */
   readonly name: string;
   readonly short?: string;
   /** FaceFusion's name for the same thing, accepted and not listed in the help. */
@@ -40,6 +47,8 @@ export type RunOptionEntry = {
   readonly path?: true;
   /** An option of the command, not of the library. */
   readonly command?: true;
+  /** A switch that is on by default: the flag is `--no-name` and turns it off. */
+  readonly negated?: true;
 };
 
 /**
@@ -250,6 +259,49 @@ export const runOptionTable = [
     description: 'threads that one model may use; default: the number of cores, at most 4',
   },
   {
+    name: 'workers',
+    group: 'Machine',
+    kind: 'number-or-auto',
+    placeholder: 'auto|1..64',
+    description: 'segments rendered at the same time; the output does not depend on it',
+  },
+  {
+    name: 'batch-size',
+    group: 'Machine',
+    kind: 'number-or-auto',
+    placeholder: 'auto|1..64',
+    description: 'faces that go through a model in one run',
+  },
+  {
+    name: 'max-memory',
+    group: 'Machine',
+    kind: 'number-or-text',
+    placeholder: 'size',
+    description: 'most memory for frames in flight, such as 512M or 2G',
+  },
+  {
+    name: 'vram-limit',
+    group: 'Machine',
+    kind: 'number-or-text',
+    placeholder: 'size',
+    description: 'most device memory for models, such as 6G',
+  },
+  {
+    name: 'hwaccel',
+    group: 'Machine',
+    kind: 'text',
+    placeholder: 'name',
+    choices: optionChoices.hwaccel,
+    description: 'decode on hardware; `auto` uses what is there and says so',
+  },
+  {
+    name: 'cache',
+    group: 'Machine',
+    kind: 'flag',
+    negated: true,
+    description: 'neither use nor keep what is found out about target and sources',
+  },
+  {
     name: 'dry-run',
     group: 'Run',
     kind: 'flag',
@@ -299,6 +351,10 @@ type SameFields = [Exclude<KnownField, TableField>, Exclude<TableField, KnownFie
 
 /** True as a type: every option of the library and of the command stands in the table, and nothing else does. */
 export const tableIsComplete: SameFields = true;
+
+/** The flag of an option as it is typed: `--overwrite`, or `--no-cache` for a switch that is on by default. */
+export const flagOf = ({ name, negated }: RunOptionEntry): string =>
+  negated === true ? `--no-${name}` : `--${name}`;
 
 /** `face-mask-blur` → `faceMaskBlur`; camelCase names stay as they are. */
 export const camelCase = (name: string): string =>

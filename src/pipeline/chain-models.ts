@@ -3,33 +3,57 @@ import { createSession, type ModelSession } from '../inference/session.js';
 import { FaceDetector } from '../processors/face-detector/face-detector.js';
 import { FaceLandmarker } from '../processors/face-landmarker/face-landmarker.js';
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
+import type { CropSwapperContract } from '../processors/face-swapper/crop-swapper.js';
 import type { ChainSettings } from './face-chain.js';
 
-/** The three embedded models, loaded; one set per worker thread. */
-export type EmbeddedModels = {
+/** A swapper that works on aligned crops. */
+export type SwapperFile = { readonly file: string; readonly contract: CropSwapperContract };
+
+/** Files of the models of a chain; plain data. */
+export type ChainModelFiles = {
+  readonly detector: string;
+  readonly landmarker: string;
+  readonly recognizer: string;
+  /** Null for the mesh swapper, which needs no model. */
+  readonly swapper: SwapperFile | null;
+};
+
+/** The three models that come with the package, and the mesh swapper. */
+export const embeddedModelFiles = (): ChainModelFiles => ({
+  detector: embeddedModelPath('blazeface'),
+  landmarker: embeddedModelPath('facemesh'),
+  recognizer: embeddedModelPath('faceres'),
+  swapper: null,
+});
+
+/** The models that sources and targets are looked at with, loaded; one set per worker thread. */
+export type ChainModels = {
   readonly detector: FaceDetector;
   readonly landmarker: FaceLandmarker;
   readonly recognizer: FaceRecognizer;
-  /** Frees the native memory; a later {@link loadEmbeddedModels} loads afresh. */
+  /** Frees the native memory; a later {@link loadChainModels} loads afresh. */
   dispose(): Promise<void>;
 };
 
 type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'>;
 
-let loaded: { readonly key: string; readonly models: Promise<EmbeddedModels> } | null = null;
+let loaded: { readonly key: string; readonly models: Promise<ChainModels> } | null = null;
 
 /**
- * The embedded models for these settings, loaded once per thread: sources and chain use the same. Loading blocks the thread for
+ * The models for these settings, loaded once per thread: sources and chain use the same. Loading blocks the thread for
  * some tenths of a second, so call it in a worker.
  *
  * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there
  */
-export async function loadEmbeddedModels(settings: ModelSettings): Promise<EmbeddedModels> {
+export async function loadChainModels(
+  settings: ModelSettings,
+  files: Omit<ChainModelFiles, 'swapper'> = embeddedModelFiles(),
+): Promise<ChainModels> {
   const { executionProvider, executionThreadCount, faceDetectorScore } = settings;
-  const key = JSON.stringify([executionProvider, executionThreadCount, faceDetectorScore]);
+  const key = JSON.stringify([executionProvider, executionThreadCount, faceDetectorScore, files.detector]);
   if (loaded?.key === key) return loaded.models;
-  await loaded?.models.then((models) => models.dispose());
-  const models = open(settings);
+  await releaseChainModels();
+  const models = open(settings, files);
   loaded = { key, models };
   models.catch(() => {
     if (loaded?.models === models) loaded = null;
@@ -37,19 +61,19 @@ export async function loadEmbeddedModels(settings: ModelSettings): Promise<Embed
   return models;
 }
 
-/** Frees whatever {@link loadEmbeddedModels} has loaded in this thread; does nothing when there is nothing. */
-export async function releaseEmbeddedModels(): Promise<void> {
+/** Frees whatever {@link loadChainModels} has loaded in this thread; does nothing when there is nothing. */
+export async function releaseChainModels(): Promise<void> {
   await loaded?.models.then((models) => models.dispose());
 }
 
-async function open(settings: ModelSettings): Promise<EmbeddedModels> {
+async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapper'>): Promise<ChainModels> {
   const options = {
     providers: [settings.executionProvider],
     intraOpThreads: settings.executionThreadCount,
   };
   const sessions: ModelSession[] = [];
-  const session = async (id: string): Promise<ModelSession> => {
-    const opened = await createSession(embeddedModelPath(id), options);
+  const session = async (file: string): Promise<ModelSession> => {
+    const opened = await createSession(file, options);
     sessions.push(opened);
     return opened;
   };
@@ -59,9 +83,9 @@ async function open(settings: ModelSettings): Promise<EmbeddedModels> {
   };
   try {
     return {
-      detector: new FaceDetector(await session('blazeface'), settings.faceDetectorScore),
-      landmarker: new FaceLandmarker(await session('facemesh')),
-      recognizer: new FaceRecognizer(await session('faceres')),
+      detector: new FaceDetector(await session(files.detector), settings.faceDetectorScore),
+      landmarker: new FaceLandmarker(await session(files.landmarker)),
+      recognizer: new FaceRecognizer(await session(files.recognizer)),
       dispose,
     };
   } catch (error) {

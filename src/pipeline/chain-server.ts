@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
-import type { ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
+import type { ChainMachine, ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type {
   PreparedSources,
@@ -12,11 +12,15 @@ import type {
 } from './worker-protocol.js';
 
 /** The part of {@link FaceChain} that a worker drives. */
-export type ServedChain = Pick<FaceChain, 'begin' | 'push' | 'finish' | 'takeStageTimes' | 'dispose'>;
+export type ServedChain = Pick<FaceChain, 'batch' | 'begin' | 'push' | 'finish' | 'takeFigures' | 'dispose'>;
 
 /** Where the server gets its chain from; tests give their own. */
 export type ChainFactory = {
-  readonly createChain: (settings: ChainSettings, sources: readonly SourceFace[]) => Promise<ServedChain>;
+  readonly createChain: (
+    settings: ChainSettings,
+    sources: readonly SourceFace[],
+    machine: ChainMachine,
+  ) => Promise<ServedChain>;
   readonly prepareSources: (
     photos: readonly SourcePhoto[],
     settings: ChainSettings,
@@ -28,8 +32,11 @@ export type ChainFactory = {
 const buffersOf = (outputs: readonly ChainOutput[]): readonly ArrayBuffer[] =>
   outputs.map((output) => output.buffer);
 
-const transferList = (result: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] =>
-  result !== null && 'outputs' in result ? buffersOf(result.outputs) : [];
+const transferList = (result: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] => {
+  if (result === null || !('outputs' in result)) return [];
+  const buffers = buffersOf(result.outputs);
+  return 'analysis' in result && result.analysis !== null ? [...buffers, result.analysis] : buffers;
+};
 
 /**
  * Answers the commands that arrive at a worker's port, one after the other. Model runs block this thread, so a
@@ -51,16 +58,16 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
         return factory.prepareSources(command.photos, command.settings);
       case 'init':
         await chain?.dispose();
-        chain = await factory.createChain(command.settings, command.sources);
-        return null;
+        chain = await factory.createChain(command.settings, command.sources, command.machine);
+        return chain.batch;
       case 'beginSegment':
-        liveChain().begin(command.segment);
+        liveChain().begin(command.segment, command.analysis);
         return null;
       case 'frame':
         return { outputs: await liveChain().push(command.frame) };
       case 'endSegment': {
         const outputs = await liveChain().finish();
-        return { outputs, stageTimes: liveChain().takeStageTimes() };
+        return { outputs, ...liveChain().takeFigures() };
       }
       case 'dispose':
         await chain?.dispose();

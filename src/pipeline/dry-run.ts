@@ -22,7 +22,16 @@ export type DryRun = {
     readonly seconds: number;
     /** Memory of all frame buffers together, in bytes. */
     readonly frameBufferBytes: number;
+    /** Most that all frame buffers may take; null for an image target. */
+    readonly frameBufferLimitBytes: number | null;
   };
+  /** Segments that would be rendered at the same time, and why so many; null for an image target. */
+  readonly workers: {
+    readonly count: number;
+    readonly reason: string;
+    readonly threadsPerModel: number;
+    readonly framesPerWorker: number;
+  } | null;
   /** ffmpeg's name of the video encoder; null for an image target. */
   readonly encoder: string | null;
   /** Streams besides the video that the output would hold. */
@@ -48,7 +57,9 @@ const planImage = async (config: RunConfig): Promise<DryRun> => {
       segments: 1,
       seconds: estimateSeconds({ frames: 1, widthPx, heightPx }),
       frameBufferBytes: 3 * widthPx * heightPx,
+      frameBufferLimitBytes: null,
     },
+    workers: null,
     encoder: null,
     keptStreams: [],
     droppedStreams: [],
@@ -56,13 +67,19 @@ const planImage = async (config: RunConfig): Promise<DryRun> => {
   };
 };
 
-const planVideo = async (config: RunConfig, signal: AbortSignal | undefined): Promise<DryRun> => {
+const planVideo = async (
+  config: RunConfig,
+  options: RunOptions,
+  signal: AbortSignal | undefined,
+): Promise<DryRun> => {
   const { locateTools } = await import('../media/ffmpeg-tools.js');
   const { prepareVideo } = await import('./video-preparation.js');
-  const { framesInFlight } = await import('./render-segment.js');
+  const { planWorkersHere } = await import('./worker-plan.js');
   const prepared = await prepareVideo({ config, tools: await locateTools(), signal, onPhase: () => {} });
   const { plan, mux } = prepared;
   const frames = plan.range.end - plan.range.start;
+  const workers = await planWorkersHere(config, options, prepared);
+  const { count, reason, threadsPerModel, framesPerWorker } = workers;
   return {
     schema: 1,
     config,
@@ -72,8 +89,10 @@ const planVideo = async (config: RunConfig, signal: AbortSignal | undefined): Pr
       frames,
       segments: plan.segments.length,
       seconds: estimateSeconds({ frames, ...prepared.target.video.format }),
-      frameBufferBytes: Math.min(framesInFlight, frames) * prepared.frameBytes,
+      frameBufferBytes: Math.min(count * framesPerWorker, frames) * prepared.frameBytes,
+      frameBufferLimitBytes: workers.limitBytes,
     },
+    workers: { count, reason, threadsPerModel, framesPerWorker },
     encoder: prepared.encoding.encoder,
     keptStreams: mux.kept.map(({ streamIndex, type, codec }) => ({ index: streamIndex, type, codec })),
     droppedStreams: mux.dropped.map(({ streamIndex, type, reason }) => ({
@@ -97,7 +116,7 @@ export async function dryRun(options: RunOptions, { signal }: RunContext = {}): 
     throwIfInterrupted(signal);
     const { checkFiles } = await import('./preflight.js');
     const kind = await checkFiles(config, options);
-    return kind === 'image' ? await planImage(config) : await planVideo(config, signal);
+    return kind === 'image' ? await planImage(config) : await planVideo(config, options, signal);
   } catch (error) {
     throw FaceswapError.from(error);
   }

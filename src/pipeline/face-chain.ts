@@ -1,26 +1,28 @@
 import { FaceswapError } from '../errors.js';
-import { type PlanarFormat, type PlanarFrame, wrapFrame } from '../imaging/planar-frame.js';
-import { landmarkInputPx, pointsInCrop } from '../processors/face-landmarker/face-landmarker.js';
-import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
-import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
-import { cosine } from '../processors/face-recognizer/face-recognizer.js';
-import { AppearanceReader } from '../processors/face-swapper/appearance.js';
-import { matchColour, matchDetail, unmatched } from '../processors/face-swapper/colour-match.js';
-import { faceShape } from '../processors/face-swapper/face-shape.js';
-import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
-import { MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
-import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
+import { kernels } from '../imaging/kernels/kernels.js';
+import { takeModelMs } from '../inference/session.js';
+import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
-import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
-import { FaceTracker } from '../processors/face-tracker/face-tracker.js';
-import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
-import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
-import { boxPsnrDb, LumaHistory, meshJitter } from '../processors/quality-monitor/frame-comparison.js';
-import { type EmbeddedModels, loadEmbeddedModels } from './embedded-models.js';
+import { chainNeighbourFrames } from './chain-neighbours.js';
+import {
+  type ChainModelFiles,
+  type ChainModels,
+  embeddedModelFiles,
+  loadChainModels,
+} from './chain-models.js';
+import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
+import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
-import type { FaceRow, FrameRow, SkipReason, StageTimes } from './run-report.js';
-import { type Observation, ShotWindow, type SteadyFace } from './shot-window.js';
+import type { FrameRow } from './run-report.js';
+import { SegmentAnalyser } from './segment-analyser.js';
+import { SegmentAnalysisReader, SegmentAnalysisWriter } from './segment-analysis.js';
+import { type AnalysedFrame, ShotWindow } from './shot-window.js';
+import { StageSamples } from './stage-samples.js';
+import type { ChainBatch, WorkerResults } from './worker-protocol.js';
+
+/** What a chain says about a segment besides its frames. */
+export type ChainFigures = Omit<WorkerResults['endSegment'], 'outputs'>;
 
 /** What the chain needs to know of the run; plain data, so that it can cross threads. */
 export type ChainSettings = Pick<
@@ -35,6 +37,32 @@ export type ChainSettings = Pick<
   | 'executionProvider'
   | 'executionThreadCount'
 >;
+
+/** How a chain may use the machine; nothing of it changes the pictures. Plain data, so that it can cross threads. */
+export type ChainMachine = {
+  /** Faces that go through the swapper's model in one run. */
+  readonly batchSize: number | 'auto';
+  /** Most device memory; undefined: what the device has free. */
+  readonly vramLimitBytes: number | undefined;
+  /** Frames that may wait together for a batch, at least 1: what the frame pool can spare. */
+  readonly batchFrames: number;
+  /** Folder for what was measured and made of models in earlier runs; null: nothing is kept. */
+  readonly cacheFolder: string | null;
+  /** Whether to pack what is found out about each segment, for later runs. */
+  readonly keepsAnalysis: boolean;
+  /** Null: the embedded models. */
+  readonly models: ChainModelFiles | null;
+};
+
+/** No batches, nothing kept, embedded models. */
+export const plainMachine: ChainMachine = {
+  batchSize: 1,
+  vramLimitBytes: undefined,
+  batchFrames: 1,
+  cacheFolder: null,
+  keepsAnalysis: false,
+  models: null,
+};
 
 /** One run of consecutive frames that is rendered without knowing any frame outside `decode`. */
 export type ChainSegment = {
@@ -56,159 +84,143 @@ export type ChainOutput = {
   readonly row: FrameRow | null;
 };
 
-/** Busy milliseconds of the stages that the chain owns. */
-export type ChainStageTimes = Pick<
-  StageTimes,
-  'detect' | 'landmarks' | 'identity' | 'smooth' | 'swap' | 'blend' | 'monitor'
->;
-
-/**
- * Frames after (and before) a frame that its rendering looks at; a segment is decoded this much wider on both sides. Before:
- * a second of tracking, so that ids, crops and gaps have settled; after: the smoother's reach and the one frame more that
- * the jitter figure needs.
- */
-export const chainNeighbourFrames = { before: 24, after: 8 } as const;
-
-/** Identity is scored on every sixth frame (by frame index): two descriptor runs a face cost more than its landmarks. */
-const identityEveryFrames = 6;
-
-/** A face narrower than this has no features left to swap. */
-const smallestSwapPx = 14;
-
-/** Beyond this yaw less than a third of the face is seen, and the mesh model guesses. */
-const turnedAwayRadians = 1.45;
-
-const noTimes = (): Record<keyof ChainStageTimes, number> => ({
-  detect: 0,
-  landmarks: 0,
-  identity: 0,
-  smooth: 0,
-  swap: 0,
-  blend: 0,
-  monitor: 0,
-});
+export { chainNeighbourFrames };
 
 /** What one segment carries from frame to frame. */
 type SegmentState = {
   readonly segment: ChainSegment;
-  readonly tracker: FaceTracker;
-  readonly cuts: SceneCutDetector;
   readonly window: ShotWindow;
-  /** Frames that wait for their look-ahead, in order. */
+  /** The frames' analysis from an earlier run; null: they are analysed here. */
+  readonly known: SegmentAnalysisReader | null;
+  /** Frames that wait for their look-ahead or for their group, in order. */
   readonly waiting: ChainFrame[];
   readonly cutFrames: Set<number>;
   lastIndex: number;
 };
 
-/** A face of a frame and what is to become of it: swapped when there is no reason to skip it. */
-type SelectedFace = {
-  readonly trackId: number;
-  readonly face: SteadyFace;
-  readonly pose: HeadPose;
-  readonly skipReason: SkipReason | undefined;
-};
-
-/** A selected face after its frame was rendered, with what the recogniser said where it was asked. */
-type RenderedFace = SelectedFace & {
-  readonly source: SourceFace | undefined;
-  readonly toSource: number | null;
-  readonly toTarget: number | null;
-};
-
 /**
  * analyse → smooth → select → swap → blend → monitor for one thread. One segment at a time; frames go in and come
- * out in index order, later by the look-ahead.
+ * out in index order, later by the look-ahead and by what a group of frames holds.
  */
 export class FaceChain {
   readonly #settings: ChainSettings;
-  readonly #models: EmbeddedModels;
-  readonly #reader: AppearanceReader;
-  readonly #swapper: MeshSwapper;
-  readonly #blender = new FaceBlender();
-  readonly #chooser: SourceChooser;
-  readonly #outputLuma = new LumaHistory();
-  readonly #sourceLuma = new LumaHistory();
-  readonly #facing = new Float32Array(meshPointCount);
-  readonly #cropPoints = new Float32Array(3 * meshPointCount);
-  #times = noTimes();
+  readonly #models: ChainModels;
+  readonly #samples = new StageSamples();
+  readonly #analyser: SegmentAnalyser;
+  readonly #renderer: FrameRenderer;
+  readonly #swapper: OpenedCropSwapper | null;
+  /** Most frames that wait together for a batch. */
+  readonly #groupFrames: number;
+  readonly #analyses = new SegmentAnalysisWriter();
+  readonly #keepsAnalysis: boolean;
+  /** Whether the running segment's analysis is packed. */
+  #packsAnalysis = false;
+  /** Faces that go through the swapper's model in one run, and why so many. */
+  readonly batch: ChainBatch;
+  #halvingsBefore = 0;
   #state: SegmentState | null = null;
 
-  private constructor(settings: ChainSettings, sources: readonly SourceFace[], models: EmbeddedModels) {
+  private constructor(
+    settings: ChainSettings,
+    sources: readonly SourceFace[],
+    models: ChainModels,
+    machine: ChainMachine,
+    swapper: OpenedCropSwapper | null,
+  ) {
     this.#settings = settings;
     this.#models = models;
+    this.#keepsAnalysis = machine.keepsAnalysis;
+    this.#swapper = swapper;
+    this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
+    this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
-    this.#reader = new AppearanceReader(zones);
-    this.#swapper = new MeshSwapper(zones);
-    this.#chooser = new SourceChooser(sources);
+    this.#analyser = new SegmentAnalyser(models, zones, this.#samples);
+    this.#renderer = new FrameRenderer(
+      { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
+      new ShotWindow(settings.landmarkSmoother),
+    );
   }
 
   /**
-   * Loads the models.
+   * Loads the models, and finds out how many faces go through the swapper's at once.
    *
    * @param sources at least one
-   * @throws FaceswapError as `loadEmbeddedModels`
+   * @throws FaceswapError as `loadChainModels` and `openCropSwapper`
    */
-  static async create(settings: ChainSettings, sources: readonly SourceFace[]): Promise<FaceChain> {
+  static async create(
+    settings: ChainSettings,
+    sources: readonly SourceFace[],
+    machine: ChainMachine = plainMachine,
+  ): Promise<FaceChain> {
     if (sources.length === 0) throw new FaceswapError('bug', 'The chain was made without a source face');
-    return new FaceChain(settings, sources, await loadEmbeddedModels(settings));
+    const files = machine.models ?? embeddedModelFiles();
+    const models = await loadChainModels(settings, files);
+    const swapper = files.swapper === null ? null : await openCropSwapper(files.swapper, settings, machine);
+    return new FaceChain(settings, sources, models, machine, swapper);
   }
 
-  /** Forgets everything of earlier segments. */
-  begin(segment: ChainSegment): void {
-    const { num, den } = segment.frameRate;
-    this.#state = {
-      segment,
-      tracker: new FaceTracker(this.#models.detector, this.#models.landmarker, num / den),
-      cuts: new SceneCutDetector(),
-      window: new ShotWindow(this.#settings.landmarkSmoother),
-      waiting: [],
-      cutFrames: new Set(),
-      lastIndex: -1,
-    };
-    this.#chooser.reset();
-    this.#outputLuma.forget();
-    this.#sourceLuma.forget();
+  /**
+   * Forgets everything of earlier segments.
+   *
+   * @param analysis what an earlier run found out about the segment's frames, or null
+   */
+  begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
+    const { frameRate, decode } = segment;
+    const window = new ShotWindow(this.#settings.landmarkSmoother);
+    const frameCount = decode.end - decode.start;
+    const opened = analysis === null ? null : SegmentAnalysisReader.open(analysis);
+    const known = opened?.frameCount === frameCount ? opened : null;
+    this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };
+    this.#analyses.reset();
+    kernels().memory.reserveForPicture(segment.format);
+    this.#packsAnalysis = this.#keepsAnalysis && known === null;
+    this.#samples.begin(frameCount);
+    takeModelMs();
+    this.#halvingsBefore = this.#swapper?.cropSwapper.halvings ?? 0;
+    this.#analyser.begin(frameRate.num / frameRate.den, window);
+    this.#renderer.begin(window);
   }
 
   /** Takes one frame and gives back those that are finished. */
   async push(frame: ChainFrame): Promise<readonly ChainOutput[]> {
     const state = this.#current();
-    const { segment } = state;
+    const { segment, waiting } = state;
     await this.#analyse(state, frame);
     const outputs: ChainOutput[] = [];
     if (frame.index < segment.render.start || frame.index >= segment.render.end) {
       outputs.push({ ...frame, row: null });
     } else {
-      state.waiting.push(frame);
+      waiting.push(frame);
     }
-    while (
-      state.waiting[0] !== undefined &&
-      state.waiting[0].index + chainNeighbourFrames.after <= state.lastIndex
-    ) {
-      outputs.push(await this.#render(state, state.waiting.shift() as ChainFrame));
-    }
-    return outputs;
+    const lastReady = state.lastIndex - chainNeighbourFrames.after;
+    return [...outputs, ...(await this.#renderReady(state, lastReady, 'full groups'))];
   }
 
   /** Gives back all frames that are still held. */
   async finish(): Promise<readonly ChainOutput[]> {
     const state = this.#current();
-    const outputs: ChainOutput[] = [];
-    for (const frame of state.waiting.splice(0)) outputs.push(await this.#render(state, frame));
+    const outputs = await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all');
     this.#state = null;
     return outputs;
   }
 
-  /** Busy time since the last call. */
-  takeStageTimes(): ChainStageTimes {
-    const times = this.#times;
-    this.#times = noTimes();
-    return times;
+  /** What the last segment cost, and what was found out about it. */
+  takeFigures(): ChainFigures {
+    return {
+      stageTimes: this.#samples.totals(),
+      stageSamples: this.#samples.samples(),
+      modelMs: takeModelMs(),
+      halvings: (this.#swapper?.cropSwapper.halvings ?? 0) - this.#halvingsBefore,
+      analysis: this.#packsAnalysis ? this.#analyses.finish() : null,
+    };
   }
 
   /** Releases the model sessions. */
   async dispose(): Promise<void> {
+    this.#analyser.dispose();
+    this.#renderer.dispose();
     await this.#models.dispose();
+    await this.#swapper?.session.dispose();
   }
 
   #current(): SegmentState {
@@ -217,168 +229,54 @@ export class FaceChain {
   }
 
   async #analyse(state: SegmentState, { index, buffer }: ChainFrame): Promise<void> {
-    const { tracker, cuts, window, segment } = state;
-    const frame = wrapFrame(segment.format, buffer);
-    const sceneCut = cuts.push(frame);
-    if (sceneCut) {
-      tracker.startShot();
-      state.cutFrames.add(index);
+    let analysed: AnalysedFrame;
+    if (state.known !== null) {
+      analysed = state.known.next();
+    } else {
+      analysed = await this.#analyser.analyse(wrapFrame(state.segment.format, buffer), index);
+      this.#samples.endFrame(['detect', 'landmarks']);
+      if (this.#packsAnalysis) this.#analyses.add(analysed);
     }
-    const faces = new Map<number, Observation>();
-    let readingMs = 0;
-    const sightings = await tracker.follow(frame, index, ({ trackId, mesh }) => {
-      const started = performance.now();
-      const appearance = this.#reader.read(
-        this.#models.landmarker.input,
-        landmarkInputPx,
-        pointsInCrop(mesh, this.#cropPoints),
-        hideOutside(facingOf(mesh.points, this.#facing), mesh.points, segment.format),
-      );
-      faces.set(trackId, { points: mesh.points, shape: faceShape(mesh.points), appearance });
-      readingMs += performance.now() - started;
-    });
-    // A track that slid onto another one's face was read before the tracker dropped it.
-    for (const trackId of faces.keys()) {
-      if (!sightings.some((sighting) => sighting.trackId === trackId)) faces.delete(trackId);
-    }
-    this.#times.detect += tracker.times.detectMs;
-    this.#times.landmarks += tracker.times.landmarksMs;
-    this.#times.smooth += readingMs;
-    tracker.times.detectMs = 0;
-    tracker.times.landmarksMs = 0;
-    window.push({ index, sceneCut, faces });
+    if (analysed.sceneCut) state.cutFrames.add(index);
+    state.window.push(analysed);
     state.lastIndex = index;
   }
 
-  async #render(state: SegmentState, { index, buffer }: ChainFrame): Promise<ChainOutput> {
-    const { window, segment } = state;
-    const frame = wrapFrame(segment.format, buffer);
-    // The first frame of a run starts a shot, but nothing was cut there.
-    const sceneCut = state.cutFrames.has(index);
-    if (sceneCut) {
-      this.#outputLuma.forget();
-      this.#sourceLuma.forget();
-      this.#chooser.reset();
-    }
-    this.#sourceLuma.push(frame);
-
-    const selected = this.#select(state, index);
-    const identities = index % identityEveryFrames === 0;
-    const before = new Map<number, Float32Array>();
-    if (identities) {
-      for (const { trackId, face, skipReason } of selected) {
-        if (skipReason === undefined) before.set(trackId, await this.#describe(frame, face.points));
-      }
-    }
-    const sourceOf = new Map<number, SourceFace>();
-    for (const face of selected) {
-      const source = face.skipReason === undefined ? this.#swap(frame, face) : null;
-      if (source !== null) sourceOf.set(face.trackId, source);
-    }
-    this.#outputLuma.push(frame);
-    const rows: FaceRow[] = [];
-    for (const selectedFace of selected) {
-      const { trackId, face } = selectedFace;
-      const source = sourceOf.get(trackId);
-      const target = before.get(trackId);
-      const rendered =
-        source === undefined || target === undefined ? null : await this.#describe(frame, face.points);
-      rows.push(
-        this.#row(state, index, {
-          ...selectedFace,
-          skipReason: selectedFace.skipReason ?? (source === undefined ? 'masked' : undefined),
-          source,
-          toSource: rendered === null || source === undefined ? null : cosine(rendered, source.descriptor),
-          toTarget: rendered === null || target === undefined ? null : cosine(rendered, target),
-        }),
+  /** Renders what waits, up to and with the frame `last`, group by group; the rest waits on. */
+  async #renderReady(
+    state: SegmentState,
+    last: number,
+    which: 'full groups' | 'all',
+  ): Promise<ChainOutput[]> {
+    const { waiting, window, segment, cutFrames } = state;
+    const outputs: ChainOutput[] = [];
+    for (;;) {
+      const count = this.#groupLength(state, last, which);
+      if (count === 0) return outputs;
+      const group = waiting.splice(0, count);
+      const rows = await this.#renderer.render(
+        group.map(({ index, buffer }) => ({
+          index,
+          picture: wrapFrame(segment.format, buffer),
+          // The first frame of a run starts a shot, but nothing was cut there.
+          sceneCut: cutFrames.has(index),
+        })),
       );
+      for (const [at, frame] of group.entries()) outputs.push({ ...frame, row: rows[at] as FrameRow });
+      window.dropBefore((group.at(-1) as ChainFrame).index - chainNeighbourFrames.after - 1);
     }
-    window.dropBefore(index - chainNeighbourFrames.after - 1);
-    return { index, buffer, row: { frame: index, sceneCut, faces: rows } };
   }
 
-  /** The faces of a frame with what is to become of each; small ones first, so that nearer faces are drawn over them. */
-  #select({ window, segment }: SegmentState, index: number): SelectedFace[] {
-    const started = performance.now();
-    const { widthPx, heightPx } = segment.format;
-    const faces = window.tracksAt(index).flatMap((trackId) => {
-      const face = window.steadyFace(trackId, index);
-      return face === null ? [] : [{ trackId, face, box: boundsOf(face.points) }];
-    });
-    faces.sort((first, second) => first.box.width * first.box.height - second.box.width * second.box.height);
-    const largest = faces.at(-1)?.trackId;
-    const selected = faces.map(({ trackId, face, box }) => {
-      const pose = headPose(face.points);
-      let skipReason: SkipReason | undefined;
-      const middleX = box.x + box.width / 2;
-      const middleY = box.y + box.height / 2;
-      if (middleX < 0 || middleY < 0 || middleX > widthPx || middleY > heightPx) skipReason = 'outside-frame';
-      else if (box.width < smallestSwapPx) skipReason = 'too-small';
-      else if (Math.abs(pose.yaw) > turnedAwayRadians) skipReason = 'turned-away';
-      else if (this.#settings.faceSelectorMode === 'one' && trackId !== largest) skipReason = 'not-selected';
-      return { trackId, face, pose, skipReason };
-    });
-    this.#times.smooth += performance.now() - started;
-    return selected;
-  }
-
-  /** @returns the source that was drawn, or null when the mask left nothing to draw */
-  #swap(frame: PlanarFrame, { trackId, face, pose }: SelectedFace): SourceFace | null {
-    const started = performance.now();
-    const source = this.#chooser.choose(trackId, pose, face.appearance);
-    const colour =
-      this.#settings.colorMatch === 'lab' ? matchColour(source.appearance, face.appearance) : unmatched;
-    const patch = this.#swapper.draw(frame.format, {
-      source,
-      points: face.points,
-      shape: face.shape,
-      colour,
-      open: face.appearance.open,
-    });
-    const drawn = performance.now();
-    this.#times.swap += drawn - started;
-    if (patch !== null) {
-      this.#blender.blend(frame, patch, {
-        mode: this.#settings.blend,
-        detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
-      });
+  /** Frames of the next group: as many as fill a batch with faces; 0 when that must wait. */
+  #groupLength({ waiting, window }: SegmentState, last: number, which: 'full groups' | 'all'): number {
+    let faces = 0;
+    let count = 0;
+    for (const { index } of waiting) {
+      if (index > last) break;
+      count += 1;
+      faces += window.tracksAt(index).length;
+      if (count === this.#groupFrames || faces >= this.batch.size) return count;
     }
-    this.#times.blend += performance.now() - drawn;
-    return patch === null ? null : source;
-  }
-
-  async #describe(frame: PlanarFrame, points: Float32Array): Promise<Float32Array> {
-    const started = performance.now();
-    const { descriptor } = await this.#models.recognizer.identify(frame, points);
-    this.#times.identity += performance.now() - started;
-    return descriptor;
-  }
-
-  #row({ window, segment }: SegmentState, index: number, rendered: RenderedFace): FaceRow {
-    const started = performance.now();
-    const { trackId, face, skipReason, source, toSource, toTarget } = rendered;
-    const box = boundsOf(face.points);
-    const { widthPx, heightPx } = segment.format;
-    const compare = ({ before, latest }: LumaHistory): number | null =>
-      before === null || latest === null ? null : boxPsnrDb(before, latest, widthPx, heightPx, box);
-    const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
-      const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
-      return past === null || here === null || next === null ? null : meshJitter(past, here, next);
-    };
-    const row: FaceRow = {
-      trackId,
-      outcome: skipReason !== undefined ? 'skipped' : face.filled ? 'filled' : 'swapped',
-      ...(skipReason === undefined ? {} : { skipReason }),
-      box,
-      ...(source === undefined ? {} : { sourceIndex: source.index }),
-      tpsnrOutputDb: compare(this.#outputLuma),
-      tpsnrSourceDb: compare(this.#sourceLuma),
-      jitterBefore: jitterOf((at) => window.rawPoints(trackId, at)),
-      jitterAfter: jitterOf((at) => window.steadyPoints(trackId, at)),
-      identityToSource: toSource,
-      identityToTarget: toTarget,
-    };
-    this.#times.monitor += performance.now() - started;
-    return row;
+    return which === 'all' ? count : 0;
   }
 }

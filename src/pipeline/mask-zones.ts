@@ -4,8 +4,8 @@ import type { ChainSettings } from './face-chain.js';
 const painted = new Map<string, FaceZones>();
 
 /**
- * The zone maps for the mask options: paddings are percentages of the flattened face's box. Painting takes some tenths of a
- * second, so a thread keeps what it has painted.
+ * The zone maps for the mask options: paddings are percentages of the flattened face's box. Painting takes some
+ * hundredths of a second, so a thread keeps what it has painted.
  */
 export function zonesFor(settings: Pick<ChainSettings, 'faceMaskBlur' | 'faceMaskPadding'>): FaceZones {
   const key = JSON.stringify([settings.faceMaskBlur, settings.faceMaskPadding]);

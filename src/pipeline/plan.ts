@@ -3,7 +3,8 @@ import { FaceswapError } from '../errors.js';
 import type { FrameRange } from '../media/decoder.js';
 import { formatRational, sameRational } from '../media/rational.js';
 import { slotCount, type TargetMedia, type TargetVideo } from '../media/target-media.js';
-import { chainNeighbourFrames, type ChainSettings } from './face-chain.js';
+import { chainNeighbourFrames } from './chain-neighbours.js';
+import type { ChainSettings } from './face-chain.js';
 import { convertedFramesBefore } from './frame-repeats.js';
 import { optionFlag } from './resolve-run-options.js';
 import type { Rational, RunConfig, TrimPoint } from './run-options.js';
@@ -237,7 +238,8 @@ export function makePlan({ target, config }: { target: TargetMedia; config: RunC
         colour: video.colour,
         processors: config.processors,
         faceSwapperModel: config.faceSwapperModel,
-        chain: chainSettings(config),
+        // Threads of a model change no bit of what it gives, and their default is a matter of the machine.
+        chain: { ...chainSettings(config), executionThreadCount: undefined },
         encoder: config.outputVideoEncoder,
         quality: config.outputVideoQuality,
         preset: config.outputVideoPreset,

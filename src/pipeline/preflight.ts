@@ -122,6 +122,7 @@ const videoOptions = [
   'outputVideoQuality',
   'outputVideoPreset',
   'outputVideoFps',
+  'hwaccel',
   'trimFrameStart',
   'trimFrameEnd',
   'trimStart',

@@ -97,6 +97,7 @@ export function qualityTotals(rows: readonly FrameRow[]): QualityTotals {
     sceneCuts: rows.filter((row) => row.sceneCut).length,
     tpsnrOutputDb: spread(faces.map((face) => face.tpsnrOutputDb)),
     tpsnrSourceDb: spread(faces.map((face) => face.tpsnrSourceDb)),
+    ssimToSource: percentiles(faces.map((face) => face.ssimToSource)),
     jitterShareBefore: jitterShare(shots, (face) => face.jitterBefore),
     jitterShareAfter: jitterShare(shots, (face) => face.jitterAfter),
     identityToSource: percentiles(faces.map((face) => face.identityToSource)),

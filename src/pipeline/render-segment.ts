@@ -4,28 +4,27 @@ import { FaceswapError } from '../errors.js';
 import { contentHash } from '../media/content-hash.js';
 import { FrameDecoder } from '../media/decoder.js';
 import { FrameEncoder } from '../media/encoder.js';
+import type { HardwareDecoder } from '../media/hardware-decoder.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import type { SegmentFile } from '../media/muxer.js';
 import { sameRational } from '../media/rational.js';
 import { slotCount, type TargetMedia } from '../media/target-media.js';
 import { segmentExtension, type VideoEncoding } from '../media/video-encoding.js';
-import { chainNeighbourFrames, type ChainOutput, type ChainStageTimes } from './face-chain.js';
+import type { AnalysisCache } from './analysis-cache.js';
+import type { ChainOutput } from './face-chain.js';
 import { fileFailure } from './file-failure.js';
-import type { FramePool } from './frame-pool.js';
+import type { FrameLane } from './frame-pool.js';
 import { FrameQueue } from './frame-queue.js';
 import { interruption, throwIfInterrupted, untilAborted } from './interruption.js';
 import { type Journal, syncFile } from './journal.js';
 import { type PlanSegment, type RenderPlan, timesWritten } from './plan.js';
-import type { FrameRow } from './run-report.js';
+import type { FrameRow, FrameStage, StageTimes } from './run-report.js';
 import type { RunLogger } from './run-logger.js';
+import { formatTimeline } from './segment-timeline.js';
+import { chainStages } from './stage-samples.js';
+import { StageSpans } from './stage-spans.js';
 import type { WorkerClient } from './worker-client.js';
 import type { WorkerResults } from './worker-protocol.js';
-
-/** Buffers beyond those that the chain holds back: some being decoded, some on their way, some being encoded. */
-const transitFrames = 8;
-
-/** Buffers that a worker needs: what the chain looks ahead, the frame itself, and what is in transit. */
-export const framesInFlight = chainNeighbourFrames.after + 1 + transitFrames;
 
 /** Everything that the segments of one run share. */
 export type RenderContext = {
@@ -33,15 +32,25 @@ export type RenderContext = {
   readonly target: TargetMedia;
   readonly plan: RenderPlan;
   readonly encoding: VideoEncoding;
+  /** Undefined: the target is decoded in software. */
+  readonly hardware: HardwareDecoder | undefined;
   readonly decoderThreads: number;
   readonly jobFolder: string;
   readonly journal: Journal;
-  readonly worker: WorkerClient;
-  readonly pool: FramePool;
+  /** Null: nothing is kept for later runs, nor read from earlier ones. */
+  readonly analyses: AnalysisCache | null;
   readonly logger: RunLogger;
   readonly signal: AbortSignal | undefined;
-  /** Called for each rendered frame, in order. */
+  /** Called for each rendered frame; in order within a segment, while segments are rendered side by side. */
   readonly onRow: (row: FrameRow) => void;
+};
+
+/** Who renders a segment: one of a run's workers with its share of the frame pool. */
+export type SegmentRenderer = {
+  readonly worker: WorkerClient;
+  readonly lane: FrameLane;
+  /** Aborts when another segment has failed. */
+  readonly halt: AbortSignal;
 };
 
 /** A finished segment. */
@@ -50,25 +59,53 @@ export type RenderedSegment = SegmentFile & {
   readonly sha256: string;
   /** One per rendered source frame, in order. */
   readonly rows: readonly FrameRow[];
-  readonly stageTimes: ChainStageTimes & { readonly decode: number; readonly encode: number };
+  readonly stageTimes: Omit<StageTimes, 'mux'>;
+  /** Milliseconds of each frame in each stage. */
+  readonly stageSamples: Readonly<Record<FrameStage, Float32Array>>;
+  readonly modelMs: number;
+  readonly halvings: number;
+  /** Whether what is found out about the target came from an earlier run. */
+  readonly analysisIsCached: boolean;
+  /** On the clock of `performance.now()`. */
+  readonly clock: {
+    readonly firstAskedMs: number;
+    readonly firstEncodedMs: number;
+    readonly lastEncodedMs: number;
+  };
 };
 
 type SegmentReply = WorkerResults['frame'] | WorkerResults['endSegment'];
 
 const isEndOfSegment = (reply: SegmentReply): reply is WorkerResults['endSegment'] => 'stageTimes' in reply;
 
+/** The time between spans that follow one another without overlap, from `startMs` on. */
+const spansBetween = (spans: StageSpans, startMs: number, endMs: number): StageSpans => {
+  const gaps = new StageSpans(spans.count + 1);
+  let from = startMs;
+  for (let at = 0; at < spans.count; at += 1) {
+    gaps.add(from, spans.startMs(at));
+    from = spans.endMs(at);
+  }
+  gaps.add(from, Math.max(from, endMs));
+  return gaps;
+};
+
 /**
  * Renders one segment: decoder, worker and encoder run at the same time, joined by buffers of the pool, so none of
  * them can run away from the others. The file appears under its final name only when it is whole and on the disk;
  * then the journal says so.
  *
- * The first failure of the three stops the other two; their children have ended when this rejects. The pool is not
+ * The first failure of the three stops the other two; their children have ended when this rejects. The lane is not
  * fit for use afterwards, because buffers may be lost in the worker.
  *
  * @throws FaceswapError: the first failure; `interrupted` whenever the signal has aborted.
  */
-export async function renderSegment(context: RenderContext, segment: PlanSegment): Promise<RenderedSegment> {
-  const { tools, target, plan, encoding, worker, pool, signal, logger } = context;
+export async function renderSegment(
+  context: RenderContext,
+  segment: PlanSegment,
+  { worker, lane, halt }: SegmentRenderer,
+): Promise<RenderedSegment> {
+  const { tools, target, plan, encoding, signal, logger } = context;
   const name = `segment-${String(segment.index).padStart(4, '0')}${segmentExtension(encoding.encoder)}`;
   const file = join(context.jobFolder, name);
   const { video } = target;
@@ -81,14 +118,23 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
     stop.abort(failure);
   };
   const onInterrupt = (): void => fail(interruption());
+  const onHalt = (): void => fail(halt.reason);
   throwIfInterrupted(signal);
+  halt.throwIfAborted();
   signal?.addEventListener('abort', onInterrupt, { once: true });
+  halt.addEventListener('abort', onHalt, { once: true });
 
   const rows: FrameRow[] = [];
-  let acquiredAtMs = performance.now();
-  let decodeMs = 0;
-  let encodeMs = 0;
+  const decodedFrames = segment.decode.end - segment.decode.start;
+  const decodes = new StageSpans(decodedFrames);
+  const works = new StageSpans(decodedFrames + 1);
+  const encodes = new StageSpans(segment.render.end - segment.render.start);
+  const startMs = performance.now();
+  let acquiredAtMs = startMs;
+  let workedUntilMs = startMs;
+  let finishMs = 0;
   let writtenFrames = 0;
+  let analysisWasGiven = false;
   let endReply: WorkerResults['endSegment'] | undefined;
   let decoderWaits = false;
   let framesInDecoder = 0;
@@ -97,9 +143,9 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
 
   /** A chain that has seen all it was given and still holds every buffer would leave everybody waiting for ever. */
   const checkStarvation = (): void => {
-    if (!decoderWaits || framesInDecoder + framesInWorker + framesToEncode > 0 || pool.lent < pool.count)
+    if (!decoderWaits || framesInDecoder + framesInWorker + framesToEncode > 0 || lane.lent < lane.count)
       return;
-    throw new FaceswapError('bug', `The chain holds back all ${pool.count} frame buffers`, { stage: 'swap' });
+    throw new FaceswapError('bug', `The chain holds back all ${lane.count} frame buffers`, { stage: 'swap' });
   };
   const decoder = new FrameDecoder({
     tools,
@@ -108,7 +154,7 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
     acquire: async () => {
       decoderWaits = true;
       checkStarvation();
-      const buffer = await pool.acquire(stop.signal);
+      const buffer = await lane.acquire(stop.signal);
       decoderWaits = false;
       framesInDecoder += 1;
       acquiredAtMs = performance.now();
@@ -116,9 +162,10 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
     },
     release: (buffer) => {
       framesInDecoder -= 1;
-      pool.release(buffer);
+      lane.release(buffer);
     },
     threads: context.decoderThreads,
+    hardware: context.hardware,
     signal: stop.signal,
   });
   const encoder = new FrameEncoder({
@@ -131,20 +178,33 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
   const replies = new FrameQueue<{ readonly reply: Promise<SegmentReply> }>();
 
   /** Replies are awaited in order by the encoding loop; one that it never reaches must not count as unhandled. */
-  const expect = (reply: Promise<SegmentReply>): void => {
+  const expect = (asked: Promise<SegmentReply>): void => {
+    const askedMs = performance.now();
+    const reply = asked.then((answer) => {
+      // The worker does one thing after another, so it began with this when it had done all that came before.
+      const sinceMs = Math.max(askedMs, workedUntilMs);
+      workedUntilMs = performance.now();
+      works.add(sinceMs, workedUntilMs);
+      return answer;
+    });
     reply.catch(() => {});
     replies.push({ reply });
   };
 
   const decodeAll = async (): Promise<void> => {
-    await worker.beginSegment({
-      format: video.format,
-      frameRate: video.frameRate,
-      decode: segment.decode,
-      render: segment.render,
-    });
+    const analysis = (await context.analyses?.load(segment)) ?? null;
+    analysisWasGiven = analysis !== null;
+    await worker.beginSegment(
+      {
+        format: video.format,
+        frameRate: video.frameRate,
+        decode: segment.decode,
+        render: segment.render,
+      },
+      analysis,
+    );
     for await (const frame of decoder.frames()) {
-      decodeMs += performance.now() - acquiredAtMs;
+      decodes.add(acquiredAtMs, performance.now());
       stop.signal.throwIfAborted();
       framesInDecoder -= 1;
       framesInWorker += 1;
@@ -164,14 +224,14 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
       }
       rows.push(row);
       const repeats = timesWritten(video, plan, index);
-      const startMs = performance.now();
+      const writeMs = performance.now();
       for (let count = 0; count < repeats; count += 1) await encoder.write(buffer);
-      encodeMs += performance.now() - startMs;
+      encodes.add(writeMs, performance.now());
       writtenFrames += repeats;
       context.onRow(row);
     }
     framesToEncode -= 1;
-    pool.release(buffer);
+    lane.release(buffer);
   };
 
   const encodeAll = async (): Promise<void> => {
@@ -184,9 +244,9 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
       checkStarvation();
     }
     if (stop.signal.aborted) return;
-    const startMs = performance.now();
+    const endMs = performance.now();
     await encoder.finish();
-    encodeMs += performance.now() - startMs;
+    finishMs = performance.now() - endMs;
   };
 
   const guarded = async (work: () => Promise<void>): Promise<void> => {
@@ -219,6 +279,7 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
     }
   } finally {
     signal?.removeEventListener('abort', onInterrupt);
+    halt.removeEventListener('abort', onHalt);
     await decoder.close();
     if (failure !== undefined) await encoder.abort();
   }
@@ -226,32 +287,85 @@ export async function renderSegment(context: RenderContext, segment: PlanSegment
   if (failure !== undefined) throw FaceswapError.from(failure, 'render');
   if (endReply === undefined) throw new FaceswapError('bug', 'A segment ended without its last frames');
 
+  const { analysis } = endReply;
+  if (analysis !== null) context.analyses?.save(segment, analysis);
   const sha256 = await finishFile(file, signal);
   await context.journal.append({ index: segment.index, frames: writtenFrames, sha256 });
-  logger.debug(
-    {
-      segment: segment.index,
-      frames: rows.length,
-      framesInFlight: pool.peakLent,
-      bytesPerFrame: pool.frameBytes,
-      bytesInFlight: pool.peakLent * pool.frameBytes,
-      decodeMs: Math.round(decodeMs),
-      encodeMs: Math.round(encodeMs),
-      ...Object.fromEntries(
-        Object.entries(endReply.stageTimes).map(([stage, ms]) => [`${stage}Ms`, Math.round(ms)]),
-      ),
-    },
-    'segment rendered',
-  );
+  const stageTimes = {
+    ...endReply.stageTimes,
+    decode: decodes.totalMs(),
+    encode: encodes.totalMs() + finishMs,
+  };
+  logSegment(logger, {
+    segment,
+    lane,
+    stageTimes,
+    stageSamples: endReply.stageSamples,
+    decodes,
+    works,
+    encodes,
+  });
   return {
     index: segment.index,
     file,
     slotCount: keepsRate ? slotCount(video, segment.render) : writtenFrames,
     sha256,
     rows,
-    stageTimes: { ...endReply.stageTimes, decode: decodeMs, encode: encodeMs },
+    stageTimes,
+    stageSamples: {
+      ...endReply.stageSamples,
+      decode: decodes.durations(),
+      encode: encodes.durations(),
+    },
+    modelMs: endReply.modelMs,
+    halvings: endReply.halvings,
+    // A chain that could not read what it was given has computed it anew.
+    analysisIsCached: analysisWasGiven && analysis === null,
+    clock: {
+      firstAskedMs: decodes.startMs(0),
+      firstEncodedMs: encodes.endMs(0),
+      lastEncodedMs: encodes.endMs(encodes.count - 1),
+    },
   };
 }
+
+type SegmentLog = Pick<RenderedSegment, 'stageTimes'> & {
+  readonly segment: PlanSegment;
+  readonly lane: FrameLane;
+  readonly stageSamples: WorkerResults['endSegment']['stageSamples'];
+  readonly decodes: StageSpans;
+  readonly works: StageSpans;
+  readonly encodes: StageSpans;
+};
+
+/** Says in the debug log what a segment took, and when each stage was busy. */
+const logSegment = (logger: RunLogger, log: SegmentLog): void => {
+  const { segment, lane, stageTimes, stageSamples, decodes, works, encodes } = log;
+  const frames = segment.render.end - segment.render.start;
+  logger.debug(
+    {
+      segment: segment.index,
+      frames,
+      framesInFlight: lane.peakLent,
+      bytesPerFrame: lane.frameBytes,
+      bytesInFlight: lane.peakLent * lane.frameBytes,
+      ...Object.fromEntries(Object.entries(stageTimes).map(([stage, ms]) => [`${stage}Ms`, Math.round(ms)])),
+    },
+    'segment rendered',
+  );
+  const startMs = decodes.startMs(0);
+  const endMs = encodes.endMs(encodes.count - 1);
+  const rows = [
+    { name: 'decode', spans: decodes },
+    { name: 'worker', spans: works },
+    ...chainStages.map((stage) => ({ name: `  ${stage}`, samples: stageSamples[stage] })),
+    { name: '  waiting', spans: spansBetween(works, startMs, endMs) },
+    { name: 'encode', spans: encodes },
+  ];
+  const wallMs = endMs - startMs;
+  logger.debug(`timeline of segment ${segment.index}: ${frames} frames in ${Math.round(wallMs)} ms`);
+  for (const line of formatTimeline(rows, { startMs, wallMs })) logger.debug(line);
+};
 
 const finishFile = async (file: string, signal: AbortSignal | undefined): Promise<string> => {
   const part = `${file}.part`;

@@ -2,12 +2,14 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { videoPresets } from '../media/video-presets.js';
+import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
 import type {
   BlendMode,
   ColorMatchMode,
   FaceSelectorMode,
+  HardwareDecoding,
   LogLevel,
   MaskPadding,
   NoFacePolicy,
@@ -32,6 +34,7 @@ export const optionChoices = {
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
   /** x264's names without `placebo`, as in FaceFusion. */
   outputVideoPreset: videoPresets,
+  hwaccel: ['none', 'auto', 'cuda', 'vaapi', 'videotoolbox', 'qsv'] satisfies HardwareDecoding[],
   onNoFace: ['fail', 'copy'] satisfies NoFacePolicy[],
   logLevel: ['silent', 'error', 'warn', 'info', 'debug'] satisfies LogLevel[],
 } as const;
@@ -51,6 +54,10 @@ export const runDefaults = {
   blend: 'multiband',
   colorMatch: 'lab',
   executionProvider: 'cpu',
+  workers: 'auto',
+  batchSize: 'auto',
+  hwaccel: 'none',
+  cache: true,
   outputVideoQuality: 80,
   outputVideoPreset: 'medium',
   onNoFace: 'fail',
@@ -74,6 +81,12 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   colorMatch: true,
   executionProvider: true,
   executionThreadCount: true,
+  workers: true,
+  batchSize: true,
+  maxMemory: true,
+  vramLimit: true,
+  hwaccel: true,
+  cache: true,
   outputVideoEncoder: true,
   outputVideoQuality: true,
   outputVideoPreset: true,
@@ -135,6 +148,25 @@ const numberOption = (name: keyof RunOptions, value: unknown, range: NumberRange
   const bounds =
     highest === Number.MAX_SAFE_INTEGER ? `of at least ${lowest}` : `from ${lowest} to ${highest}`;
   throw refuse(name, `${kind} ${bounds}`, value);
+};
+
+/** `auto`, or a whole number from 1 to 64. */
+const countOption = (name: 'workers' | 'batchSize', value: unknown): number | 'auto' => {
+  const fits = typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 64;
+  if (value === 'auto' || fits) return value;
+  throw refuse(name, 'auto or a whole number from 1 to 64', value);
+};
+
+const bytesOption = (name: 'maxMemory' | 'vramLimit', value: unknown): number | undefined => {
+  if (value === undefined) return undefined;
+  const bytes = typeof value === 'number' || typeof value === 'string' ? parseByteSize(value) : undefined;
+  if (bytes !== undefined) return bytes;
+  throw refuse(name, 'a number of bytes or a size such as 512M or 2G', value);
+};
+
+const flagOption = (name: 'overwrite' | 'cache', value: unknown): boolean => {
+  if (typeof value === 'boolean') return value;
+  throw refuse(name, 'true or false', value);
 };
 
 const resolveSources = (value: unknown): readonly string[] => {
@@ -247,8 +279,6 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
   const trimStart = resolveTrim(options, { frame: 'trimFrameStart', time: 'trimStart', lowestFrame: 0 });
   const trimEnd = resolveTrim(options, { frame: 'trimFrameEnd', time: 'trimEnd', lowestFrame: 1 });
   checkTrimOrder(options, trimStart, trimEnd);
-  const overwrite: unknown = options.overwrite ?? runDefaults.overwrite;
-  if (typeof overwrite !== 'boolean') throw refuse('overwrite', 'true or false', overwrite);
   const choose = <Name extends keyof typeof optionChoices & keyof typeof runDefaults>(name: Name) =>
     choiceOption(
       name,
@@ -278,6 +308,12 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       options.executionThreadCount ?? Math.min(cores, defaultThreadLimit),
       { lowest: 1, highest: 64, integer: true },
     ),
+    workers: countOption('workers', options.workers ?? runDefaults.workers),
+    batchSize: countOption('batchSize', options.batchSize ?? runDefaults.batchSize),
+    maxMemoryBytes: bytesOption('maxMemory', options.maxMemory),
+    vramLimitBytes: bytesOption('vramLimit', options.vramLimit),
+    hwaccel: choose('hwaccel'),
+    cache: flagOption('cache', options.cache ?? runDefaults.cache),
     outputVideoEncoder:
       options.outputVideoEncoder === undefined
         ? undefined
@@ -292,7 +328,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     trimStart,
     trimEnd,
     onNoFace: choose('onNoFace'),
-    overwrite,
+    overwrite: flagOption('overwrite', options.overwrite ?? runDefaults.overwrite),
     report:
       options.report === undefined
         ? undefined

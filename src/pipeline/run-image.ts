@@ -6,6 +6,7 @@ import { readStill, type StillImage, stillFormatOf, writeStill } from '../media/
 import { FaceswapError } from '../errors.js';
 import { editNote } from '../version.js';
 import { fileFailure } from './file-failure.js';
+import { plainMachine } from './face-chain.js';
 import { untilInterrupted } from './interruption.js';
 import { noFaceFailure, noFaceReason } from './no-face.js';
 import { chainSettings } from './plan.js';
@@ -51,7 +52,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const worker = parts.openWorker();
   const settings = chainSettings(config);
   const sources = await untilInterrupted(
-    loadSourceFaces(config.sources, settings, { worker, signal }),
+    loadSourceFaces(config.sources, settings, { worker, cache: config.cache, signal }),
     signal,
   );
   for (const warning of sources.warnings) parts.warnings.add(warning);
@@ -59,7 +60,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   progress.emit({ type: 'phase', phase: 'render' });
   const renderProgress = new RenderProgress(progress, 1);
   const render = async () => {
-    await worker.init(settings, sources.faces);
+    await worker.init(settings, sources.faces, plainMachine);
     const range = { start: 0, end: 1 };
     const format = rgbFormat(image);
     await worker.beginSegment({ format, frameRate: { num: 1, den: 1 }, decode: range, render: range });
@@ -106,6 +107,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
       streamsDropped: [],
     },
     stageMs: { ...noStageTimes, ...stageTimes, encode },
+    performance: null,
     quality,
     rows,
   };

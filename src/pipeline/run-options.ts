@@ -13,6 +13,9 @@ export type FaceSelectorMode = 'many' | 'one';
 /** What to do with a target in which no face is ever found. */
 export type NoFacePolicy = 'fail' | 'copy';
 
+/** Where the target is decoded: in software, or by ffmpeg's hardware decoders of that name; `auto` tries what is there. */
+export type HardwareDecoding = 'none' | 'auto' | 'cuda' | 'vaapi' | 'videotoolbox' | 'qsv';
+
 /** Log levels of pino that the command offers. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -46,6 +49,17 @@ export type RunOptions = {
   executionProvider?: string;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;
+  /** Segments that are rendered at the same time, 1..64, each by a thread with models of its own. The output does not depend on it. */
+  workers?: number | 'auto';
+  /** Faces that go through a model in one run, 1..64. */
+  batchSize?: number | 'auto';
+  /** Most memory that all frames in flight may take: bytes, or a text such as `512M` or `2G`. */
+  maxMemory?: number | string;
+  /** Most device memory that models may take: bytes, or a text such as `6G`. */
+  vramLimit?: number | string;
+  hwaccel?: HardwareDecoding;
+  /** False: neither read nor write what earlier runs found out about the target and the sources. */
+  cache?: boolean;
   outputVideoEncoder?: string;
   /** 0 (worst) .. 100 (best), FaceFusion's scale: 80 is x264 crf 10. */
   outputVideoQuality?: number;
@@ -101,6 +115,14 @@ export type RunConfig = {
   readonly colorMatch: ColorMatchMode;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
+  readonly workers: number | 'auto';
+  readonly batchSize: number | 'auto';
+  /** Undefined: a share of the machine's memory. */
+  readonly maxMemoryBytes: number | undefined;
+  /** Undefined: what the device has free. */
+  readonly vramLimitBytes: number | undefined;
+  readonly hwaccel: HardwareDecoding;
+  readonly cache: boolean;
   /** Undefined: chosen by the output's container. */
   readonly outputVideoEncoder: string | undefined;
   readonly outputVideoQuality: number;

@@ -1,6 +1,7 @@
+import type { ChainModelFiles } from './chain-models.js';
 import type { ProgressChannel } from './progress-channel.js';
 import type { RunLogger } from './run-logger.js';
-import type { RunConfig } from './run-options.js';
+import type { RunConfig, RunOptions } from './run-options.js';
 import type { FrameRow, QualityTotals, RunReport, StageTimes } from './run-report.js';
 import type { WarningList } from './warning-list.js';
 import type { WorkerClient } from './worker-client.js';
@@ -8,8 +9,14 @@ import type { WorkerClient } from './worker-client.js';
 /** What every kind of run works with; the runner makes it and takes it down. */
 export type RunParts = {
   readonly config: RunConfig;
-  /** Starts the worker thread at the first call; the runner closes it. */
-  readonly openWorker: () => WorkerClient;
+  /** What `config` was resolved from: only they tell an option that was given from its default. */
+  readonly options: RunOptions;
+  /** Null: the models of the package. */
+  readonly models: ChainModelFiles | null;
+  /** When the run was called for, on the clock of `performance.now()`. */
+  readonly startMs: number;
+  /** Starts a worker thread at the first call for each number, 0 where none is given; the runner closes it. */
+  readonly openWorker: (number?: number) => WorkerClient;
   /** Makes the folder for unfinished files at the first call; the runner deletes it. Absolute path. */
   readonly openJobFolder: () => Promise<string>;
   readonly progress: ProgressChannel;
@@ -19,7 +26,7 @@ export type RunParts = {
 };
 
 /** What a run of either kind ends with; the runner makes the report of it and gives the file its name. */
-export type RunResult = Pick<RunReport, 'status' | 'media'> & {
+export type RunResult = Pick<RunReport, 'status' | 'media' | 'performance'> & {
   /** The finished output, in the job folder. Absolute path. */
   readonly temporary: string;
   readonly stageMs: StageTimes;

@@ -27,6 +27,8 @@ export type FaceRow = {
   /** dB between the face box of this frame and of the previous one; null on the first frame of a shot or track. */
   readonly tpsnrOutputDb: number | null;
   readonly tpsnrSourceDb: number | null;
+  /** Structural similarity of the output's luma to the source's in the face box, 0..1; null where the box is too small. */
+  readonly ssimToSource: number | null;
   /** RMS second difference of the landmarks / inter-ocular distance; null where there are no two neighbours. */
   readonly jitterBefore: number | null;
   readonly jitterAfter: number | null;
@@ -59,6 +61,45 @@ export type StageTimes = Readonly<
   >
 >;
 
+/** Milliseconds that one frame spends in a stage; stages that a frame skips do not count. */
+export type Latency = { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
+
+/** Stages of {@link StageTimes} that are measured frame by frame. */
+export type FrameStage = Exclude<keyof StageTimes, 'mux'>;
+
+/** How the machine was used: what `faceswap benchmark` compares. */
+export type RunPerformance = {
+  /** From the call to the first frame that the encoder took; null when none was encoded. */
+  readonly firstFrameMs: number | null;
+  /** Busy time inside model runs, summed over workers. */
+  readonly modelMs: number;
+  /** Time from the first frame that was asked of a decoder to the last that an encoder took. */
+  readonly renderMs: number;
+  readonly stageLatencyMs: Readonly<Partial<Record<FrameStage, Latency>>>;
+  readonly workers: { readonly count: number; readonly reason: string };
+  readonly batch: {
+    /** Faces that went through the swapper's model in one run at most; 1 where the swapper is no model. */
+    readonly size: number;
+    readonly reason: string;
+    /** How often a batch was halved because memory ran out. */
+    readonly halvings: number;
+  };
+  /** The pool that frames travel in. */
+  readonly frames: {
+    readonly bytesPerFrame: number;
+    /** Buffers that were ever allocated. */
+    readonly allocated: number;
+    /** How often a buffer was asked for: all but `allocated` were used again. */
+    readonly acquired: number;
+    readonly peakInFlight: number;
+    readonly limitBytes: number;
+  };
+  /** Where the target was decoded: `none` is in software. */
+  readonly hwaccel: string;
+  /** Whether the analysis of the target was computed or read from the cache. */
+  readonly analysis: 'computed' | 'cached' | 'mixed';
+};
+
 /** Totals of the quality monitor (DESIGN "quality monitor"). A figure that could not be taken is null, never 0. */
 export type QualityTotals = {
   readonly facesFound: number;
@@ -69,6 +110,8 @@ export type QualityTotals = {
   readonly sceneCuts: number;
   readonly tpsnrOutputDb: Spread | null;
   readonly tpsnrSourceDb: Spread | null;
+  /** How much of the target's face box is still its own picture: of the faces that were swapped. */
+  readonly ssimToSource: Percentiles | null;
   /** Share of jitter frames, 0..1. */
   readonly jitterShareBefore: number | null;
   readonly jitterShareAfter: number | null;
@@ -112,6 +155,8 @@ export type RunReport = {
   readonly wallMs: number;
   readonly framesPerSecond: number;
   readonly stageMs: StageTimes;
+  /** Null for an image target. */
+  readonly performance: RunPerformance | null;
   readonly quality: QualityTotals;
   readonly warnings: readonly RunWarning[];
 };

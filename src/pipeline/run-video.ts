@@ -1,14 +1,17 @@
 import { copyFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { extname, join } from 'node:path';
-import PQueue from 'p-queue';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import { muxOutput, type SegmentFile } from '../media/muxer.js';
 import { verifyOutput } from '../media/output-verification.js';
 import { slotCount, type TargetMedia } from '../media/target-media.js';
 import { slotsToSeconds } from '../media/timeline.js';
 import { formatRational, rationalToNumber, sameRational } from '../media/rational.js';
+import { AnalysisCache } from './analysis-cache.js';
+import { cacheFolder } from './cache-folder.js';
+import { chainNeighbourFrames } from './chain-neighbours.js';
+import type { ChainMachine } from './face-chain.js';
 import { fileFailure } from './file-failure.js';
+import { frameNeed } from './frame-budget.js';
 import { FramePool } from './frame-pool.js';
 import { throwIfInterrupted, untilInterrupted } from './interruption.js';
 import { Journal } from './journal.js';
@@ -16,49 +19,82 @@ import { noFaceFailure, noFaceReason } from './no-face.js';
 import { chainSettings, type RenderPlan } from './plan.js';
 import { qualityTotals } from './quality-totals.js';
 import { RenderProgress } from './render-progress.js';
-import { framesInFlight, type RenderContext, type RenderedSegment, renderSegment } from './render-segment.js';
+import { type RenderContext, type RenderedSegment, renderSegment } from './render-segment.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
 import type { Rational } from './run-options.js';
-import type { QualityTotals, StageTimes } from './run-report.js';
+import { runPerformance } from './run-performance.js';
+import type { QualityTotals, RunPerformance, StageTimes } from './run-report.js';
 import { loadSourceFaces } from './source-faces.js';
 import { type PreparedVideo, prepareVideo } from './video-preparation.js';
+import { planWorkersHere, type WorkerPlan } from './worker-plan.js';
+import type { ChainBatch, PreparedSources } from './worker-protocol.js';
+import { WorkerTeam } from './worker-team.js';
 
-/** Worker threads, each with a segment of its own. */
-const workerCount = 1;
-
-/** More decoder threads than this only buy memory. */
-const decoderThreadLimit = 4;
-
-/** Renders all segments through a queue; the first failure keeps the rest from starting. */
+/** Renders all segments, each by one of the workers; the first failure stops them all. */
 const renderSegments = async (
   parts: RunParts,
   prepared: PreparedVideo,
-  context: RenderContext,
+  { team, context }: { readonly team: WorkerTeam; readonly context: RenderContext },
 ): Promise<readonly RenderedSegment[]> => {
   const { segments } = prepared.plan;
-  const queue = new PQueue({ concurrency: workerCount });
-  const halt = new AbortController();
-  const tasks = segments.map((segment) =>
-    queue.add(async () => {
-      halt.signal.throwIfAborted();
-      const announce = (state: 'started' | 'done'): void =>
-        parts.progress.emit({ type: 'segment', index: segment.index, total: segments.length, state });
-      announce('started');
-      try {
-        const rendered = await renderSegment(context, segment);
-        announce('done');
-        return rendered;
-      } catch (error) {
-        halt.abort(error);
-        throw error;
-      }
-    }),
-  );
-  try {
-    return await Promise.all(tasks);
-  } finally {
-    await Promise.allSettled(tasks);
-  }
+  return team.map(segments, async (segment, { worker, lane }, halt) => {
+    const announce = (state: 'started' | 'done'): void =>
+      parts.progress.emit({ type: 'segment', index: segment.index, total: segments.length, state });
+    announce('started');
+    const rendered = await renderSegment(context, segment, { worker, lane, halt });
+    announce('done');
+    return rendered;
+  });
+};
+
+/** Models that are not those of the package have no place in the analysis cache's keys. */
+const keepsAnalysis = ({ config, models }: RunParts): boolean => config.cache && models === null;
+
+/** The workers of a run, their frame buffers, and the group size that their chains have chosen. */
+type StartedTeam = { readonly team: WorkerTeam; readonly pool: FramePool; readonly batch: ChainBatch };
+
+/**
+ * Starts the workers and has each make its chain. Rendering begins when the first is ready; the others join when they are.
+ */
+const startTeam = async (
+  parts: RunParts,
+  workerPlan: WorkerPlan,
+  { sources, frameBytes }: { readonly sources: PreparedSources; readonly frameBytes: number },
+): Promise<StartedTeam> => {
+  const { config } = parts;
+  const settings = chainSettings({ ...config, executionThreadCount: workerPlan.threadsPerModel });
+  const machine: ChainMachine = {
+    batchSize: config.batchSize,
+    // The limit is that of the whole run, and every worker has models of its own.
+    vramLimitBytes:
+      config.vramLimitBytes === undefined
+        ? undefined
+        : Math.max(1, Math.floor(config.vramLimitBytes / workerPlan.count)),
+    batchFrames: workerPlan.batchFrames,
+    cacheFolder: config.cache ? join(cacheFolder(), 'models') : null,
+    keepsAnalysis: keepsAnalysis(parts),
+    models: parts.models,
+  };
+  const starts = Array.from({ length: workerPlan.count }, (_, number) => {
+    const worker = parts.openWorker(number);
+    const ready = worker.init(settings, sources.faces, machine);
+    // Its first segment awaits it and fails with it; until then it must not count as unhandled.
+    ready.catch(() => {});
+    return { worker, ready };
+  });
+  const batch = await untilInterrupted(Promise.race(starts.map(({ ready }) => ready)), parts.signal);
+  // A chain that found out that it works best with smaller batches needs no more frames than those.
+  const { mostFrames } = frameNeed(frameBytes, {
+    lookAheadFrames: chainNeighbourFrames.after,
+    batchFrames: Math.min(batch.size, workerPlan.batchFrames),
+  });
+  const framesPerLane = Math.min(workerPlan.framesPerWorker, mostFrames);
+  const pool = new FramePool({ lanes: workerPlan.count, framesPerLane, frameBytes });
+  const members = pool.lanes.flatMap((lane, number) => {
+    const start = starts[number];
+    return start === undefined ? [] : [{ ...start, lane }];
+  });
+  return { team: new WorkerTeam(members), pool, batch };
 };
 
 /** Whether a copy of the target's bytes is what was asked for, apart from the faces. */
@@ -145,8 +181,9 @@ const muxSegments = async (
 };
 
 /**
- * Renders a video: plan, source faces, segments one after the other in the worker, then one file of them with the
- * target's other streams, checked against the target before it gets the output's name.
+ * Renders a video: plan, source faces, segments by one or several workers, then one file of them with the
+ * target's other streams, checked against the target before it gets the output's name. The source photos are read beside the
+ * probing of the target, which needs no worker.
  *
  * A target without any face ends with `noFace`, or with `onNoFace: 'copy'` as a byte copy. Where a copy cannot be what
  * was asked for (another container, trims, another rate) the rendered segments are used, in which every picture is
@@ -156,53 +193,121 @@ const muxSegments = async (
  */
 export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<RunResult> {
   const { config, progress, signal, logger } = parts;
+  const loadingSources = loadSourceFaces(config.sources, chainSettings(config), {
+    worker: parts.openWorker(),
+    cache: config.cache,
+    signal,
+  });
+  // A target that cannot be used is told first; what is wrong with the photos as well is then of no interest.
+  loadingSources.catch(() => {});
   const prepared = await prepareVideo({
     config,
     tools,
     signal,
     onPhase: (phase) => progress.emit({ type: 'phase', phase }),
   });
-  const { target, plan, encoding, mux, frameBytes } = prepared;
   for (const warning of prepared.warnings) parts.warnings.add(warning, warning.message);
   throwIfInterrupted(signal);
+  const workerPlan = await planWorkersHere(config, parts.options, {
+    ...prepared,
+    swapperIsModel: (parts.models?.swapper ?? null) !== null,
+  });
+  logger.debug(workerPlan, 'workers');
 
   progress.emit({ type: 'phase', phase: 'sources' });
-  const worker = parts.openWorker();
-  const settings = chainSettings(config);
-  const sources = await untilInterrupted(
-    loadSourceFaces(config.sources, settings, { worker, signal }),
-    signal,
-  );
-  for (const warning of sources.warnings) parts.warnings.add(warning);
-  await untilInterrupted(worker.init(settings, sources.faces), signal);
+  const openingAnalyses = keepsAnalysis(parts) ? openAnalyses(parts, prepared, tools) : Promise.resolve(null);
+  try {
+    const sources = await untilInterrupted(loadingSources, signal);
+    for (const warning of sources.warnings) parts.warnings.add(warning);
+    const started = await startTeam(parts, workerPlan, { sources, frameBytes: prepared.frameBytes });
+    const analyses = await openingAnalyses;
+    return await renderVideo(parts, prepared, { ...started, tools, workerPlan, analyses });
+  } finally {
+    await (await openingAnalyses)?.close();
+  }
+}
 
+/** What renders: everything that a run has started and opened. */
+type VideoRenderer = StartedTeam & {
+  readonly tools: FfmpegTools;
+  readonly workerPlan: WorkerPlan;
+  readonly analyses: AnalysisCache | null;
+};
+
+const renderVideo = async (
+  parts: RunParts,
+  prepared: PreparedVideo,
+  { team, pool, batch, tools, workerPlan, analyses }: VideoRenderer,
+): Promise<RunResult> => {
+  const { progress, logger, signal } = parts;
+  const { target, plan, encoding, decoder } = prepared;
   progress.emit({ type: 'phase', phase: 'render' });
   const jobFolder = await parts.openJobFolder();
   const planFile = join(jobFolder, 'plan.json');
   await writeFile(planFile, `${JSON.stringify(plan, null, 2)}\n`).catch((error: unknown) => {
     throw fileFailure(error, planFile, 'plan');
   });
-  const pool = new FramePool({ count: workerCount * framesInFlight, frameBytes });
+  const { count, frameBytes } = pool;
   logger.debug(
-    { framesInFlight: pool.count, bytesPerFrame: frameBytes, bytesInFlight: pool.count * frameBytes },
+    { framesInFlight: count, bytesPerFrame: frameBytes, bytesInFlight: count * frameBytes },
     'frame pool',
   );
   const renderProgress = new RenderProgress(progress, plan.range.end - plan.range.start);
   const segments = await renderSegments(parts, prepared, {
-    tools,
-    target,
-    plan,
-    encoding,
-    decoderThreads: Math.min(decoderThreadLimit, availableParallelism()),
-    jobFolder,
-    journal: new Journal(join(jobFolder, 'journal.jsonl')),
-    worker,
+    team,
+    context: {
+      tools,
+      target,
+      plan,
+      encoding,
+      hardware: decoder.hardware,
+      decoderThreads: workerPlan.decoderThreads,
+      jobFolder,
+      journal: new Journal(join(jobFolder, 'journal.jsonl')),
+      analyses,
+      logger,
+      signal,
+      onRow: (row) => renderProgress.add(row),
+    },
+  });
+  const figures = runPerformance({
+    startMs: parts.startMs,
+    segments,
+    workers: workerPlan,
+    batch,
     pool,
+    hwaccel: decoder.hwaccel,
+  });
+  return finishVideo(parts, prepared, { tools, jobFolder, segments, performance: figures });
+};
+
+/** The cache of what earlier runs found out about the target. */
+const openAnalyses = (
+  { config, logger }: RunParts,
+  { target, decoder }: PreparedVideo,
+  tools: FfmpegTools,
+): Promise<AnalysisCache | null> =>
+  AnalysisCache.open({
+    target,
+    settings: chainSettings(config),
+    decoding: { ffmpeg: tools.ffmpegVersion, hwaccel: decoder.hwaccel },
     logger,
-    signal,
-    onRow: (row) => renderProgress.add(row),
   });
 
+/** Makes one file of the rendered segments, or a copy of the target when there was no face, and the run's result. */
+const finishVideo = async (
+  parts: RunParts,
+  prepared: PreparedVideo,
+  rendered: {
+    readonly tools: FfmpegTools;
+    readonly jobFolder: string;
+    readonly segments: readonly RenderedSegment[];
+    readonly performance: RunPerformance;
+  },
+): Promise<RunResult> => {
+  const { config } = parts;
+  const { target, plan, encoding, mux } = prepared;
+  const { tools, jobFolder, segments } = rendered;
   const rows = segments.flatMap((segment) => segment.rows);
   const quality = qualityTotals(rows);
   const swapped = quality.facesSwapped + quality.facesFilled > 0;
@@ -245,7 +350,8 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
         : mux.dropped.map(({ streamIndex, type, reason }) => ({ index: streamIndex, type, reason })),
     },
     stageMs: addStageTimes(renderMs, { mux: performance.now() - muxStartMs }),
+    performance: rendered.performance,
     quality,
     rows,
   };
-}
+};

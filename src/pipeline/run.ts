@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
+import type { ChainModelFiles } from './chain-models.js';
 import { placeFile } from './file-placement.js';
 import { interruption, throwIfInterrupted } from './interruption.js';
 import type { JobFolder } from './job-folder.js';
@@ -27,8 +28,10 @@ export type RunHandle = Promise<RunReport> & {
   readonly progress: AsyncIterable<ProgressEvent>;
 };
 
-/** What tests put in place of the real thing. */
+/** What tests and measurements put in place of the real thing. */
 export type RunInternals = {
+  /** Models of the chain instead of the package's own. */
+  readonly models?: ChainModelFiles | undefined;
   /** Module that the worker thread runs. */
   readonly workerEntry?: URL | undefined;
 };
@@ -38,7 +41,7 @@ class RunResources {
   readonly #logger: RunLogger;
   readonly #output: string;
   readonly #startWorker: () => WorkerClient;
-  #worker: WorkerClient | undefined;
+  readonly #workers = new Map<number, WorkerClient>();
   #jobFolder: JobFolder | undefined;
 
   constructor(options: { logger: RunLogger; output: string; startWorker: () => WorkerClient }) {
@@ -47,9 +50,10 @@ class RunResources {
     this.#startWorker = options.startWorker;
   }
 
-  openWorker(): WorkerClient {
-    this.#worker ??= this.#startWorker();
-    return this.#worker;
+  openWorker(number: number): WorkerClient {
+    const worker = this.#workers.get(number) ?? this.#startWorker();
+    this.#workers.set(number, worker);
+    return worker;
   }
 
   async openJobFolder(): Promise<string> {
@@ -59,7 +63,7 @@ class RunResources {
   }
 
   async close(): Promise<void> {
-    await this.#worker?.close();
+    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
     try {
       await this.#jobFolder?.remove();
     } catch (error) {
@@ -68,10 +72,12 @@ class RunResources {
   }
 }
 
-const runTarget = async (parts: RunParts, options: RunOptions): Promise<RunResult> => {
+const runTarget = async (parts: RunParts): Promise<RunResult> => {
   const { checkFiles } = await import('./preflight.js');
-  const kind = await checkFiles(parts.config, options);
+  const kind = await checkFiles(parts.config, parts.options);
   throwIfInterrupted(parts.signal);
+  // Starting a thread and loading its modules takes some tenths of a second, in which the rest can be looked at.
+  parts.openWorker();
   if (kind === 'image') {
     const { runImage } = await import('./run-image.js');
     return runImage(parts);
@@ -98,6 +104,7 @@ const makeReport = (
   wallMs: rest.wallMs,
   framesPerSecond: (result.rows.length * 1000) / Math.max(1, rest.wallMs),
   stageMs: result.stageMs,
+  performance: result.performance,
   quality: result.quality,
   warnings: rest.warnings,
 });
@@ -109,9 +116,8 @@ const makeReport = (
  * @throws FaceswapError (resources, media) when the disk refuses, (usage) when a name was taken meanwhile, (interrupted).
  */
 const finishRun = async (
-  { config, signal, warnings }: RunParts,
+  { config, signal, warnings, startMs }: RunParts,
   result: RunResult,
-  startMs: number,
 ): Promise<RunReport> => {
   const [{ contentHash }, { syncFile }, { writeReportFile }] = await Promise.all([
     import('../media/content-hash.js'),
@@ -141,7 +147,7 @@ const finishRun = async (
 const execute = async (
   options: RunOptions,
   { signal, logger = silentLogger }: RunContext,
-  { channel, workerEntry }: RunInternals & { readonly channel: ProgressChannel },
+  { channel, workerEntry, models }: RunInternals & { readonly channel: ProgressChannel },
 ): Promise<RunReport> => {
   const startMs = performance.now();
   const config = resolveRunOptions(options);
@@ -154,7 +160,10 @@ const execute = async (
   });
   const parts: RunParts = {
     config,
-    openWorker: () => resources.openWorker(),
+    options,
+    models: models ?? null,
+    startMs,
+    openWorker: (number = 0) => resources.openWorker(number),
     openJobFolder: () => resources.openJobFolder(),
     progress: channel,
     warnings: new WarningList(channel),
@@ -163,7 +172,7 @@ const execute = async (
   };
   let report: RunReport;
   try {
-    report = await finishRun(parts, await runTarget(parts, options), startMs);
+    report = await finishRun(parts, await runTarget(parts));
   } catch (error) {
     await resources.close();
     // By now a signal that stopped both us and our children has arrived, whichever of the two was noticed first.

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import { serveChain } from './chain-server.js';
-import { releaseEmbeddedModels } from './embedded-models.js';
+import { releaseChainModels } from './chain-models.js';
 import { FaceChain } from './face-chain.js';
 import { prepareSources } from './source-preparation.js';
 
@@ -10,7 +10,7 @@ if (parentPort === null) {
 }
 
 serveChain(parentPort, {
-  createChain: (settings, sources) => FaceChain.create(settings, sources),
+  createChain: FaceChain.create.bind(FaceChain),
   prepareSources,
-  releaseModels: releaseEmbeddedModels,
+  releaseModels: releaseChainModels,
 });

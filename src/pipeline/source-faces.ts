@@ -37,11 +37,13 @@ const preparedKey = (hashes: readonly string[], settings: ChainSettings): string
     )
     .digest('hex');
 
-const decodePhoto = async (file: string, sha256: string): Promise<DecodedPhoto> => {
-  const cached = photoCache.get(sha256);
-  if (cached !== undefined) return cached;
+const readPhoto = async (file: string): Promise<DecodedPhoto> => {
   const { widthPx, heightPx, rgb } = await readStill(file, 'source');
-  const photo = { widthPx, heightPx, rgb };
+  return { widthPx, heightPx, rgb };
+};
+
+const cachedPhoto = async (file: string, sha256: string): Promise<DecodedPhoto> => {
+  const photo = photoCache.get(sha256) ?? (await readPhoto(file));
   photoCache.set(sha256, photo);
   return photo;
 };
@@ -57,6 +59,29 @@ const relocated = ({ files, prepared }: CachedSources, now: readonly string[]): 
   };
 };
 
+/** Who prepares the faces, and how. */
+export type SourceLoading = {
+  readonly worker: WorkerClient;
+  /** False: neither use nor keep anything of other runs. */
+  readonly cache: boolean;
+  readonly signal: AbortSignal | undefined;
+};
+
+/** Decodes the photos one after another and has the worker look for their faces. */
+const preparePhotos = async (
+  files: readonly string[],
+  settings: ChainSettings,
+  { worker, signal }: SourceLoading,
+  decode: (file: string, index: number) => Promise<DecodedPhoto>,
+): Promise<PreparedSources> => {
+  const photos: SourcePhoto[] = [];
+  for (const [index, file] of files.entries()) {
+    throwIfInterrupted(signal);
+    photos.push({ index, file, ...(await decode(file, index)) });
+  }
+  return worker.prepareSources(photos, settings);
+};
+
 /**
  * Reads the source photos and has a worker find and prepare their faces. Photos and results are kept by content for
  * later runs in the same process; the faces do not depend on where the files lie.
@@ -66,19 +91,17 @@ const relocated = ({ files, prepared }: CachedSources, now: readonly string[]): 
 export async function loadSourceFaces(
   files: readonly string[],
   settings: ChainSettings,
-  { worker, signal }: { readonly worker: WorkerClient; readonly signal: AbortSignal | undefined },
+  loading: SourceLoading,
 ): Promise<PreparedSources> {
+  if (!loading.cache) return preparePhotos(files, settings, loading, readPhoto);
   const hashes: string[] = [];
-  for (const file of files) hashes.push(await contentHash(file, { signal }));
+  for (const file of files) hashes.push(await contentHash(file, { signal: loading.signal }));
   const key = preparedKey(hashes, settings);
   const cached = preparedCache.get(key);
   if (cached !== undefined) return relocated(cached, files);
-  const photos: SourcePhoto[] = [];
-  for (const [index, file] of files.entries()) {
-    throwIfInterrupted(signal);
-    photos.push({ index, file, ...(await decodePhoto(file, hashes[index] ?? '')) });
-  }
-  const prepared = await worker.prepareSources(photos, settings);
+  const prepared = await preparePhotos(files, settings, loading, (file, index) =>
+    cachedPhoto(file, hashes[index] ?? ''),
+  );
   preparedCache.set(key, { files: [...files], prepared });
   return prepared;
 }

@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import type { PlanarFrame } from '../imaging/planar-frame.js';
+import { kernels } from '../imaging/kernels/kernels.js';
 import { frameFromRgb } from '../imaging/rgb-frame.js';
 import {
   cropFromBox,
@@ -13,7 +14,7 @@ import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { headPose } from '../processors/face-swapper/head-pose.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { buildTexture, faceWidth, type SourceFace } from '../processors/face-swapper/source-face.js';
-import { type EmbeddedModels, loadEmbeddedModels } from './embedded-models.js';
+import { type ChainModels, loadChainModels } from './chain-models.js';
 import type { ChainSettings } from './face-chain.js';
 import { zonesFor } from './mask-zones.js';
 import type { RunWarning } from './run-report.js';
@@ -38,6 +39,9 @@ const openMouthShare = 0.36;
 /** RMS of the finest detail band, in L units per unit of skin contrast, below which a photo is out of focus. */
 const blurredDetail = 0.1;
 
+/** Kernel memory that cropping takes at most for each pixel of a photo: three planes of bytes, and the reduced ones. */
+const croppingBytesPerPixel = 16;
+
 /**
  * Finds the face of each photo and makes it ready for swapping. Runs models, so it must be called in a worker; they stay loaded
  * there for the chain.
@@ -48,13 +52,15 @@ export async function prepareSources(
   photos: readonly SourcePhoto[],
   settings: ChainSettings,
 ): Promise<{ faces: readonly SourceFace[]; warnings: readonly RunWarning[] }> {
-  const models = await loadEmbeddedModels(settings);
+  const models = await loadChainModels(settings);
   const zones = zonesFor(settings);
   const reader = new AppearanceReader(zones);
   const faces: SourceFace[] = [];
   const warnings: RunWarning[] = [];
   for (const photo of photos) {
     const frame = frameFromRgb(photo);
+    // Cutting crops copies the planes that they touch, and may shrink them on the way.
+    kernels().memory.reserve(croppingBytesPerPixel * photo.widthPx * photo.heightPx);
     const largest = await largestFace(frame, models);
     if (largest === null) {
       warnings.push({
@@ -115,11 +121,11 @@ export async function prepareSources(
 
 async function largestFace(
   frame: PlanarFrame,
-  models: EmbeddedModels,
-): Promise<{ mesh: Awaited<ReturnType<EmbeddedModels['landmarker']['refine']>>; others: number } | null> {
+  models: ChainModels,
+): Promise<{ mesh: Awaited<ReturnType<ChainModels['landmarker']['refine']>>; others: number } | null> {
   const detections = await models.detector.detectAll(frame);
   detections.sort((first, second) => second.box.width - first.box.width);
-  let largest: Awaited<ReturnType<EmbeddedModels['landmarker']['refine']>> | null = null;
+  let largest: Awaited<ReturnType<ChainModels['landmarker']['refine']>> | null = null;
   let others = 0;
   for (const { box, rollRadians } of detections) {
     const mesh = await models.landmarker.refine(frame, cropFromBox(box, rollRadians));

@@ -1,7 +1,10 @@
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
+import { requireEncoding } from '../media/encoder-check.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
+import { chooseDecoder, type DecoderChoice } from '../media/hardware-decoder.js';
 import { type MuxPlan, planMux } from '../media/mux-plan.js';
+import { outputContainer } from '../media/output-container.js';
 import { probeTarget } from '../media/probe.js';
 import type { TargetMedia } from '../media/target-media.js';
 import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
@@ -17,6 +20,8 @@ export type PreparedVideo = {
   readonly target: TargetMedia;
   readonly plan: RenderPlan;
   readonly encoding: VideoEncoding;
+  /** Where the target is decoded, and why: `decoder.hardware` goes to every decoder of the run. */
+  readonly decoder: DecoderChoice;
   readonly mux: MuxPlan;
   readonly warnings: readonly RunWarning[];
   readonly frameBytes: number;
@@ -36,9 +41,9 @@ export type PrepareVideoOptions = {
 };
 
 /**
- * Probes the target and decides everything about the run: encoder, segments, which streams are kept.
+ * Probes the target and decides everything about the run: decoder, encoder, segments, which streams are kept.
  *
- * @throws FaceswapError: `media` for the target, `unavailable` for the encoder, `usage` for trims that leave nothing.
+ * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing.
  */
 export async function prepareVideo({
   config,
@@ -54,16 +59,20 @@ export async function prepareVideo({
     throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
   }
   const plan = makePlan({ target, config });
-  const mux = await planMux({ tools, target, outputFile: config.output, videoEncoder: encoder, signal });
+  const container = outputContainer(config.output);
   const encoding = videoEncodingFor({
     target,
     encoder,
     quality: config.outputVideoQuality,
     preset: videoPresets.find((preset) => preset === config.outputVideoPreset),
     frameRate: plan.outputFrameRate,
-    container: mux.container,
+    container,
     threads: encoderThreads,
   });
+  const frameBytes = frameLayout(target.video.format).byteLength;
+  await requireEncoding(tools, encoding, { container, frameBytes, signal });
+  const decoder = await chooseDecoder(tools, target, config.hwaccel, { signal });
+  const mux = await planMux({ tools, target, outputFile: config.output, videoEncoder: encoder, signal });
   const warnings = mux.dropped.map(
     ({ streamIndex, type, codecName, reason }): RunWarning => ({
       code: 'stream-dropped',
@@ -71,5 +80,5 @@ export async function prepareVideo({
       file: target.file,
     }),
   );
-  return { target, plan, encoding, mux, warnings, frameBytes: frameLayout(target.video.format).byteLength };
+  return { target, plan, encoding, decoder, mux, warnings, frameBytes };
 }

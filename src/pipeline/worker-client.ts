@@ -1,10 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
+import { disableTelemetry } from '../inference/telemetry.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
-import type { ChainFrame, ChainSegment, ChainSettings } from './face-chain.js';
+import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
-import type { PreparedSources, WorkerCommand, WorkerReply, WorkerResults } from './worker-protocol.js';
+import type {
+  ChainBatch,
+  PreparedSources,
+  WorkerCommand,
+  WorkerReply,
+  WorkerResults,
+} from './worker-protocol.js';
 
 type Pending = {
   readonly resolve: (result: WorkerResults[keyof WorkerResults]) => void;
@@ -42,6 +49,7 @@ export class WorkerClient {
    */
   constructor({ logger, entry = segmentWorkerUrl }: { logger: RunLogger; entry?: URL | undefined }) {
     this.#logger = logger;
+    disableTelemetry();
     this.#worker = new Worker(entry, { name: 'faceswap-segment', stdout: true, stderr: true });
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
       stream.setEncoding('utf8');
@@ -65,14 +73,19 @@ export class WorkerClient {
     return this.#ask<'prepareSources'>({ name: 'prepareSources', photos, settings });
   }
 
-  /** Loads the models and makes the chain. */
-  async init(settings: ChainSettings, sources: readonly SourceFace[]): Promise<void> {
-    await this.#ask<'init'>({ name: 'init', settings, sources });
+  /** Loads the models and makes the chain; gives how many faces go through the swapper's model in one run. */
+  init(settings: ChainSettings, sources: readonly SourceFace[], machine: ChainMachine): Promise<ChainBatch> {
+    return this.#ask<'init'>({ name: 'init', settings, sources, machine });
   }
 
-  /** Starts a segment: the chain forgets all earlier frames. */
-  async beginSegment(segment: ChainSegment): Promise<void> {
-    await this.#ask<'beginSegment'>({ name: 'beginSegment', segment });
+  /**
+   * Starts a segment: the chain forgets all earlier frames.
+   *
+   * @param analysis what an earlier run found out about its frames, or null; the buffer is transferred.
+   */
+  async beginSegment(segment: ChainSegment, analysis: ArrayBuffer | null = null): Promise<void> {
+    const transfer = analysis === null ? [] : [analysis];
+    await this.#ask<'beginSegment'>({ name: 'beginSegment', segment, analysis }, transfer);
   }
 
   /** Hands over the next frame (its buffer is transferred) and gives the frames that this finished. */
@@ -80,7 +93,7 @@ export class WorkerClient {
     return this.#ask<'frame'>({ name: 'frame', frame }, [frame.buffer]);
   }
 
-  /** Gives the frames that the chain still held, and the segment's stage times. */
+  /** Gives the frames that the chain still held, with the segment's figures and what was found out about it. */
   endSegment(): Promise<WorkerResults['endSegment']> {
     return this.#ask<'endSegment'>({ name: 'endSegment' });
   }

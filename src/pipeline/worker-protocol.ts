@@ -1,8 +1,9 @@
 import type { ErrorRecord } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
-import type { ChainFrame, ChainOutput, ChainSegment, ChainSettings, ChainStageTimes } from './face-chain.js';
+import type { ChainFrame, ChainMachine, ChainOutput, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunWarning } from './run-report.js';
 import type { SourcePhoto } from './source-preparation.js';
+import type { ChainStageSamples, ChainStageTimes } from './stage-samples.js';
 
 /** Source faces with the remarks that finding them gave. */
 export type PreparedSources = {
@@ -17,23 +18,39 @@ export type WorkerCommand =
       readonly photos: readonly SourcePhoto[];
       readonly settings: ChainSettings;
     }
-  | { readonly name: 'init'; readonly settings: ChainSettings; readonly sources: readonly SourceFace[] }
-  | { readonly name: 'beginSegment'; readonly segment: ChainSegment }
+  | {
+      readonly name: 'init';
+      readonly settings: ChainSettings;
+      readonly sources: readonly SourceFace[];
+      readonly machine: ChainMachine;
+    }
+  /** `analysis` is what an earlier run found out about these frames; its buffer is transferred. */
+  | { readonly name: 'beginSegment'; readonly segment: ChainSegment; readonly analysis: ArrayBuffer | null }
   /** The frame's buffer is transferred. */
   | { readonly name: 'frame'; readonly frame: ChainFrame }
   | { readonly name: 'endSegment' }
   /** Commands that still wait are refused; the one that runs is finished first. */
   | { readonly name: 'dispose' };
 
+/** How many faces go through the swapper's model in one run, and why. */
+export type ChainBatch = { readonly size: number; readonly reason: string };
+
 /** What each command answers with; buffers in `outputs` are transferred back. */
 export type WorkerResults = {
   readonly prepareSources: PreparedSources;
-  readonly init: null;
+  readonly init: ChainBatch;
   readonly beginSegment: null;
   readonly frame: { readonly outputs: readonly ChainOutput[] };
   readonly endSegment: {
     readonly outputs: readonly ChainOutput[];
     readonly stageTimes: ChainStageTimes;
+    readonly stageSamples: ChainStageSamples;
+    /** Busy time inside model runs. */
+    readonly modelMs: number;
+    /** How often a batch was halved because memory ran out. */
+    readonly halvings: number;
+    /** What the chain found out about the segment's frames, for later runs; null where it was given. Transferred. */
+    readonly analysis: ArrayBuffer | null;
   };
   readonly dispose: null;
 };

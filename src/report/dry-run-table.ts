@@ -1,11 +1,10 @@
+import { formatBytes } from '../pipeline/byte-size.js';
 import type { DryRun } from '../pipeline/dry-run.js';
 import { estimateMachine } from '../pipeline/run-estimate.js';
 import type { Rational } from '../pipeline/run-options.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
 const rateText = ({ num, den }: Rational): string => (den === 1 ? String(num) : `${num}/${den}`);
-
-const megabytesText = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 /** The plan's own rows; an image has no plan. */
 const planRows = ({ plan, encoder }: DryRun): readonly TableRow[] => {
@@ -25,6 +24,22 @@ const planRows = ({ plan, encoder }: DryRun): readonly TableRow[] => {
   ];
 };
 
+/** Who would work, why so many, and with how much memory for frames; an image has one frame and one worker. */
+const workerRows = ({ workers, estimate, config }: DryRun): readonly TableRow[] => {
+  const buffers = `${formatBytes(estimate.frameBufferBytes)} of frame buffers`;
+  if (workers === null || estimate.frameBufferLimitBytes === null) return [['memory', buffers]];
+  const { count, reason, threadsPerModel, framesPerWorker } = workers;
+  const threads = `${threadsPerModel} ${threadsPerModel === 1 ? 'thread' : 'threads'} for each model`;
+  const limit = formatBytes(estimate.frameBufferLimitBytes);
+  return [
+    ['workers', `${count} (${reason}); ${threads}`],
+    [
+      'memory',
+      `${buffers}, ${framesPerWorker} for each worker; limit ${limit}${config.maxMemoryBytes === undefined ? '' : ' as asked for'}`,
+    ],
+  ];
+};
+
 /** What a run would do: one label column, no colour, ends with a line break. */
 export const formatDryRun = (dryRun: DryRun): string => {
   const { config, estimate, keptStreams, droppedStreams } = dryRun;
@@ -38,11 +53,11 @@ export const formatDryRun = (dryRun: DryRun): string => {
     ...planRows(dryRun),
     ['kept', kept === '' ? 'no other streams' : kept],
     ['dropped', dropped === '' ? 'none' : dropped],
+    ...workerRows(dryRun),
     [
       'estimate',
       `${estimate.frames} frames in ${estimate.segments} ${estimate.segments === 1 ? 'segment' : 'segments'}`,
     ],
-    ['', `${megabytesText(estimate.frameBufferBytes)} of frame buffers`],
     [
       '',
       `about ${estimate.seconds.toFixed(0)} s on a machine like ${estimateMachine}; one face per frame assumed`,

@@ -59,6 +59,29 @@ const stageLines = (report: RunReport): readonly TableRow[] =>
     ],
   );
 
+const analysisTexts = { cached: 'read from the cache', mixed: 'partly read from the cache' } as const;
+
+const halvingsText = (halvings: number): string => {
+  if (halvings === 0) return '';
+  return `, halved ${halvings === 1 ? 'once' : `${halvings} times`} for want of memory`;
+};
+
+/** How the machine was used: workers, the share of the time that models took; batches, hardware and cache where there are any. */
+const machineLines = ({ performance }: RunReport): readonly TableRow[] => {
+  if (performance === null) return [];
+  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis, hwaccel } = performance;
+  const modelShare = modelMs / Math.max(1, renderMs * workers.count);
+  const firstFrame = firstFrameMs === null ? '' : `, first frame after ${secondsText(firstFrameMs)}`;
+  const notes = [
+    `models busy ${percentText(modelShare)} of the rendering${firstFrame}`,
+    batch.size > 1 ? `${batch.size} faces at a time (${batch.reason})${halvingsText(batch.halvings)}` : '',
+    hwaccel === 'none' ? '' : `decoded with ${hwaccel}`,
+    analysis === 'computed' ? '' : `analysis of the target ${analysisTexts[analysis]}`,
+  ];
+  const rows = notes.filter((note) => note !== '').map((note): TableRow => ['', note]);
+  return [['workers', `${workers.count}  (${workers.reason})`], ...rows];
+};
+
 /**
  * The table at the end of a run: plain ASCII, one label column, no colour, ends with a line break. Times per
  * stage are busy times; stages overlap, so their sum is not the wall time. Figures that were not taken read `n/a`.
@@ -69,6 +92,7 @@ export const formatRunTable = (report: RunReport): string => {
     ['status', report.status === 'copied' ? 'no face found: the target was copied untouched' : 'done'],
     ['frames', `${media.frameCount}  (${pictureText(report)})`],
     ['wall time', `${secondsText(report.wallMs)}  (${fixed(report.framesPerSecond, 1)} frames/s)`],
+    ...machineLines(report),
     ...stageLines(report),
     [
       'faces',

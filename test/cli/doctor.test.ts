@@ -5,6 +5,7 @@ import {
   type Check,
   checkDisk,
   checkEncoders,
+  checkHardware,
   checkMemory,
   checkNode,
   checkProvider,
@@ -25,6 +26,14 @@ describe('doctor', () => {
     assert.equal(check.status, 'warn');
     assert.match(check.detail, /^libvpx-vp9 ffv1 libx265; not there: libx264 /);
     assert.match(check.advice ?? '', /libx264/);
+  });
+
+  test('says which hardware decoders open, and why the others do not', () => {
+    const check = checkHardware({ cuda: undefined, vaapi: 'no such device' });
+    assert.equal(check.status, 'ok');
+    assert.equal(check.detail, 'cuda; not there: vaapi (no such device)');
+    assert.match(checkHardware({}).detail, /^none/);
+    assert.equal(checkHardware({ qsv: undefined }).detail, 'qsv');
   });
 
   test('needs the CPU provider and no other', () => {

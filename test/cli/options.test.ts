@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { parseConfigText } from '../../src/cli/config-file.js';
 import { createProgram } from '../../src/cli/main.js';
 import { mergeOptionValues, readCommandLine } from '../../src/cli/option-values.js';
-import { camelCase, defaultTextOf, runOptionEntries } from '../../src/cli/run-option-table.js';
+import { camelCase, defaultTextOf, flagOf, runOptionEntries } from '../../src/cli/run-option-table.js';
 import { FaceswapError } from '../../src/errors.js';
 import { resolveRunOptions, runOptionNames } from '../../src/pipeline/resolve-run-options.js';
 import type { RunOptions } from '../../src/pipeline/run-options.js';
@@ -54,7 +54,9 @@ describe('the option table', () => {
     assert.equal(text('face-mask-padding'), '0');
     assert.equal(text('processors'), 'face_swapper');
     assert.equal(text('progress'), 'auto');
+    assert.equal(text('workers'), 'auto');
     assert.equal(text('output-video-encoder'), undefined);
+    assert.equal(text('max-memory'), undefined);
   });
 
   test('stands in the documentation with every flag, alias, choice and default', () => {
@@ -62,8 +64,8 @@ describe('the option table', () => {
     for (const entry of runOptionEntries) {
       const row = page
         .split('\n')
-        .find((line) => line.startsWith('|') && line.includes(`\`--${entry.name}\``));
-      assert.ok(row, `--${entry.name} is missing in docs/run.md`);
+        .find((line) => line.startsWith('|') && line.includes(`\`${flagOf(entry)}\``));
+      assert.ok(row, `${flagOf(entry)} is missing in docs/run.md`);
       const words = [
         entry.short === undefined ? [] : [`-${entry.short}`],
         entry.alias ?? [],
@@ -79,7 +81,7 @@ describe('the option table', () => {
     const help = createProgram(() => {})
       .commands.find((command) => command.name() === 'run')
       ?.helpInformation();
-    for (const { name } of runOptionEntries) assert.ok(help?.includes(`--${name}`), `--${name}`);
+    for (const entry of runOptionEntries) assert.ok(help?.includes(flagOf(entry)), flagOf(entry));
   });
 });
 
@@ -140,6 +142,37 @@ describe('the command line of run', () => {
     assert.deepEqual(Object.keys(options).sort(), ['logLevel', 'output', 'source', 'target']);
   });
 
+  test('takes numbers, sizes and words for the machine', () => {
+    const words = ['--workers', '2', '--batch-size', 'auto', '--max-memory', '512M', '--vram-limit', '6G'];
+    const { options } = mergeOptionValues(
+      readCommandLine(collect([...paths, ...words, '--hwaccel', 'auto', '--no-cache'])),
+      {},
+    );
+    assert.deepEqual(options, {
+      source: ['a.jpg', 'b.jpg'],
+      target: 'clip.mp4',
+      output: 'out.mp4',
+      workers: 2,
+      batchSize: 'auto',
+      maxMemory: '512M',
+      vramLimit: '6G',
+      hwaccel: 'auto',
+      cache: false,
+    });
+    assert.throws(
+      () => readCommandLine(collect([...paths, '--workers', 'many'])),
+      usageError(/--workers must be auto or a number, got "many"/),
+    );
+  });
+
+  test('leaves a switch that is on by default to the config file unless its flag is there', () => {
+    const config = { source: 'a', target: 'b', output: 'c', cache: false };
+    assert.equal(mergeOptionValues(readCommandLine(collect([])), config).options.cache, false);
+    assert.equal('cache' in readCommandLine(collect(paths)), false);
+    const flagged = readCommandLine(collect(['--no-cache']));
+    assert.equal(mergeOptionValues(flagged, { ...config, cache: true }).options.cache, false);
+  });
+
   test('refuses an empty number', () => {
     assert.throws(
       () => readCommandLine(collect([...paths, '--face-mask-blur', ''])),
@@ -157,12 +190,18 @@ describe('a config file', () => {
       target: '/media/clip.mp4',
       faceMaskBlur: 0.2,
       'dry-run': true,
+      cache: false,
+      workers: 3,
+      'max-memory': '1.5G',
     });
     assert.deepEqual(parseConfigText(text, file), {
       source: [path.resolve('/jobs/one/me.jpg'), path.resolve('/jobs/two.jpg')],
       target: path.resolve('/media/clip.mp4'),
       faceMaskBlur: 0.2,
       dryRun: true,
+      cache: false,
+      workers: 3,
+      maxMemory: '1.5G',
     });
   });
 
@@ -188,6 +227,8 @@ describe('a config file', () => {
       text: '{"face-mask-blur": 0, "faceMaskBlur": 1}',
       error: /stands twice/,
     },
+    { name: 'a negated flag', text: '{"no-cache": true}', error: /Unknown key "no-cache"/ },
+    { name: 'a word for a number', text: '{"workers": "2"}', error: /must be auto or a number, got "2"/ },
     { name: 'a number in quotes', text: '{"face-mask-blur": "0.3"}', error: /must be a number, got "0\.3"/ },
     { name: 'a flag in quotes', text: '{"overwrite": "yes"}', error: /must be true or false, got "yes"/ },
     {

@@ -1,6 +1,6 @@
 import type { FrameRow } from '../../src/index.js';
 
-/** A picture as planes of bytes, one after the other, chroma subsampled by powers of two. */
+/** A picture as planes of samples (bytes, or words at 10 bits), one after the other, chroma subsampled by powers of two. */
 export type PictureLayout = {
   readonly widthPx: number;
   readonly heightPx: number;
@@ -27,8 +27,8 @@ const marginPx = 4 + 2;
 
 /** Compares two frames sample by sample, apart for what lies inside and outside of the blended regions of a row. */
 export const compareOutside = (
-  before: Uint8Array,
-  after: Uint8Array,
+  before: ArrayLike<number>,
+  after: ArrayLike<number>,
   row: FrameRow,
   { widthPx, heightPx, chromaShiftX, chromaShiftY }: PictureLayout,
 ): RegionComparison => {

@@ -41,6 +41,9 @@ export const temporaryFolder = (name: string): string => {
   return folder;
 };
 
+/** Tests neither find what earlier ones kept nor leave anything in the user's own cache. */
+const cache = temporaryFolder('cache');
+
 /** What a finished command left behind. */
 export type CommandResult = {
   readonly exitCode: number | null;
@@ -90,7 +93,7 @@ export const faceswap = (
   const mark = `${markName}=${markValue}`;
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [binPath, ...words], {
-      env: { ...process.env, ...environment, [markName]: markValue },
+      env: { ...process.env, FACESWAP_CACHE_DIR: cache, ...environment, [markName]: markValue },
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(userId === undefined ? {} : { uid: userId, gid: userId }),
     });
@@ -111,8 +114,11 @@ export const faceswap = (
 };
 
 /** A run that must succeed: its report as `--json` prints it. */
-export const runToReport = async (words: readonly string[]): Promise<RunReport> => {
-  const { exitCode, stdout, stderr, survivors } = await faceswap(['run', '--json', ...words]);
+export const runToReport = async (
+  words: readonly string[],
+  setting: CommandSetting = {},
+): Promise<RunReport> => {
+  const { exitCode, stdout, stderr, survivors } = await faceswap(['run', '--json', ...words], setting);
   assert.equal(exitCode, 0, stderr);
   assert.deepEqual(survivors, []);
   const answer = JSON.parse(stdout) as { ok: true; report: RunReport };

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import type { PlanarFrame } from '../../src/imaging/planar-frame.js';
 import { readStill } from '../../src/media/still-image.js';
-import { loadEmbeddedModels } from '../../src/pipeline/embedded-models.js';
+import { loadChainModels } from '../../src/pipeline/chain-models.js';
 import { frameFromRgb } from '../../src/imaging/rgb-frame.js';
 import { cropFromBox, faceFlagThreshold } from '../../src/processors/face-landmarker/face-landmarker.js';
 import { fixture, needsShared, shared } from './command-run.js';
@@ -21,7 +21,7 @@ const { photos } = JSON.parse(
   readFileSync(new URL('../fixtures/embedded-golden-photos.json', import.meta.url), 'utf8'),
 ) as { photos: Readonly<Record<string, readonly GoldenFace[]>> };
 
-const models = await loadEmbeddedModels({
+const models = await loadChainModels({
   executionProvider: 'cpu',
   executionThreadCount: 2,
   faceDetectorScore: 0.5,

@@ -41,6 +41,9 @@ test('the tarball carries all that an installed command needs', () => {
     'models/embedded/faceres.onnx',
     'models/licences/Apache-2.0.txt',
     'models/licences/human-MIT.txt',
+    'test/fixtures/README.md',
+    'test/fixtures/astronaut.png',
+    'test/fixtures/grace_hopper.jpg',
     packageJson.exports['.'].types.slice(2),
     packageJson.exports['.'].default.slice(2),
   ];
@@ -48,7 +51,8 @@ test('the tarball carries all that an installed command needs', () => {
 });
 
 test('the tarball carries nothing that only the repository needs', () => {
-  const allowed = /^(LICENSE|README\.md|package\.json|bin\/|dist\/.*\.(js|d\.ts)$|models\/|docs\/.*\.md$)/;
+  const allowed =
+    /^(LICENSE|README\.md|package\.json|bin\/|dist\/.*\.(js|d\.ts)$|models\/|docs\/.*\.md$|test\/fixtures\/(README\.md|astronaut\.png|grace_hopper\.jpg)$)/;
   assert.deepEqual(
     packedFiles().filter((file) => !allowed.test(file)),
     [],

@@ -43,7 +43,7 @@ const shot = async (name: PortraitName, count: number, seed: number): Promise<Ui
   const random = seededRandom(seed);
   return Array.from({ length: count }, (_, t) => {
     const { data } = portraitFrame(still, name, format, { shiftX: 1.5 * t - 8, shiftY: 3 * Math.sin(t / 3) });
-    return data.map((value) => Math.min(250, Math.max(5, value + random.integer(-2, 3))));
+    return Uint8Array.from(data, (value) => Math.min(250, Math.max(5, value + random.integer(-2, 3))));
   });
 };
 
@@ -234,7 +234,7 @@ test('a frame in which the face is covered is filled and counted as such', async
   const still = await portraitStill('astronaut');
   const frames = Array.from({ length: 14 }, (_, t) => {
     const { data, layout } = portraitFrame(still, 'astronaut', wide, { shiftX: t, shiftY: 60 });
-    if (t !== 6) return data;
+    if (t !== 6) return Uint8Array.from(data);
     layout.planes.forEach((plane, index) => {
       const side = index === 0 ? 1 : 2;
       for (let y = 176 / side; y < 276 / side; y++) {
@@ -242,7 +242,7 @@ test('a frame in which the face is covered is filled and counted as such', async
         data.fill(index === 0 ? 145 : 128, line + 178 / side, line + 274 / side);
       }
     });
-    return data;
+    return Uint8Array.from(data);
   });
   const outputs = await run(frames, { format: wide });
   const outcomes = outputs.map(({ row }) => row!.faces.map(({ outcome }) => outcome).join());

@@ -6,6 +6,7 @@
 //   invert     the same, and inverts the first byte of every frame
 //   no-face    finds nothing
 //   fail       fails at frame 3
+//   fail-late  fails at frame 100
 //   exit       ends its thread at frame 3
 //   hoard      gives nothing back before the end of the segment
 import { parentPort } from 'node:worker_threads';
@@ -22,18 +23,28 @@ const face = {
   sourceIndex: 0,
   tpsnrOutputDb: 40,
   tpsnrSourceDb: 41,
+  ssimToSource: 0.8,
   jitterBefore: 0.002,
   jitterAfter: 0.001,
   identityToSource: 0.7,
   identityToTarget: 0.3,
 };
 
+const stages = ['detect', 'landmarks', 'identity', 'smooth', 'swap', 'blend', 'monitor'];
+
 class FakeChain {
+  batch = { size: 1, reason: 'there is no model' };
   #segment;
+  #analysis = null;
   #held = [];
 
-  begin(segment) {
+  begin(segment, analysis) {
     this.#segment = segment;
+    this.#analysis = analysis;
+    if (analysis !== null) {
+      const [start, end] = new Uint32Array(analysis);
+      if (start !== segment.decode.start || end !== segment.decode.end) throw new Error('a foreign analysis');
+    }
     this.#held = [];
   }
 
@@ -53,6 +64,7 @@ class FakeChain {
 
   async push(frame) {
     if (behaviour === 'fail' && frame.index === 3) throw new RangeError('the fake chain fails here');
+    if (behaviour === 'fail-late' && frame.index === 100) throw new RangeError('the fake chain fails late');
     if (behaviour === 'exit' && frame.index === 3) process.exit(7);
     this.#held.push(frame);
     if (behaviour === 'hoard' || this.#held.length <= lookAhead) return [];
@@ -63,8 +75,17 @@ class FakeChain {
     return this.#held.splice(0).map((frame) => this.#output(frame));
   }
 
-  takeStageTimes() {
-    return { detect: 1, landmarks: 2, identity: 3, smooth: 4, swap: 5, blend: 6, monitor: 7 };
+  takeFigures() {
+    const { start, end } = this.#segment.decode;
+    const stageTimes = Object.fromEntries(stages.map((stage, at) => [stage, at + 1]));
+    return {
+      // Stages that were spared take no time, as in the real chain.
+      stageTimes: this.#analysis === null ? stageTimes : { ...stageTimes, detect: 0, landmarks: 0 },
+      stageSamples: Object.fromEntries(stages.map((stage) => [stage, Float32Array.of(1, 2, 3)])),
+      modelMs: 6,
+      halvings: 0,
+      analysis: this.#analysis === null ? Uint32Array.of(start, end).buffer : null,
+    };
   }
 
   async dispose() {}

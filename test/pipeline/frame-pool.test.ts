@@ -1,74 +1,110 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
-import { FramePool } from '../../src/pipeline/frame-pool.js';
+import { type FrameLane, FramePool } from '../../src/pipeline/frame-pool.js';
 
 const isBug = (message: RegExp) => (error: unknown) =>
   error instanceof FaceswapError && error.kind === 'bug' && message.test(error.message);
 
-test('the pool lends a fixed number of buffers and makes the next one wait', async () => {
-  const pool = new FramePool({ count: 2, frameBytes: 16 });
-  const first = await pool.acquire();
-  await pool.acquire();
+const makeLane = (framesPerLane: number): { pool: FramePool; lane: FrameLane } => {
+  const pool = new FramePool({ lanes: 1, framesPerLane, frameBytes: 16 });
+  const [lane] = pool.lanes;
+  assert.ok(lane);
+  return { pool, lane };
+};
+
+test('a lane lends a fixed number of buffers and makes the next one wait', async () => {
+  const { pool, lane } = makeLane(2);
+  const first = await lane.acquire();
+  await lane.acquire();
   const order: string[] = [];
-  const third = pool.acquire().then((buffer) => {
+  const third = lane.acquire().then((buffer) => {
     order.push('third');
     return buffer;
   });
-  const fourth = pool.acquire().then(() => order.push('fourth'));
+  const fourth = lane.acquire().then(() => order.push('fourth'));
   await Promise.resolve();
   assert.deepEqual(order, []);
-  pool.release(first);
+  lane.release(first);
   assert.equal(await third, first);
-  assert.equal(pool.lent, 2);
-  pool.release(first);
+  assert.equal(lane.lent, 2);
+  lane.release(first);
   await fourth;
   assert.deepEqual(order, ['third', 'fourth']);
-  assert.equal(pool.peakLent, 2);
+  assert.equal(lane.peakLent, 2);
+  assert.deepEqual([pool.acquired, pool.allocated, pool.peakLent], [4, 2, 2]);
 });
 
 test('a released buffer is lent again instead of a new one', async () => {
-  const pool = new FramePool({ count: 3, frameBytes: 16 });
-  const buffer = await pool.acquire();
-  pool.release(buffer);
-  assert.equal(await pool.acquire(), buffer);
-  assert.equal(pool.lent, 1);
+  const { pool, lane } = makeLane(3);
+  const buffer = await lane.acquire();
+  lane.release(buffer);
+  assert.equal(await lane.acquire(), buffer);
+  assert.equal(lane.lent, 1);
+  assert.deepEqual([pool.acquired, pool.allocated], [2, 1]);
+});
+
+test('lanes give buffers on to one another but none takes the share of another', async () => {
+  const pool = new FramePool({ lanes: 2, framesPerLane: 2, frameBytes: 16 });
+  const [quick, slow] = pool.lanes;
+  assert.ok(quick && slow);
+  const buffers = [await quick.acquire(), await quick.acquire()];
+  let got = false;
+  const waiting = quick.acquire().then((buffer) => {
+    got = true;
+    return buffer;
+  });
+  // The quick lane waits for its own buffers although the slow one has two to spare.
+  const other = await slow.acquire();
+  assert.equal(got, false);
+  assert.ok(!buffers.includes(other));
+  assert.equal(pool.peakLent, 3);
+  quick.release(buffers[0] as ArrayBuffer);
+  assert.equal(await waiting, buffers[0]);
+  quick.release(buffers[1] as ArrayBuffer);
+  assert.equal(await slow.acquire(), buffers[1]);
+  assert.deepEqual([pool.count, pool.allocated, pool.acquired], [4, 3, 5]);
 });
 
 test('a buffer that went to another thread and back is accepted as another object', async () => {
-  const pool = new FramePool({ count: 1, frameBytes: 16 });
-  const buffer = await pool.acquire();
+  const { lane } = makeLane(1);
+  const buffer = await lane.acquire();
   const returned = structuredClone(buffer, { transfer: [buffer] });
-  assert.throws(() => pool.release(buffer), isBug(/transferred away/));
-  pool.release(returned);
-  assert.equal(await pool.acquire(), returned);
+  assert.throws(() => lane.release(buffer), isBug(/transferred away/));
+  lane.release(returned);
+  assert.equal(await lane.acquire(), returned);
 });
 
 test('foreign and twice released buffers are noticed', async () => {
-  const pool = new FramePool({ count: 2, frameBytes: 16 });
-  const buffer = await pool.acquire();
-  assert.throws(() => pool.release(new ArrayBuffer(8)), isBug(/foreign/));
-  await pool.acquire();
-  pool.release(buffer);
-  assert.throws(() => pool.release(buffer), isBug(/twice/));
-  pool.release(new ArrayBuffer(16));
-  assert.throws(() => pool.release(new ArrayBuffer(16)), isBug(/twice/));
+  const { lane } = makeLane(2);
+  const buffer = await lane.acquire();
+  assert.throws(() => lane.release(new ArrayBuffer(8)), isBug(/foreign/));
+  await lane.acquire();
+  lane.release(buffer);
+  assert.throws(() => lane.release(buffer), isBug(/twice/));
+  lane.release(new ArrayBuffer(16));
+  assert.throws(() => lane.release(new ArrayBuffer(16)), isBug(/twice/));
 });
 
 test('an abort ends the wait with its reason and leaves the queue in order', async () => {
-  const pool = new FramePool({ count: 1, frameBytes: 16 });
-  const buffer = await pool.acquire();
+  const { lane } = makeLane(1);
+  const buffer = await lane.acquire();
   const controller = new AbortController();
-  const aborted = pool.acquire(controller.signal);
-  const patient = pool.acquire();
+  const aborted = lane.acquire(controller.signal);
+  const patient = lane.acquire();
   controller.abort(new Error('enough'));
   await assert.rejects(aborted, /enough/);
-  pool.release(buffer);
+  lane.release(buffer);
   assert.equal(await patient, buffer);
-  await assert.rejects(pool.acquire(controller.signal), /enough/);
+  await assert.rejects(lane.acquire(controller.signal), /enough/);
 });
 
 test('impossible sizes are refused', () => {
-  assert.throws(() => new FramePool({ count: 0, frameBytes: 16 }), isBug(/impossible/));
-  assert.throws(() => new FramePool({ count: 1, frameBytes: 0.5 }), isBug(/impossible/));
+  const make =
+    (framesPerLane: number, frameBytes: number, lanes = 1) =>
+    () =>
+      new FramePool({ lanes, framesPerLane, frameBytes });
+  assert.throws(make(0, 16), isBug(/impossible/));
+  assert.throws(make(1, 0.5), isBug(/impossible/));
+  assert.throws(make(1, 16, 0), isBug(/impossible/));
 });

@@ -12,6 +12,7 @@ const totals = (facesFound: number, facesSkipped: QualityTotals['facesSkipped'])
   sceneCuts: 0,
   tpsnrOutputDb: null,
   tpsnrSourceDb: null,
+  ssimToSource: null,
   jitterShareBefore: null,
   jitterShareAfter: null,
   identityToSource: null,

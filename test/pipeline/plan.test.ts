@@ -88,6 +88,7 @@ test('the plan is plain JSON and its fingerprint changes with what decides the p
     configOf({ output: '/other.mp4' }),
     configOf({ logLevel: 'debug' }),
     configOf({ overwrite: true }),
+    configOf({ workers: 3, executionThreadCount: 3, maxMemory: '1G', cache: false }),
   ];
   for (const config of same) assert.equal(makePlan({ target, config }).fingerprint, plan.fingerprint);
   const other = [

@@ -9,6 +9,7 @@ const face = (values: Partial<FaceRow>): FaceRow => ({
   box: { x: 0, y: 0, width: 10, height: 10 },
   tpsnrOutputDb: null,
   tpsnrSourceDb: null,
+  ssimToSource: null,
   jitterBefore: null,
   jitterAfter: null,
   identityToSource: null,
@@ -32,6 +33,7 @@ test('a run without rows has counts of zero and figures of null', () => {
     sceneCuts: 0,
     tpsnrOutputDb: null,
     tpsnrSourceDb: null,
+    ssimToSource: null,
     jitterShareBefore: null,
     jitterShareAfter: null,
     identityToSource: null,
@@ -62,6 +64,15 @@ test('spread is mean, population standard deviation and minimum; equal pictures 
   ]);
   assert.deepEqual(totals.tpsnrOutputDb, { mean: 35, std: 5, min: 30 });
   assert.deepEqual(totals.tpsnrSourceDb, { mean: 75, std: 25, min: 50 });
+});
+
+test('similarity to the source is told of the faces that were swapped alone', () => {
+  const totals = qualityTotals([
+    row(0, [face({ ssimToSource: 0.5 }), face({ outcome: 'skipped', skipReason: 'too-small' })]),
+    row(1, [face({ ssimToSource: 0.7 })]),
+  ]);
+  assert.equal(totals.ssimToSource?.count, 2);
+  assert.equal(totals.ssimToSource?.p50, 0.6);
 });
 
 test('percentiles interpolate linearly between ranks', () => {

@@ -30,6 +30,12 @@ test('every default is filled in', () => {
     colorMatch: 'lab',
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
+    workers: 'auto',
+    batchSize: 'auto',
+    maxMemoryBytes: undefined,
+    vramLimitBytes: undefined,
+    hwaccel: 'none',
+    cache: true,
     outputVideoEncoder: undefined,
     outputVideoQuality: 80,
     outputVideoPreset: 'medium',
@@ -131,6 +137,42 @@ const table: Record<keyof RunOptions, Case> = {
       [0, /^--execution-thread-count must be a whole number from 1 to 64, got 0$/],
       [1.5, /got 1.5$/],
     ],
+  },
+  workers: {
+    good: plain('workers', 'auto', 1, 64),
+    bad: [
+      [0, /^--workers must be auto or a whole number from 1 to 64, got 0$/],
+      [65, /got 65$/],
+      [1.5, /got 1.5$/],
+      ['2', /got "2"$/],
+    ],
+  },
+  batchSize: {
+    good: plain('batchSize', 'auto', 1, 64),
+    bad: [['max', /^--batch-size must be auto or a whole number from 1 to 64, got "max"$/]],
+  },
+  maxMemory: {
+    good: [
+      { given: 1, key: 'maxMemoryBytes', resolved: 1 },
+      { given: '512M', key: 'maxMemoryBytes', resolved: 512 * 2 ** 20 },
+    ],
+    bad: [
+      ['lots', /^--max-memory must be a number of bytes or a size such as 512M or 2G, got "lots"$/],
+      [0, /got 0$/],
+      [true, /got true$/],
+    ],
+  },
+  vramLimit: {
+    good: [{ given: '6G', key: 'vramLimitBytes', resolved: 6 * 2 ** 30 }],
+    bad: [[-1, /^--vram-limit must be a number of bytes or a size .*, got -1$/]],
+  },
+  hwaccel: {
+    good: plain('hwaccel', 'none', 'auto', 'cuda'),
+    bad: [['nvdec', /^--hwaccel must be one of none, auto, .*, got "nvdec"$/]],
+  },
+  cache: {
+    good: plain('cache', true, false),
+    bad: [['no', /^--cache must be true or false, got "no"$/]],
   },
   outputVideoEncoder: {
     good: plain('outputVideoEncoder', 'ffv1'),

@@ -14,7 +14,7 @@ import {
 } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { dryRun } from '../../src/pipeline/dry-run.js';
@@ -29,6 +29,7 @@ let root = '';
 let clip = '';
 let photo = '';
 let still = '';
+let parts = '';
 let outputs = '';
 
 const ffmpeg = (...args: string[]): string =>
@@ -79,6 +80,12 @@ before(async () => {
     ...['-f', 'lavfi', '-i', 'sine=frequency=440:duration=13.2'],
     ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '10', '-pix_fmt', 'yuv420p', '-c:a', 'aac', clip],
   );
+  // Ten seconds are 50 frames here: 200 frames in four segments.
+  parts = join(root, 'parts.mp4');
+  ffmpeg(
+    ...['-f', 'lavfi', '-i', 'testsrc2=size=64x48:rate=5:duration=40'],
+    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '25', '-pix_fmt', 'yuv420p', parts],
+  );
   ffmpeg('-f', 'lavfi', '-i', 'testsrc2=size=64x48', '-frames:v', '1', photo);
   ffmpeg('-f', 'lavfi', '-i', 'testsrc2=size=64x48,format=rgb24,crop=51:37', '-frames:v', '1', still);
 });
@@ -89,6 +96,7 @@ beforeEach(() => {
   outputs = join(root, `out-${Math.random().toString(36).slice(2)}`);
   mkdirSync(outputs);
   process.env['FAKE_CHAIN'] = 'swap';
+  process.env['FACESWAP_CACHE_DIR'] = join(outputs, '..', `cache-of-${basename(outputs)}`);
   delete process.env['FACESWAP_FFMPEG'];
 });
 
@@ -207,6 +215,128 @@ test('the default output is H.264 with the same frames, rate, duration and sound
   assert.equal(probe(first.output, fields), 'h264,128,96,25/1,330');
   assert.equal(probe(first.output, 'stream=duration'), probe(clip, 'stream=duration'));
   assert.equal(audioHash(first.output), audioHash(clip));
+});
+
+test('output, rows and figures of quality are the same with one, two and three workers', async () => {
+  process.env['FAKE_CHAIN'] = 'invert';
+  const results = [];
+  for (const workers of [1, 2, 3]) {
+    const report = join(outputs, `rows-${workers}.json`);
+    const output = join(outputs, `out-${workers}.mp4`);
+    const handle = start({ target: parts, output, report, workers, cache: false });
+    const [result, events] = await Promise.all([handle, collect(handle)]);
+    assert.equal(result.media.segments, 4);
+    assert.deepEqual(result.performance?.workers, { count: workers, reason: 'as asked for' });
+    const frames = events.filter((event) => event.type === 'frames');
+    const counts = frames.map(({ done }) => done);
+    assert.deepEqual(
+      counts,
+      [...counts].sort((a, b) => a - b),
+    );
+    assert.equal(frames.at(-1)?.done, 200);
+    const states = events.flatMap((event) =>
+      event.type === 'segment' ? [`${event.index} ${event.state}`] : [],
+    );
+    assert.equal(new Set(states).size, 8);
+    const { frames: rows } = JSON.parse(readFileSync(report, 'utf8')) as { frames: unknown };
+    results.push({ sha256: result.outputSha256, quality: result.quality, rows });
+  }
+  assert.deepEqual(results[1], results[0]);
+  assert.deepEqual(results[2], results[0]);
+});
+
+test('the figures of a run say how the machine was used', async () => {
+  const report = await start({ target: parts, workers: 2, maxMemory: 30 * ((64 * 48 * 3) / 2) });
+  const figures = report.performance;
+  assert.ok(figures);
+  assert.ok(
+    figures.firstFrameMs !== null && figures.firstFrameMs > 0 && figures.firstFrameMs < report.wallMs,
+  );
+  assert.ok(figures.renderMs > 0 && figures.renderMs < report.wallMs);
+  assert.equal(figures.modelMs, 4 * 6);
+  assert.deepEqual(figures.batch, { size: 1, reason: 'there is no model', halvings: 0 });
+  // What the fake chain gives: 1, 2 and 3 ms in each of four segments.
+  assert.deepEqual(figures.stageLatencyMs.swap, { p50: 2, p95: 3, p99: 3, count: 12 });
+  assert.equal(figures.stageLatencyMs.encode?.count, 200);
+  // Every segment but the first is decoded from 24 frames before, every one but the last to 8 after.
+  assert.equal(figures.stageLatencyMs.decode?.count, 200 + 3 * 24 + 3 * 8);
+  const { frames } = figures;
+  assert.equal(frames.acquired, 200 + 3 * 24 + 3 * 8);
+  assert.ok(frames.allocated <= frames.peakInFlight && frames.peakInFlight <= 30);
+  assert.deepEqual([frames.bytesPerFrame, frames.limitBytes], [(64 * 48 * 3) / 2, (30 * 64 * 48 * 3) / 2]);
+  assert.deepEqual([figures.hwaccel, figures.analysis], ['none', 'computed']);
+});
+
+test('too little memory for frames is refused with what is needed', async () => {
+  await assertFails(start({ maxMemory: '16K' }), {
+    kind: 'usage',
+    message: /--max-memory must be at least 1 MiB for 11 frames of 128x96 \(a look-ahead of 8\), got 16 KiB/,
+  });
+});
+
+test('a failure in one segment stops those that run beside it, and nothing is left', async () => {
+  process.env['FAKE_CHAIN'] = 'fail-late';
+  await assertFails(start({ target: parts, workers: 3 }), {
+    kind: 'bug',
+    message: /the fake chain fails late/,
+  });
+});
+
+test('an abort stops all workers', async () => {
+  const controller = new AbortController();
+  const handle = start({ target: parts, workers: 3 }, { signal: controller.signal });
+  for await (const event of handle.progress) if (event.type === 'segment') controller.abort();
+  await assertFails(handle, { kind: 'interrupted', message: /nothing was written/ });
+});
+
+test('what was found out about a target is used by the next run, with another source as well', async () => {
+  const rendered = async (name: string, options: Partial<RunOptions> = {}) => {
+    const report = await start({ target: parts, output: join(outputs, name), ...options });
+    return {
+      analysis: report.performance?.analysis,
+      detectMs: report.stageMs.detect,
+      sha256: report.outputSha256,
+    };
+  };
+  const other = join(outputs, 'other.png');
+  ffmpeg('-f', 'lavfi', '-i', 'testsrc2=size=50x60', '-frames:v', '1', other);
+  const cold = await rendered('cold.mp4');
+  assert.deepEqual([cold.analysis, cold.detectMs > 0], ['computed', true]);
+  const warm = { ...cold, analysis: 'cached', detectMs: 0 };
+  assert.deepEqual(await rendered('warm.mp4'), warm);
+  assert.deepEqual(await rendered('other.mp4', { source: other, blend: 'basic', workers: 2 }), warm);
+  assert.deepEqual(await rendered('without.mp4', { cache: false }), cold);
+  assert.deepEqual(await rendered('another-score.mp4', { faceDetectorScore: 0.4 }), cold);
+
+  const folder = join(String(process.env['FACESWAP_CACHE_DIR']), 'analysis');
+  const entries = readdirSync(folder).sort();
+  assert.equal(entries.length, 8);
+  for (const entry of entries.filter((_, at) => at % 2 === 0)) {
+    const file = join(folder, entry);
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    writeFileSync(file, bytes);
+  }
+  const { analysis, sha256: mended } = await rendered('mended.mp4');
+  assert.ok(analysis === 'mixed' || analysis === 'computed');
+  assert.equal(mended, cold.sha256);
+  assert.deepEqual(await rendered('again.mp4'), warm);
+});
+
+test('two runs at the same time share the cache', async () => {
+  const names = ['one.mp4', 'two.mp4', 'three.mp4'];
+  const rendered = (name: string): RunHandle => start({ target: parts, output: join(outputs, name) });
+  const [one, two] = await Promise.all([rendered('one.mp4'), rendered('two.mp4')]);
+  const three = await rendered('three.mp4');
+  assert.equal(three.performance?.analysis, 'cached');
+  assert.deepEqual([two.outputSha256, three.outputSha256], [one.outputSha256, one.outputSha256]);
+  assert.deepEqual(readdirSync(outputs).sort(), names.sort());
+});
+
+test('a cache that cannot be written is no failure', async () => {
+  process.env['FACESWAP_CACHE_DIR'] = photo;
+  const report = await start({ trimFrameEnd: 30 });
+  assert.equal(report.performance?.analysis, 'computed');
 });
 
 test('trims keep exactly the frames asked for', async () => {
@@ -428,7 +558,9 @@ test('an abort after the output has its name changes nothing', async () => {
 
 test('the debug log tells frames in flight times bytes, never more than the pool has', async () => {
   const lines: Record<string, unknown>[] = [];
+  const texts: string[] = [];
   const note = (fields: unknown): void => {
+    if (typeof fields === 'string') texts.push(fields);
     if (typeof fields === 'object' && fields !== null) lines.push(fields as Record<string, unknown>);
   };
   const logger = { debug: note, info: note, warn: note, error: note } as unknown as RunLogger;
@@ -438,6 +570,19 @@ test('the debug log tells frames in flight times bytes, never more than the pool
   assert.equal(pool?.['bytesInFlight'], Number(pool?.['framesInFlight']) * ((128 * 96 * 3) / 2));
   assert.ok(Number(segment?.['framesInFlight']) >= 2);
   assert.ok(Number(segment?.['framesInFlight']) <= Number(pool?.['framesInFlight']));
+  const chart = texts.slice(
+    texts.findIndex((text) => text.startsWith('timeline of segment 0: 100 frames in ')),
+  );
+  assert.deepEqual(
+    chart.slice(1).map((line) => /^ *(\w+) +\d+ ms +\d+ % \|.{40}\|$/.exec(line)?.[1]),
+    [
+      'decode',
+      'worker',
+      ...['detect', 'landmarks', 'smooth', 'identity', 'swap', 'blend', 'monitor'],
+      'waiting',
+      'encode',
+    ],
+  );
 });
 
 test('a dry run plans without writing and refuses what a run would refuse', async () => {
@@ -447,6 +592,8 @@ test('a dry run plans without writing and refuses what a run would refuse', asyn
   assert.equal(plan.encoder, 'libx264');
   assert.equal(plan.plan?.segments.length, 2);
   assert.equal(plan.estimate.frames, 330);
+  assert.equal(plan.estimate.frameBufferBytes, 17 * ((128 * 96 * 3) / 2));
+  assert.equal(plan.workers?.framesPerWorker, 17);
   assert.ok(plan.estimate.seconds > 1 && plan.estimate.seconds < 100, `${plan.estimate.seconds} s`);
   assert.deepEqual(
     plan.keptStreams.map(({ index, type }) => [index, type]),
@@ -457,6 +604,17 @@ test('a dry run plans without writing and refuses what a run would refuse', asyn
     dryRun({ source: photo, target: clip, output: clip }),
     /--output must be another file/,
   );
+  await assert.rejects(
+    dryRun({ source: photo, target: clip, output, maxMemory: 1000 }),
+    /--max-memory must be at least 1 MiB/,
+  );
+  const asked = await dryRun({ source: photo, target: clip, output, workers: 2, executionThreadCount: 3 });
+  assert.deepEqual(asked.workers, {
+    count: 2,
+    reason: 'as asked for',
+    threadsPerModel: 3,
+    framesPerWorker: 17,
+  });
   const image = await dryRun({ source: photo, target: still, output: join(outputs, 'out.png') });
   assert.deepEqual([image.kind, image.plan, image.estimate.frameBufferBytes], ['image', null, 51 * 37 * 3]);
 });

@@ -145,3 +145,67 @@ test('what was observed is not changed', () => {
     before,
   );
 });
+
+test('observations that are used again change nothing of what is seen', () => {
+  const random = seededRandom(6);
+  const [recycling, fresh] = [new ShotWindow('window'), new ShotWindow('window')];
+  const buffers = new Set<Float32Array>();
+  const kept: { index: number; points: Float32Array; copy: Float32Array; open: Float32Array }[] = [];
+  for (let index = 0; index < 60; index++) {
+    const sight = { ...seen(100 + 3 * index + random.next(), 60 + random.next()) };
+    const wearing = {
+      ...sight.appearance,
+      glasses: 13,
+      rims: sight.appearance.open.map(() => random.next()),
+    };
+    const observation = { ...sight, appearance: wearing };
+    const buffer = recycling.takeObservation();
+    buffer.points.set(observation.points);
+    buffer.shape.set(observation.shape);
+    Object.assign(buffer.appearance, { glasses: 13 });
+    for (const key of ['mean', 'std', 'bands', 'open', 'rims'] as const) {
+      buffer.appearance[key].set(observation.appearance[key]);
+    }
+    buffers.add(buffer.points);
+    recycling.push({ index, sceneCut: false, faces: new Map([[1, buffer]]) });
+    fresh.push({ index, sceneCut: false, faces: new Map([[1, observation]]) });
+    if (index < 8) continue;
+    const at8 = index - 8;
+    const face = recycling.steadyFace(1, at8)!;
+    assert.deepEqual(face, fresh.steadyFace(1, at8));
+    kept.push({
+      index: at8,
+      points: face.points,
+      copy: Float32Array.from(face.points),
+      open: face.appearance.open,
+    });
+    // What was given out stays as it was until its frame is dropped.
+    for (const { index: when, points, copy } of kept) if (when >= at8 - 9) assert.deepEqual(points, copy);
+    recycling.dropBefore(at8 - 9);
+  }
+  // Nine frames before, the frame itself, eight after: and one in the hand.
+  assert.ok(buffers.size <= 19, `${buffers.size} observations were made for 60 frames`);
+  assert.ok(new Set(kept.map(({ open }) => open)).size <= 11, 'steady faces are used again as well');
+});
+
+test('observations of others are never handed out, and those that are given back are', () => {
+  const window = new ShotWindow('none');
+  const foreign = seen(100);
+  const own = window.takeObservation();
+  window.push({
+    index: 0,
+    sceneCut: false,
+    faces: new Map([
+      [1, foreign],
+      [2, own],
+    ]),
+  });
+  window.dropBefore(1);
+  assert.equal(window.takeObservation(), own);
+  assert.notEqual(window.takeObservation().points, foreign.points);
+  const spare = window.takeObservation();
+  window.giveBack(spare);
+  window.giveBack(foreign);
+  assert.equal(window.takeObservation(), spare);
+  assert.notEqual(window.takeObservation().points, foreign.points);
+});

@@ -44,6 +44,7 @@ export const syntheticTarget = ({
       format: {
         widthPx: 64,
         heightPx: 48,
+        bitDepth: 8,
         chromaShiftX: 1,
         chromaShiftY: 1,
         matrix: 'bt601',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
+import { plainMachine } from '../../src/pipeline/face-chain.js';
 import { chainSettings } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 import { silentLogger } from '../../src/pipeline/run-logger.js';
@@ -13,6 +14,7 @@ const segment = {
   format: {
     widthPx: 4,
     heightPx: 4,
+    bitDepth: 8,
     chromaShiftX: 1,
     chromaShiftY: 1,
     matrix: 'bt601',
@@ -38,7 +40,7 @@ afterEach(async () => {
 
 test('frames go to the worker and back by transfer, in order, those outside the segment without a row', async () => {
   const worker = startClient('invert');
-  await worker.init(settings, []);
+  await worker.init(settings, [], plainMachine);
   await worker.beginSegment(segment);
   const sent = Array.from({ length: 6 }, () => new ArrayBuffer(24));
   const replies = await Promise.all(sent.map((buffer, index) => worker.push({ index, buffer })));
@@ -65,7 +67,7 @@ test('frames go to the worker and back by transfer, in order, those outside the 
 
 test('a failure in the chain comes back as an error and the worker lives on', async () => {
   const worker = startClient('fail');
-  await worker.init(settings, []);
+  await worker.init(settings, [], plainMachine);
   await worker.beginSegment(segment);
   await assert.rejects(
     worker.push({ index: 3, buffer: new ArrayBuffer(24) }),
@@ -76,7 +78,7 @@ test('a failure in the chain comes back as an error and the worker lives on', as
 
 test('a worker that ends fails everything that waits for it and everything later', async () => {
   const worker = startClient('exit');
-  await worker.init(settings, []);
+  await worker.init(settings, [], plainMachine);
   await worker.beginSegment(segment);
   const ended = (error: unknown): boolean =>
     error instanceof FaceswapError &&
@@ -88,7 +90,7 @@ test('a worker that ends fails everything that waits for it and everything later
 
 test('closing refuses what still waits, can be done twice, and leaves no thread', async () => {
   const worker = startClient('swap');
-  await worker.init(settings, []);
+  await worker.init(settings, [], plainMachine);
   await worker.beginSegment(segment);
   const waiting = Promise.allSettled(
     [0, 1, 2].map((index) => worker.push({ index, buffer: new ArrayBuffer(24) })),

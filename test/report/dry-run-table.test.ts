@@ -28,7 +28,19 @@ const video: DryRun = {
       { index: 0, render: { start: 24, end: 264 }, decode: { start: 24, end: 264 }, outputFrames: 200 },
     ],
   },
-  estimate: { frames: 240, segments: 1, seconds: 12.4, frameBufferBytes: 3 * 2 ** 20 },
+  estimate: {
+    frames: 240,
+    segments: 1,
+    seconds: 12.4,
+    frameBufferBytes: 22 * 2 ** 20,
+    frameBufferLimitBytes: 6 * 2 ** 30,
+  },
+  workers: {
+    count: 1,
+    reason: '2 cores: one worker and its ffmpeg keep them busy',
+    threadsPerModel: 2,
+    framesPerWorker: 17,
+  },
   encoder: 'libx264',
   keptStreams: [{ index: 1, type: 'audio', codec: 'aac' }],
   droppedStreams: [{ index: 2, type: 'data', reason: 'mp4 cannot hold bin_data' }],
@@ -46,8 +58,9 @@ result    200 frames at 25 fps, libx264
 plan      0123456789abcdef
 kept      #1 audio aac
 dropped   #2 data (mp4 cannot hold bin_data)
+workers   1 (2 cores: one worker and its ffmpeg keep them busy); 2 threads for each model
+memory    22 MiB of frame buffers, 17 for each worker; limit 6.0 GiB
 estimate  240 frames in 1 segment
-          3.0 MiB of frame buffers
           about 12 s on a machine like 2 cores of a 2.3 GHz Xeon; one face per frame assumed
           a rough guess: machine, encoder and number of faces can change it several times over
 `;
@@ -63,6 +76,14 @@ describe('the table of a dry run', () => {
       kind: 'image',
       plan: null,
       encoder: null,
+      workers: null,
+      estimate: {
+        frames: 1,
+        segments: 1,
+        seconds: 3,
+        frameBufferBytes: 9 * 2 ** 20,
+        frameBufferLimitBytes: null,
+      },
       keptStreams: [],
       droppedStreams: [],
     };
@@ -70,5 +91,18 @@ describe('the table of a dry run', () => {
     assert.doesNotMatch(table, /^(video|range|result|plan) /m);
     assert.match(table, /^kept +no other streams$/m);
     assert.match(table, /^dropped +none$/m);
+    assert.doesNotMatch(table, /^workers /m);
+    assert.match(table, /^memory +9\.0 MiB of frame buffers$/m);
+  });
+
+  test('tells a limit that was asked for from the default', () => {
+    const workers = { count: 3, reason: 'as asked for', threadsPerModel: 1, framesPerWorker: 11 };
+    const table = formatDryRun({
+      ...video,
+      workers,
+      config: { ...config, maxMemoryBytes: 6 * 2 ** 30 },
+    });
+    assert.match(table, /^workers +3 \(as asked for\); 1 thread for each model$/m);
+    assert.match(table, /11 for each worker; limit 6\.0 GiB as asked for$/m);
   });
 });

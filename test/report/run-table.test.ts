@@ -37,6 +37,23 @@ const report: RunReport = {
     encode: 11_000,
     mux: 90,
   },
+  performance: {
+    firstFrameMs: 1234,
+    modelMs: 4000,
+    renderMs: 10_000,
+    stageLatencyMs: { decode: { p50: 5, p95: 6, p99: 7, count: 240 } },
+    workers: { count: 1, reason: '2 cores: one worker and its ffmpeg keep them busy' },
+    batch: { size: 1, reason: 'the mesh swapper is no model', halvings: 0 },
+    frames: {
+      bytesPerFrame: 3_110_400,
+      allocated: 17,
+      acquired: 240,
+      peakInFlight: 17,
+      limitBytes: 2 ** 30,
+    },
+    hwaccel: 'none',
+    analysis: 'computed',
+  },
   quality: {
     facesFound: 480,
     facesSwapped: 473,
@@ -46,6 +63,7 @@ const report: RunReport = {
     sceneCuts: 1,
     tpsnrOutputDb: { mean: 36.123, std: 2.05, min: 30.5 },
     tpsnrSourceDb: { mean: 36.8, std: 2.1, min: 31 },
+    ssimToSource: { p5: 0.71, p50: 0.78, p95: 0.86, count: 48 },
     jitterShareBefore: 0.0833,
     jitterShareAfter: 0.0042,
     identityToSource: { p5: 0.701, p50: 0.77, p95: 0.82, count: 48 },
@@ -58,6 +76,8 @@ const report: RunReport = {
 const expected = `status     done
 frames     240  (1920x1080, 30000/1001 fps, 8.008 s)
 wall time  12.35 s  (19.4 frames/s)
+workers    1  (2 cores: one worker and its ffmpeg keep them busy)
+           models busy 40.0 % of the rendering, first frame after 1.23 s
 stages     decode        1.20 s
            detect        0.80 s
            landmarks     2.50 s
@@ -88,6 +108,7 @@ describe('the table at the end of a run', () => {
       facesSkipped: {},
       tpsnrOutputDb: null,
       tpsnrSourceDb: null,
+      ssimToSource: null,
       jitterShareBefore: null,
       jitterShareAfter: null,
       identityToSource: null,
@@ -98,6 +119,29 @@ describe('the table at the end of a run', () => {
     assert.match(table, /output {2}n\/a$/m);
     assert.match(table, /^jitter +n\/a -> n\/a of frames$/m);
     assert.match(table, /to source {2}n\/a$/m);
+  });
+
+  test('says more about the machine only where there is more to say', () => {
+    const { performance } = report;
+    assert.ok(performance);
+    const table = formatRunTable({
+      ...report,
+      performance: {
+        ...performance,
+        modelMs: 15_000,
+        workers: { count: 2, reason: 'as asked for' },
+        batch: { size: 8, reason: '6.0 GiB free', halvings: 1 },
+        hwaccel: 'cuda',
+        analysis: 'mixed',
+      },
+    });
+    assert.match(table, /^workers +2 {2}\(as asked for\)$/m);
+    // 15 s of models in 10 s of rendering by two workers.
+    assert.match(table, /^ +models busy 75\.0 % of the rendering, first frame after 1\.23 s$/m);
+    assert.match(table, /^ +8 faces at a time \(6\.0 GiB free\), halved once for want of memory$/m);
+    assert.match(table, /^ +decoded with cuda$/m);
+    assert.match(table, /^ +analysis of the target partly read from the cache$/m);
+    assert.doesNotMatch(formatRunTable({ ...report, performance: null }), /workers|models/);
   });
 
   test('writes a whole frame rate without its denominator', () => {

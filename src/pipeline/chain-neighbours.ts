@@ -1,0 +1,6 @@
+/**
+ * Frames after (and before) a frame that its rendering looks at; a segment is decoded this much wider on both sides. Before:
+ * a second of tracking, so that ids, crops and gaps have settled; after: the smoother's reach and the one frame more that
+ * the jitter figure needs.
+ */
+export const chainNeighbourFrames = { before: 24, after: 8 } as const;

@@ -1,0 +1,204 @@
+import { FaceswapError } from '../errors.js';
+import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
+import type { AnalysedFrame, Observation } from './shot-window.js';
+
+/** Number of the form below; part of every key, so that entries of another form are never opened. */
+export const segmentAnalysisVersion = 1;
+
+/** A segment whose analysis takes more is not kept: one shot of many faces must not cost memory without end. */
+export const largestAnalysisBytes = 64 * 2 ** 20;
+
+const magic = 0x41_53_46_00 + segmentAnalysisVersion;
+const headerBytes = 8;
+const frameBytes = 8;
+const meshFloats = 3 * meshPointCount;
+const mapTexels = appearanceSize ** 2;
+
+/** Floats of a face besides its maps, in the order in which they are packed: points, shape, mean, std, bands. */
+const floatCounts = [meshFloats, meshFloats, 3, 3, bandCount] as const;
+
+/** Bits of 1 as a float; a texel of a map is mostly exactly 0 or exactly 1. */
+const oneBits = 0x3f_80_00_00;
+
+const zeros = 0;
+const ones = 1;
+const others = 2;
+
+const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits ? ones : others);
+
+/** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each. */
+const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels;
+
+const impossible = (what: string): FaceswapError =>
+  new FaceswapError('bug', `The analysis of a segment has ${what}`, { stage: 'landmarks' });
+
+/**
+ * Packs the analysis of a segment frame by frame, exactly: every float comes back with the same bits.
+ *
+ * Little-endian. Header: magic with version (u32), number of frames (u32). A frame: index (u32), scene cut (u8), number of faces
+ * (u8), nothing (u16). A face: track (u32), glasses (f64), its floats, then the maps `open` and `rims`, each as runs that follow one another over
+ * all texels: a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
+ * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
+ * on three films); deflating the rest gains little, because it is mantissas.
+ */
+export class SegmentAnalysisWriter {
+  #bytes = new Uint8Array(1 << 16);
+  #view = new DataView(this.#bytes.buffer);
+  #length = headerBytes;
+  #frames = 0;
+  #isTooLarge = false;
+
+  /** Forgets everything and begins anew; keeps its memory. */
+  reset(): void {
+    this.#length = headerBytes;
+    this.#frames = 0;
+    this.#isTooLarge = false;
+  }
+
+  /** Adds the next frame; nothing of it is kept. */
+  add(frame: AnalysedFrame): void {
+    const worstBytes = frameBytes + frame.faces.size * worstFaceBytes;
+    if (this.#isTooLarge || frame.faces.size > 255 || this.#length + worstBytes > largestAnalysisBytes) {
+      this.#isTooLarge = true;
+      return;
+    }
+    this.#reserve(worstBytes);
+    const view = this.#view;
+    view.setUint32(this.#length, frame.index, true);
+    view.setUint8(this.#length + 4, frame.sceneCut ? 1 : 0);
+    view.setUint8(this.#length + 5, frame.faces.size);
+    view.setUint16(this.#length + 6, 0, true);
+    this.#length += frameBytes;
+    for (const [trackId, face] of frame.faces) this.#addFace(trackId, face);
+    this.#frames += 1;
+  }
+
+  /** The packed segment in a buffer of its own, or null when it is too large to be kept. */
+  finish(): ArrayBuffer | null {
+    if (this.#isTooLarge) return null;
+    this.#view.setUint32(0, magic, true);
+    this.#view.setUint32(4, this.#frames, true);
+    return this.#bytes.slice(0, this.#length).buffer;
+  }
+
+  #addFace(trackId: number, { points, shape, appearance }: Observation): void {
+    const { mean, std, bands, glasses, open, rims } = appearance;
+    this.#view.setUint32(this.#length, trackId, true);
+    this.#view.setFloat64(this.#length + 4, glasses, true);
+    this.#length += 12;
+    const lists = [points, shape, mean, std, bands];
+    for (const [at, floats] of lists.entries()) {
+      if (floats.length !== floatCounts[at]) throw impossible(`a list of ${floats.length} floats`);
+      this.#addFloats(floats, 0, floats.length);
+    }
+    for (const map of [open, rims]) {
+      if (map.length !== mapTexels) throw impossible(`a map of ${map.length} texels`);
+      this.#addMap(map);
+    }
+  }
+
+  #addFloats(floats: Float32Array, from: number, to: number): void {
+    const bytes = new Uint8Array(floats.buffer, floats.byteOffset + 4 * from, 4 * (to - from));
+    this.#bytes.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  #addMap(map: Float32Array): void {
+    const bits = new Uint32Array(map.buffer, map.byteOffset, map.length);
+    for (let start = 0; start < mapTexels; ) {
+      const kind = classOf(bits[start] as number);
+      let end = start + 1;
+      while (end < mapTexels && classOf(bits[end] as number) === kind) end += 1;
+      this.#view.setUint16(this.#length, 4 * (end - start - 1) + kind, true);
+      this.#length += 2;
+      if (kind === others) this.#addFloats(map, start, end);
+      start = end;
+    }
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length + bytes));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}
+
+/** Unpacks what a {@link SegmentAnalysisWriter} packed, frame by frame. */
+export class SegmentAnalysisReader {
+  /** Frames in all. */
+  readonly frameCount: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #at = headerBytes;
+
+  private constructor(bytes: Uint8Array, view: DataView) {
+    this.#bytes = bytes;
+    this.#view = view;
+    this.frameCount = view.getUint32(4, true);
+  }
+
+  /** A reader, or null when the bytes are not of this form. Whether they are undamaged is the cache's to check. */
+  static open(packed: ArrayBuffer): SegmentAnalysisReader | null {
+    if (packed.byteLength < headerBytes) return null;
+    const view = new DataView(packed);
+    return view.getUint32(0, true) === magic ? new SegmentAnalysisReader(new Uint8Array(packed), view) : null;
+  }
+
+  /**
+   * The next frame, in arrays of its own.
+   *
+   * @throws FaceswapError (bug) after the last frame, or where the bytes end early.
+   */
+  next(): AnalysedFrame {
+    this.#require(frameBytes);
+    const index = this.#view.getUint32(this.#at, true);
+    const sceneCut = this.#view.getUint8(this.#at + 4) === 1;
+    const count = this.#view.getUint8(this.#at + 5);
+    this.#at += frameBytes;
+    const faces = new Map<number, Observation>();
+    for (let face = 0; face < count; face += 1) {
+      this.#require(12);
+      const trackId = this.#view.getUint32(this.#at, true);
+      const glasses = this.#view.getFloat64(this.#at + 4, true);
+      this.#at += 12;
+      const [points, shape, mean, std, bands] = floatCounts.map((length) => {
+        const floats = new Float32Array(length);
+        this.#readFloats(floats, 0, length);
+        return floats;
+      }) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+      const open = this.#readMap();
+      const rims = this.#readMap();
+      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims } });
+    }
+    return { index, sceneCut, faces };
+  }
+
+  #readMap(): Float32Array {
+    const map = new Float32Array(mapTexels);
+    for (let start = 0; start < mapTexels; ) {
+      this.#require(2);
+      const run = this.#view.getUint16(this.#at, true);
+      this.#at += 2;
+      const end = start + (run >> 2) + 1;
+      if (end > mapTexels) throw impossible('a run beyond its map');
+      if ((run & 3) === ones) map.fill(1, start, end);
+      else if ((run & 3) === others) this.#readFloats(map, start, end);
+      start = end;
+    }
+    return map;
+  }
+
+  #readFloats(floats: Float32Array, from: number, to: number): void {
+    const bytes = 4 * (to - from);
+    this.#require(bytes);
+    new Uint8Array(floats.buffer, 4 * from, bytes).set(this.#bytes.subarray(this.#at, this.#at + bytes));
+    this.#at += bytes;
+  }
+
+  #require(bytes: number): void {
+    if (this.#at + bytes > this.#bytes.length) throw impossible('fewer bytes than it should');
+  }
+}
