@@ -10,7 +10,12 @@ import { type FacePatch, MeshSwapper } from '../processors/face-swapper/mesh-swa
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
-import { boxPsnrDb, boxSsim, LumaHistory, meshJitter } from '../processors/quality-monitor/frame-comparison.js';
+import {
+  boxPsnrDb,
+  boxSsim,
+  LumaHistory,
+  meshJitter,
+} from '../processors/quality-monitor/frame-comparison.js';
 import type { ChainSettings } from './face-chain.js';
 import type { ChainModels } from './chain-models.js';
 import type { FaceRow, FrameRow, SkipReason } from './run-report.js';

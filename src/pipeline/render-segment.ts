@@ -70,7 +70,7 @@ export type RenderedSegment = SegmentFile & {
   readonly clock: {
     readonly firstAskedMs: number;
     readonly firstEncodedMs: number;
-    readonly lastEncodedMs: number;
+    readonly encoderEndedMs: number;
   };
 };
 
@@ -324,7 +324,7 @@ export async function renderSegment(
     clock: {
       firstAskedMs: decodes.startMs(0),
       firstEncodedMs: encodes.endMs(0),
-      lastEncodedMs: encodes.endMs(encodes.count - 1),
+      encoderEndedMs: encodes.endMs(encodes.count - 1) + finishMs,
     },
   };
 }

@@ -34,12 +34,12 @@ export function runPerformance(input: PerformanceInput): RunPerformance {
   const clocks = segments.map(({ clock }) => clock);
   const firstEncodedMs = Math.min(...clocks.map((clock) => clock.firstEncodedMs));
   const firstAskedMs = Math.min(...clocks.map((clock) => clock.firstAskedMs));
-  const lastEncodedMs = Math.max(...clocks.map((clock) => clock.lastEncodedMs));
+  const encoderEndedMs = Math.max(...clocks.map((clock) => clock.encoderEndedMs));
   const cached = segments.filter(({ analysisIsCached }) => analysisIsCached).length;
   return {
     firstFrameMs: firstEncodedMs - startMs,
     modelMs: segments.reduce((sum, { modelMs }) => sum + modelMs, 0),
-    renderMs: lastEncodedMs - firstAskedMs,
+    renderMs: encoderEndedMs - firstAskedMs,
     stageLatencyMs,
     workers: { count: workers.count, reason: workers.reason },
     batch: { ...batch, halvings: segments.reduce((sum, { halvings }) => sum + halvings, 0) },

@@ -62,7 +62,12 @@ export type StageTimes = Readonly<
 >;
 
 /** Milliseconds that one frame spends in a stage; stages that a frame skips do not count. */
-export type Latency = { readonly p50: number; readonly p95: number; readonly p99: number; readonly count: number };
+export type Latency = {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly count: number;
+};
 
 /** Stages of {@link StageTimes} that are measured frame by frame. */
 export type FrameStage = Exclude<keyof StageTimes, 'mux'>;
@@ -73,7 +78,7 @@ export type RunPerformance = {
   readonly firstFrameMs: number | null;
   /** Busy time inside model runs, summed over workers. */
   readonly modelMs: number;
-  /** Time from the first frame that was asked of a decoder to the last that an encoder took. */
+  /** Time from the first frame that was asked of a decoder to the end of the last encoder. */
   readonly renderMs: number;
   readonly stageLatencyMs: Readonly<Partial<Record<FrameStage, Latency>>>;
   readonly workers: { readonly count: number; readonly reason: string };

@@ -75,10 +75,7 @@ export class StageSamples {
   /** Copies of the samples. */
   samples(): ChainStageSamples {
     return Object.fromEntries(
-      chainStages.map((stage) => [
-        stage,
-        this.#series[stage].values.slice(0, this.#series[stage].count),
-      ]),
+      chainStages.map((stage) => [stage, this.#series[stage].values.slice(0, this.#series[stage].count)]),
     ) as Record<ChainStage, Float32Array>;
   }
 }

@@ -33,6 +33,16 @@ export type PreparedVideo = {
  */
 const encoderThreads = 4;
 
+/**
+ * The results of two tasks that run at the same time. Both have ended when this settles.
+ *
+ * @throws what the first failed with, or else the second.
+ */
+const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> => {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
+};
+
 export type PrepareVideoOptions = {
   readonly config: RunConfig;
   readonly tools: FfmpegTools;
@@ -51,9 +61,12 @@ export async function prepareVideo({
   signal,
   onPhase,
 }: PrepareVideoOptions): Promise<PreparedVideo> {
-  const encoder = await checkEncoder(tools, config);
   onPhase('probe');
-  const target = await probeTarget(tools, config.target, { signal });
+  // Each question is a process of its own that takes a tenth of a second to start; together they wait for the slowest.
+  const [encoder, target] = await together(
+    checkEncoder(tools, config),
+    probeTarget(tools, config.target, { signal }),
+  );
   onPhase('plan');
   if (target.video.frameCount < 1) {
     throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
@@ -70,9 +83,11 @@ export async function prepareVideo({
     threads: encoderThreads,
   });
   const frameBytes = frameLayout(target.video.format).byteLength;
-  await requireEncoding(tools, encoding, { container, frameBytes, signal });
+  const [, mux] = await together(
+    requireEncoding(tools, encoding, { container, frameBytes, signal }),
+    planMux({ tools, target, outputFile: config.output, videoEncoder: encoder, signal }),
+  );
   const decoder = await chooseDecoder(tools, target, config.hwaccel, { signal });
-  const mux = await planMux({ tools, target, outputFile: config.output, videoEncoder: encoder, signal });
   const warnings = mux.dropped.map(
     ({ streamIndex, type, codecName, reason }): RunWarning => ({
       code: 'stream-dropped',

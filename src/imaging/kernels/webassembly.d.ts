@@ -6,9 +6,9 @@ declare namespace WebAssembly {
     grow(pages: number): number;
   }
 
-  class Module {
-    constructor(bytes: Uint8Array<ArrayBuffer>);
-  }
+  /** Opaque: compiled code. */
+  type Module = object;
+  const Module: new (bytes: Uint8Array<ArrayBuffer>) => Module;
 
   class Instance {
     constructor(module: Module, imports: Readonly<Record<string, Readonly<Record<string, unknown>>>>);

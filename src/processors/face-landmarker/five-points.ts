@@ -1,5 +1,11 @@
 /** Mesh points whose mean is each of the five points: right eye, left eye (the person's own sides), nose tip, mouth corners. */
-const fivePointIndices: readonly (readonly number[])[] = [[33, 133, 159, 145], [263, 362, 386, 374], [1], [61], [291]];
+const fivePointIndices: readonly (readonly number[])[] = [
+  [33, 133, 159, 145],
+  [263, 362, 386, 374],
+  [1],
+  [61],
+  [291],
+];
 
 /** Length of a five-point array: (x, y) of the eye on the left of the picture, the other eye, nose, left and right mouth corner. */
 export const fivePointLength = 10;
