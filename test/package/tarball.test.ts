@@ -52,11 +52,15 @@ test('the tarball carries all that an installed command needs', () => {
 
 test('the tarball carries nothing that only the repository needs', () => {
   const allowed =
-    /^(LICENSE|README\.md|package\.json|bin\/|dist\/.*\.(js|d\.ts)$|models\/|docs\/.*\.md$|test\/fixtures\/(README\.md|astronaut\.png|grace_hopper\.jpg)$)/;
+    /^(LICENSE|README\.md|package\.json|bin\/|dist\/.*\.(js|d\.ts)$|dist\/imaging\/kernels\/kernels\.wasm$|models\/|docs\/.*\.md$|test\/fixtures\/(README\.md|astronaut\.png|grace_hopper\.jpg)$)/;
   assert.deepEqual(
     packedFiles().filter((file) => !allowed.test(file)),
     [],
   );
+});
+
+test('the tarball carries the compiled kernels', () => {
+  assert.ok(packedFiles().includes('dist/imaging/kernels/kernels.wasm'));
 });
 
 test('every module in the tarball was made from a source that is still there', () => {
@@ -69,7 +73,7 @@ test('every module in the tarball was made from a source that is still there', (
 
 test('an installed package depends neither on the build tools nor on the unconverted models', () => {
   const runtime = { ...packageJson.dependencies, ...packageJson.optionalDependencies };
-  for (const name of ['@vladmandic/human', 'typescript', 'tsx', 'eslint', '@biomejs/biome']) {
+  for (const name of ['@vladmandic/human', 'typescript', 'tsx', 'assemblyscript', 'eslint', '@biomejs/biome']) {
     assert.ok(!(name in runtime), `${name} is a runtime dependency`);
   }
   // npm runs these when a tarball is installed; `prepare` it does not.
