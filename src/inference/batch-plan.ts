@@ -32,6 +32,9 @@ export const measuredBatchSizes: readonly number[] = [1, 2, 4, 8];
 /** On a CPU a batch has to be this much faster per item than single items: less is noise, and it costs memory and latency. */
 const worthwhileGain = 0.03;
 
+/** A model that takes less for a face has nothing to gain, while every frame that waits for a batch takes memory. */
+const leastMsPerItem = 1;
+
 /** Sizes that are within this of the fastest one are as good; the smallest of them is taken. */
 const sameSpeed = 0.01;
 
@@ -77,6 +80,9 @@ const cpuBatch = ({ cost, freeBytes }: BatchPlanInput, ceiling: number): BatchPl
   const batches =
     cost?.timings.filter(({ size }) => size > 1 && size <= ceiling && size <= (fitting ?? ceiling)) ?? [];
   if (single === undefined) return { size: 1, reason: 'batches were not measured on this CPU' };
+  if (single.msPerItem < leastMsPerItem) {
+    return { size: 1, reason: `a face takes only ${ms(single.msPerItem)}` };
+  }
   if (batches.length === 0) {
     if (ceiling === 1) return { size: 1, reason: 'no more than one face comes at a time' };
     const why = fitting !== null && fitting < 2 ? 'memory is short' : 'a run is long enough on its own';

@@ -73,7 +73,14 @@ test('every module in the tarball was made from a source that is still there', (
 
 test('an installed package depends neither on the build tools nor on the unconverted models', () => {
   const runtime = { ...packageJson.dependencies, ...packageJson.optionalDependencies };
-  for (const name of ['@vladmandic/human', 'typescript', 'tsx', 'assemblyscript', 'eslint', '@biomejs/biome']) {
+  for (const name of [
+    '@vladmandic/human',
+    'typescript',
+    'tsx',
+    'assemblyscript',
+    'eslint',
+    '@biomejs/biome',
+  ]) {
     assert.ok(!(name in runtime), `${name} is a runtime dependency`);
   }
   // npm runs these when a tarball is installed; `prepare` it does not.
