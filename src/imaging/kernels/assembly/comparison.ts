@@ -79,14 +79,12 @@ export function squaredDifferences16(
 }
 
 /** Eight samples of either depth as words. */
-// @ts-ignore: decorator
 @inline
 function loadWords<T>(at: usize): v128 {
   return sizeof<T>() == 1 ? v128.load8x8_u(at) : v128.load(at);
 }
 
 /** Sums of neighbouring lanes of two vectors: one sum per block of 4 samples. */
-// @ts-ignore: decorator
 @inline
 function joinPairs(low: v128, high: v128): v128 {
   return i32x4.add(v128.shuffle<i32>(low, high, 0, 2, 4, 6), v128.shuffle<i32>(low, high, 1, 3, 5, 7));
@@ -167,7 +165,6 @@ function blockSums<T>(
 }
 
 /** Sum over the 2×2 blocks of a window: numbers `at` and beside it, in this line of blocks and in the next. */
-// @ts-ignore: decorator
 @inline
 function windowSum(upper: usize, lower: usize, at: usize): f64 {
   return <f64>(

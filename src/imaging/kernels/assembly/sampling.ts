@@ -71,7 +71,6 @@ function sumRows16(source: usize, stride: usize, columns: usize, rows: usize, li
 }
 
 /** Sum of some vectors of words in four lanes; only the masked words of the last vector count. */
-// @ts-ignore: decorator
 @inline
 function addWords(at: usize, vectors: usize, mask: v128): v128 {
   const last = at + (vectors - 1) * 16;
@@ -228,7 +227,6 @@ export function roundToBytes(source: usize, count: usize, out: usize): void {
   for (; i < count; i++) store<u8>(out + i, <u8>min<f32>(255, load<f32>(source + i * 4) + 0.5));
 }
 
-// @ts-ignore: decorator
 @inline
 function clampIndex(index: i32, count: i32): usize {
   return <usize>max(0, min(count - 1, index));
@@ -375,14 +373,12 @@ export function repeatEnds(picture: usize, stride: usize, columns: usize, rows: 
 }
 
 /** The (left, right) pairs at two addresses. */
-// @ts-ignore: decorator
 @inline
 function loadPairs(first: usize, second: usize): v128 {
   return v128.load64_lane(second, v128.load64_zero(first), 1);
 }
 
 /** Linear reading between neighbours: two vectors of (left, right) pairs and four places between them. */
-// @ts-ignore: decorator
 @inline
 function between(low: v128, high: v128, share: v128): v128 {
   const left = v128.shuffle<f32>(low, high, 0, 2, 4, 6);
@@ -391,7 +387,6 @@ function between(low: v128, high: v128, share: v128): v128 {
 }
 
 /** Bilinear reading of a picture of floats at four places, given as byte offsets of their upper left neighbours. */
-// @ts-ignore: decorator
 @inline
 function bilinear(
   picture: usize,
@@ -413,14 +408,12 @@ function bilinear(
   return f32x4.add(upper, f32x4.mul(f32x4.sub(lower, upper), shareY));
 }
 
-// @ts-ignore: decorator
 @inline
 function clamp(value: v128, low: v128, high: v128): v128 {
   return f32x4.pmin(high, f32x4.pmax(low, value));
 }
 
 /** One of R, G and B: a row of the colour matrix, clipped to 0..1, then scaled. */
-// @ts-ignore: decorator
 @inline
 function colour(matrix: usize, p0: v128, p1: v128, p2: v128, scale: v128, offset: v128): v128 {
   const value = f32x4.add(
@@ -434,7 +427,6 @@ function colour(matrix: usize, p0: v128, p1: v128, p2: v128, scale: v128, offset
   return f32x4.add(f32x4.mul(clipped, scale), offset);
 }
 
-// @ts-ignore: decorator
 @inline
 function storeSome(at: usize, value: v128, count: usize): void {
   if (count >= 4) {
