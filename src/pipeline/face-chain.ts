@@ -84,8 +84,6 @@ export type ChainOutput = {
   readonly row: FrameRow | null;
 };
 
-export { chainNeighbourFrames };
-
 /** What one segment carries from frame to frame. */
 type SegmentState = {
   readonly segment: ChainSegment;

@@ -38,7 +38,8 @@ const facesPerFrame = 1;
  * faces a frame). The differences of `wallMs` between the two N give the time per frame without the start: 30
  * and 75 ms on the idle machine. The sum of `stageMs` from `landmarks` to `monitor` over the faces gives the part
  * of a face (25 ms and more); what remains at the two sizes gives base and megapixel part. The constants give 35 ms
- * for the small clip and, with its 1.2 faces, 72 ms for the large one.
+ * for the small clip and, with its 1.2 faces, 72 ms for the large one. They were taken before the pixel loops became
+ * kernels, so they guess too much for large faces.
  */
 export function estimateSeconds({ frames, widthPx, heightPx }: EstimateInput): number {
   const perFrameMs = frameMs + megapixelMs * ((widthPx * heightPx) / 1e6) + faceMs * facesPerFrame;

@@ -3,12 +3,12 @@ import { after, before, test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { frameLayout } from '../../src/imaging/planar-frame.js';
 import {
-  chainNeighbourFrames,
   type ChainOutput,
   type ChainSegment,
   type ChainSettings,
   FaceChain,
 } from '../../src/pipeline/face-chain.js';
+import { chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
 import { prepareSources, type SourcePhoto } from '../../src/pipeline/source-preparation.js';
 import { cosine } from '../../src/processors/face-recognizer/face-recognizer.js';
 import type { SourceFace } from '../../src/processors/face-swapper/source-face.js';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
-import { chainNeighbourFrames } from '../../src/pipeline/face-chain.js';
+import { chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
 import { makePlan, segmentMinimumFrames, timesWritten } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 import type { RunOptions } from '../../src/pipeline/run-options.js';
