@@ -11,6 +11,7 @@ export const ExitCode = {
   qualityGate: 7,
   resources: 8,
   unavailable: 9,
+  partial: 10,
   bug: 70,
   interrupted: 130,
 } as const;

@@ -19,7 +19,7 @@ Examples:
     $ faceswap benchmark
 
 Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a baseline,
-8 out of memory or disk, 9 tool or provider missing, 70 a bug, 130 interrupted.
+8 out of memory or disk, 9 tool or provider missing, 10 done in part, 70 a bug, 130 interrupted.
 `;
 
 /** Names of FaceFusion's commands that have another name here. */
