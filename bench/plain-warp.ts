@@ -23,7 +23,7 @@ import {
 import { meshPointCount } from '../src/processors/face-landmarker/mesh-indices.js';
 import { cosine } from '../src/processors/face-recognizer/face-recognizer.js';
 import { AppearanceReader } from '../src/processors/face-swapper/appearance.js';
-import { matchColour, matchDetail } from '../src/processors/face-swapper/colour-match.js';
+import { matchColour, matchDetail, meshFeatureLift } from '../src/processors/face-swapper/colour-match.js';
 import { faceShape } from '../src/processors/face-swapper/face-shape.js';
 import { MeshSwapper } from '../src/processors/face-swapper/mesh-swapper.js';
 import { facingOf } from '../src/processors/face-swapper/rectify.js';
@@ -93,7 +93,11 @@ for (let sample = 0; sample < 5; sample++) {
         });
         if (patch === null) continue;
         const detailGain = matchDetail(source.appearance, appearance, colour.gain[0] as number);
-        blender.blend(frame, patch, { mode: way === 'ours' ? 'multiband' : 'basic', detailGain });
+        blender.blend(frame, patch, {
+          mode: way === 'ours' ? 'multiband' : 'basic',
+          detailGain,
+          featureLift: meshFeatureLift,
+        });
         const { descriptor } = await models.recognizer.identify(frame, mesh.points);
         sums[way][0] += cosine(descriptor, source.descriptor);
         sums[way][1] += cosine(descriptor, own);

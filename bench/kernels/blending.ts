@@ -78,7 +78,7 @@ const blending = (
   // Both write into the same frame; it is put back first, which is in both times.
   const run = (blender: Pick<FaceBlender, 'blend'>): void => {
     frame.data.set(untouched);
-    blender.blend(frame, patch, { mode, detailGain: gains });
+    blender.blend(frame, patch, { mode, detailGain: gains, featureLift: 0.5 });
   };
   return {
     name: `blend ${mode} of a ${facePx} px face at ${heightPx}p${bitDepth === 10 ? ' 10 bits' : ''}`,

@@ -2,7 +2,12 @@ import type { Box } from '../imaging/affine.js';
 import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
-import { matchColour, matchDetail, unmatched } from '../processors/face-swapper/colour-match.js';
+import {
+  matchColour,
+  matchDetail,
+  meshFeatureLift,
+  unmatched,
+} from '../processors/face-swapper/colour-match.js';
 import type { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
@@ -218,6 +223,7 @@ export class FrameRenderer {
     this.#blender.blend(picture, patch, {
       mode: settings.blend,
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
+      featureLift: cropSwapper === null ? meshFeatureLift : 0,
     });
     samples.add('blend', performance.now() - drawnMs);
     return true;

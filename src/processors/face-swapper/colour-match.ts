@@ -51,6 +51,12 @@ const detailLimits = [
 ] as const;
 
 /**
+ * How much stronger the mesh swapper's features are drawn than the source's texture has them: what a warp between two
+ * heads and the target's own light take from them. Set by looking and by `bench/plain-warp.ts`.
+ */
+export const meshFeatureLift = 0.5;
+
+/**
  * Gain of each detail band that brings the source's texture (after its lightness gain) to the target's own sharpness and
  * contrast.
  */

@@ -5,10 +5,10 @@ import { alignToMeanFace, allocateAlignment } from './head-pose.js';
 import { facingOf } from './rectify.js';
 
 /** Below the nose only this part of it: there the difference is mostly expression, which must stay the target's. */
-const mouthShare = 0.5;
+const mouthShare = 0.75;
 
 /** Width, in texture units, over which the carried displacement is smoothed: about the size of an eye. */
-const smoothingWidth = 0.055;
+const smoothingWidth = 0.045;
 
 /** Displacements fade to nothing towards the outline over this distance in texture units. */
 const outlineFade = 0.12;

@@ -14,6 +14,11 @@ export type BlendSettings = {
    * `faceWidth / detailReference` apart. Finer octaves use the first, coarser ones get no gain.
    */
   readonly detailGain: Float32Array;
+  /**
+   * How much stronger, as a share, luma's octaves of the size of features are drawn; 0 leaves them as they are. A drawn
+   * face loses some of its own features' contrast to the target's skin under it.
+   */
+  readonly featureLift: number;
 };
 
 /** Samples across the face on the finest level of `detailGain`. */
@@ -114,7 +119,7 @@ export class FaceBlender {
       // Planes of one size share what is made of the mask.
       if (index === 0 || (index === 1 && shiftX === 1)) this.#takeMasks(region, work, settings.mode);
       if (settings.mode === 'basic') this.#basic(format, region, work);
-      else this.#multiband(format, region, work, faceWidth, settings.detailGain);
+      else this.#multiband(format, region, work, faceWidth, settings);
       frame.data.set(band.subarray(0, count), start);
     }
   }
@@ -291,7 +296,7 @@ export class FaceBlender {
     region: FrameRegion,
     plane: PlaneWork,
     faceWidth: number,
-    detailGain: Float32Array,
+    { detailGain, featureLift }: BlendSettings,
   ): void {
     const { call } = kernels();
     const use = kernelsOfDepth[format.bitDepth];
@@ -301,8 +306,12 @@ export class FaceBlender {
     const { corner, rowSamples } = plane;
     const masks = plane.shiftX === 0 ? lumaMasks : chromaMasks;
     const firstOctave = Math.log2(detailReference / faceWidth);
-    const gainOf = (level: number): number => octaveGain(detailGain, level + firstOctave);
-    const shareOf = (level: number): number => sourceShare((1 << level) / faceWidth);
+    const isLuma = plane.index === 0;
+    const spacingOf = (level: number): number => (1 << level) / faceWidth;
+    const gainOf = (level: number): number =>
+      octaveGain(detailGain, level + firstOctave) *
+      (isLuma ? 1 + featureLift * featureWeight(spacingOf(level)) : 1);
+    const shareOf = (level: number): number => sourceShare(spacingOf(level), isLuma);
     // Without a gain a band needs the difference only.
     let targetCount = 0;
     for (let l = 0; l + 1 < count; l++) if (gainOf(l) !== 1) targetCount = l + 2;
@@ -454,12 +463,22 @@ function fillFade(
 
 /**
  * How much of an octave comes from the new face: everything up to features as large as a brow, then less and less; light
- * and shade across the whole face stay the target's. Set by looking and by the identity figures of the demo clips.
+ * and shade across the whole face stay the target's, more so in chroma. Set by looking and by the identity figures of
+ * `bench/plain-warp.ts`.
  *
  * @param spacing distance of the octave's samples as a share of the face's width
  */
-function sourceShare(spacing: number): number {
-  return 1 - 0.45 * smoothstep(0.05, 0.2, spacing);
+function sourceShare(spacing: number, isLuma: boolean): number {
+  return 1 - (isLuma ? 0.2 : 0.45) * smoothstep(0.05, 0.2, spacing);
+}
+
+/**
+ * 1 for octaves of the size of eyes, nose and mouth, less for finer and coarser ones.
+ *
+ * @param spacing as for {@link sourceShare}
+ */
+function featureWeight(spacing: number): number {
+  return Math.max(0, 1 - Math.abs(Math.log2(spacing / 0.035)) / 1.6);
 }
 
 function octaveGain(gains: Float32Array, octave: number): number {

@@ -31,7 +31,8 @@ const draw = (
 const swapped = (frame: PlanarFrame, points: Float32Array, mode: 'multiband' | 'basic'): PlanarFrame => {
   const copy = { ...frame, data: Uint8Array.from(frame.data) };
   const patch = draw(copy, points);
-  if (patch !== null) new FaceBlender().blend(copy, patch, { mode, detailGain: Float32Array.of(1, 1, 1) });
+  if (patch !== null)
+    new FaceBlender().blend(copy, patch, { mode, detailGain: Float32Array.of(1, 1, 1), featureLift: 0 });
   return copy;
 };
 

@@ -34,7 +34,7 @@ const flatCrop = (sizePx: number, rgb: readonly [number, number, number], toFram
 const pasted = (frame: PlanarFrame, swapped: SwappedCrop, mode: 'basic' | 'multiband'): PlanarFrame => {
   const copy = { ...frame, data: frame.data.slice() };
   const patch = new CropPaster().patch(frame.format, swapped);
-  if (patch !== null) new FaceBlender().blend(copy, patch, { mode, detailGain });
+  if (patch !== null) new FaceBlender().blend(copy, patch, { mode, detailGain, featureLift: 0 });
   return copy;
 };
 

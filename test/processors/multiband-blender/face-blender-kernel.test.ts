@@ -56,6 +56,7 @@ const facePatch = (random: Random, frame: PlanarFrame, region: Region): FacePatc
 
 const settingsOf = (random: Random, mode: BlendSettings['mode']): BlendSettings => ({
   mode,
+  featureLift: random.next() < 0.3 ? 0 : random.between(0, 0.6),
   detailGain:
     random.next() < 0.3
       ? Float32Array.of(1, 1, 1)

@@ -47,7 +47,16 @@ export class PlainFaceBlender {
       const difference =
         settings.mode === 'basic'
           ? this.#basic(target, drawn, mask)
-          : this.#multiband(target, drawn, mask, width, height, patch, shiftX, settings.detailGain);
+          : this.#multiband(
+              target,
+              drawn,
+              mask,
+              width,
+              height,
+              patch,
+              { shiftX, isLuma: index === 0 },
+              settings,
+            );
       const fadeX = Math.max(2, width * 0.06);
       const fadeY = Math.max(2, height * 0.06);
       for (let y = 0, at = 0; y < height; y++) {
@@ -84,8 +93,8 @@ export class PlainFaceBlender {
     width: number,
     height: number,
     patch: FacePatch,
-    shiftX: number,
-    detailGain: Float32Array,
+    { shiftX, isLuma }: { readonly shiftX: number; readonly isLuma: boolean },
+    { detailGain, featureLift }: BlendSettings,
   ): Float32Array {
     const faceWidth = patch.faceWidthPx / (1 << shiftX);
     const wanted = Math.max(2, 1 + Math.round(Math.log2(Math.max(2, faceWidth / 5))));
@@ -99,11 +108,13 @@ export class PlainFaceBlender {
       const s = sources[l] as Float32Array;
       const m = masks[l] as Float32Array;
       const next = levels[l + 1];
-      const share = sourceShare((1 << l) / faceWidth);
+      const spacing = (1 << l) / faceWidth;
+      const share = sourceShare(spacing, isLuma);
+      const lift = isLuma ? 1 + featureLift * featureWeight(spacing) : 1;
       if (next !== undefined) {
         this.#steps.expandAdd(targets[l + 1] as Float32Array, level.widthPx, level.heightPx, t, -1);
         this.#steps.expandAdd(sources[l + 1] as Float32Array, level.widthPx, level.heightPx, s, -1);
-        const gain = octaveGain(detailGain, l + Math.log2(detailReference / faceWidth));
+        const gain = lift * octaveGain(detailGain, l + Math.log2(detailReference / faceWidth));
         for (let i = 0; i < s.length; i++) {
           s[i] = (m[i] as number) * share * (gain * (s[i] as number) - (t[i] as number));
         }
@@ -225,12 +236,22 @@ function edgeDistance(position: number, length: number, hasBefore: boolean, hasA
 
 /**
  * How much of an octave comes from the new face: everything up to features as large as a brow, then less and less; light
- * and shade across the whole face stay the target's. Set by looking and by the identity figures of the demo clips.
+ * and shade across the whole face stay the target's, more so in chroma. Set by looking and by the identity figures of
+ * `bench/plain-warp.ts`.
  *
  * @param spacing distance of the octave's samples as a share of the face's width
  */
-function sourceShare(spacing: number): number {
-  return 1 - 0.45 * smoothstep(0.05, 0.2, spacing);
+function sourceShare(spacing: number, isLuma: boolean): number {
+  return 1 - (isLuma ? 0.2 : 0.45) * smoothstep(0.05, 0.2, spacing);
+}
+
+/**
+ * 1 for octaves of the size of eyes, nose and mouth, less for finer and coarser ones.
+ *
+ * @param spacing as for {@link sourceShare}
+ */
+function featureWeight(spacing: number): number {
+  return Math.max(0, 1 - Math.abs(Math.log2(spacing / 0.035)) / 1.6);
 }
 
 function octaveGain(gains: Float32Array, octave: number): number {

@@ -113,7 +113,7 @@ export function plainZonesFor(featherShare: number, insets: MaskInsets): FaceZon
       const inNostril =
         0.045 - Math.hypot(Math.max(0, Math.abs(u - 0.5) - 0.03), v - (noseTip * 0.3 + nostrilBase * 0.7));
       zones.interior[at] = ramp(0.002, feather, fromMaskEdge);
-      zones.openings[at] = Math.max(ramp(-0.002, 0.009, inEye), ramp(-0.007, 0.006, inMouth));
+      zones.openings[at] = Math.max(ramp(0, 0.01, inEye), ramp(-0.007, 0.006, inMouth));
       zones.brows[at] = ramp(-0.03, 0, inBrow);
       zones.skin[at] =
         ramp(0.02, 0.06, fromOutline) *

@@ -349,7 +349,7 @@ export function mixZones(distances: usize, lines: usize, size: i32, out: usize):
       // The lower nose has lines of its own; higher up a line is the bridge or a pad.
       const onNose = smooth(0.055, 0.035, abs(u - 0.5)) * belowBridge;
       const interior = smooth(0.002, feather, fromMaskEdge);
-      const openings = max(smooth(-0.002, 0.009, inEye), smooth(-0.007, 0.006, inMouth));
+      const openings = max(smooth(0, 0.01, inEye), smooth(-0.007, 0.006, inMouth));
       const skin =
         smooth(0.02, 0.06, fromOutline) *
         smooth(0.01, 0.03, -inEye) *
