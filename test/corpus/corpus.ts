@@ -254,7 +254,7 @@ for (const [index, file] of files.entries()) {
     expect(false, error instanceof Error ? error.message : String(error));
   }
   process.stdout.write(
-    `${index + 1}/${files.length} ${problems.length === known ? 'ok ' : 'BAD'} ${basename(file)}: ${line}`,
+    `${index + 1}/${files.length} ${problems.length === known ? 'ok ' : 'BAD'} ${basename(file)}: ${line}\n`,
   );
   for (const problem of problems.slice(known)) process.stdout.write(`    ${problem}\n`);
 }
