@@ -1,12 +1,12 @@
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
 import { requireEncoding } from '../media/encoder-check.js';
-import type { FfmpegTools } from '../media/ffmpeg-tools.js';
+import { type FfmpegTools, requireVariableRate } from '../media/ffmpeg-tools.js';
 import { chooseDecoder, type DecoderChoice } from '../media/hardware-decoder.js';
 import { type MuxPlan, planMux } from '../media/mux-plan.js';
 import { outputContainer } from '../media/output-container.js';
 import { probeTarget } from '../media/probe.js';
-import type { TargetMedia } from '../media/target-media.js';
+import { hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
 import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
 import { makePlan, type RenderPlan } from './plan.js';
@@ -78,10 +78,13 @@ export async function prepareVideo({
     encoder,
     quality: config.outputVideoQuality,
     preset: videoPresets.find((preset) => preset === config.outputVideoPreset),
-    frameRate: plan.outputFrameRate,
+    frameRate: plan.keepsTimes ? undefined : plan.outputFrameRate,
     container,
     threads: encoderThreads,
   });
+  if (plan.keepsTimes && target.video.isVariable) {
+    await requireVariableRate(tools, { setsDuration: hasOwnLastDuration(target, plan.range) });
+  }
   const frameBytes = frameLayout(target.video.format).byteLength;
   const [, mux] = await together(
     requireEncoding(tools, encoding, { container, frameBytes, signal }),
