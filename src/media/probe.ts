@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import type { BitDepth, ColourRange, PlanarFormat } from '../imaging/planar-frame.js';
+import { announcedEnd } from './announced-end.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
@@ -206,5 +207,7 @@ export async function probeTarget(
     audioStreams: streams.filter(({ type }) => type === 'audio'),
     startMicroseconds: Number.isFinite(startSeconds) ? Math.round(startSeconds * 1e6) : 0,
     tags: tagsOf(probe.format),
+    chapterTags: probe.chapters.map(tagsOf),
+    announcedEndSeconds: await announcedEnd(tools, path, { probe, table, stream }, options),
   };
 }

@@ -74,6 +74,13 @@ export type TargetMedia = {
   readonly startMicroseconds: number;
   /** The container's own tags (`title`, `comment`, …); keys in lower case. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Tags of each chapter, such as `title`; keys in lower case. */
+  readonly chapterTags: readonly Readonly<Record<string, string>>[];
+  /**
+   * Time in seconds since the start of the file at which it ends by its header, where its last packet ends long before: it
+   * was cut off. Undefined where both agree or the header says nothing.
+   */
+  readonly announcedEndSeconds: number | undefined;
 };
 
 /**

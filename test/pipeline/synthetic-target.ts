@@ -75,5 +75,7 @@ export const syntheticTarget = ({
     audioStreams: [],
     startMicroseconds,
     tags: {},
+    chapterTags: [],
+    announcedEndSeconds: undefined,
   };
 };
