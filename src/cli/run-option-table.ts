@@ -243,6 +243,12 @@ export const runOptionTable = [
     description: 'time at which rendering ends',
   },
   {
+    name: 'strict',
+    group: 'Video',
+    kind: 'flag',
+    description: 'stop before any work if the output cannot hold all streams, chapters and tags',
+  },
+  {
     name: 'execution-provider',
     alias: 'execution-providers',
     group: 'Machine',

@@ -11,7 +11,7 @@ import {
 import { type FfmpegTools, hardwareReason, passthroughArguments } from './ffmpeg-tools.js';
 import type { HardwareDecoder } from './hardware-decoder.js';
 import { type Rational, rationalToNumber } from './rational.js';
-import type { TargetMedia } from './target-media.js';
+import { frameSeconds, halfStepSeconds, type TargetMedia } from './target-media.js';
 import { relayFilters } from './video-encoding.js';
 
 /** Frame indexes `[start, end)`. */
@@ -177,20 +177,17 @@ export class FrameDecoder {
     await this.#child?.kill();
   }
 
-  #seconds(frame: number): number {
-    const { video } = this.#options.target;
-    return (video.ptsTicks[frame] ?? Number.NaN) * rationalToNumber(video.timeBase);
-  }
-
   #approaches(): Approach[] {
     const { range, target } = this.#options;
     const fromStart: Approach = { seekSeconds: undefined, mayComeEarlier: true };
     if (range.start === 0) return [{ seekSeconds: undefined, mayComeEarlier: false }, fromStart];
     // ffmpeg counts the seek time from the start of the file, and lands on the first frame at or after it: half
-    // a frame early leaves room for rounding on both sides.
-    const halfPeriod = target.video.frameRate.den / target.video.frameRate.num / 2;
+    // a step early leaves room for rounding on both sides.
     const seekTo = (frame: number): number =>
-      Math.max(0, this.#seconds(frame) - target.startMicroseconds / 1e6 - halfPeriod);
+      Math.max(
+        0,
+        frameSeconds(target, frame) - target.startMicroseconds / 1e6 - halfStepSeconds(target, frame),
+      );
     const direct: Approach = { seekSeconds: seekTo(range.start), mayComeEarlier: false };
     const safeKeyframe = target.video.keyframes.lastIndexOf(1, Math.max(0, range.start - 48));
     if (safeKeyframe <= 0) return [direct, fromStart];
@@ -272,11 +269,10 @@ export class FrameDecoder {
    */
   #isExpected(note: FrameNote | undefined, index: number, approach: Approach): boolean {
     const { range, target } = this.#options;
-    const { format, frameRate } = target.video;
-    const expected = this.#seconds(index);
+    const { format } = target.video;
+    const expected = frameSeconds(target, index);
     const early = note === undefined ? Number.NaN : expected - note.seconds;
-    const halfPeriod = frameRate.den / frameRate.num / 2;
-    if (note === undefined || !(Math.abs(early) < halfPeriod)) {
+    if (note === undefined || !(Math.abs(early) < halfStepSeconds(target, index))) {
       const isFirst = index === range.start;
       if (isFirst && approach.mayComeEarlier && early > 0) return false;
       const came = `a frame at ${note?.seconds.toFixed(3)} s came where one at ${expected.toFixed(3)} s should be`;

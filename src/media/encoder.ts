@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { FaceswapError } from '../errors.js';
 import {
   type ChildExit,
@@ -7,7 +8,7 @@ import {
   startTool,
 } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
-import { encoderArguments, type VideoEncoding } from './video-encoding.js';
+import { encoderArguments, encoderFilters, type VideoEncoding } from './video-encoding.js';
 
 export type FrameEncoderOptions = {
   readonly tools: FfmpegTools;
@@ -15,8 +16,8 @@ export type FrameEncoderOptions = {
   /** Absolute path of the segment; its name may end in `.part`. */
   readonly file: string;
   /**
-   * Timeline slot of each frame that will be written, such as `target.video.slots.subarray(start, end)`; without
-   * it the frames follow one another without gaps.
+   * Slot of each frame that will be written, on the clock of the encoding, such as
+   * `target.video.slots.subarray(start, end)`; without it the frames follow one another without gaps.
    */
   readonly slots?: ArrayLike<number> | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -24,22 +25,49 @@ export type FrameEncoderOptions = {
 
 const stage = 'encode';
 
+/** Longer filters are given in a file: Windows allows 32,767 characters on a command line, Linux 131,071 for one argument. */
+const maxFilterCharacters = 16_000;
+
+/** Writes the filters beside the segment where they are too long for the command line. */
+const writeFilterFile = ({ encoding, file, slots }: FrameEncoderOptions): string | undefined => {
+  const filters = encoderFilters(encoding, slots);
+  if (filters.length <= maxFilterCharacters) return undefined;
+  const filterFile = `${file}.filters`;
+  try {
+    writeFileSync(filterFile, filters);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new FaceswapError('resources', `Cannot write the frame times: ${reason}`, {
+      file: filterFile,
+      stage,
+      cause: error,
+    });
+  }
+  return filterFile;
+};
+
 /** Encodes frames into one segment file with one ffmpeg child. */
 export class FrameEncoder {
   readonly #options: FrameEncoderOptions;
+  readonly #filterFile: string | undefined;
   readonly #child: RunningTool;
   #state: 'open' | 'finishing' | 'aborted' = 'open';
 
-  /** Starts ffmpeg. @throws FaceswapError (interrupted) when the signal is already aborted. */
+  /**
+   * Starts ffmpeg.
+   *
+   * @throws FaceswapError (interrupted) when the signal is already aborted, (resources) when the frame times cannot be
+   * written beside the segment.
+   */
   constructor(options: FrameEncoderOptions) {
     const { tools, encoding, file, slots, signal } = options;
     this.#options = options;
-    this.#child = startTool(tools.ffmpegPath, encoderArguments(tools, encoding, file, slots), {
-      stdin: 'pipe',
-      stdout: 'ignore',
-      stage,
-      signal,
-    });
+    this.#filterFile = writeFilterFile(options);
+    this.#child = startTool(
+      tools.ffmpegPath,
+      encoderArguments(tools, encoding, file, slots, this.#filterFile),
+      { stdin: 'pipe', stdout: 'ignore', stage, signal },
+    );
     // A dead child shows as EPIPE here; its exit, which write() and finish() report, says why it died.
     this.#child.process.stdin?.on('error', () => undefined);
   }
@@ -74,6 +102,7 @@ export class FrameEncoder {
     this.#state = 'finishing';
     this.#child.process.stdin?.end();
     const exit = await this.#child.exited;
+    this.#removeFilterFile();
     if (exit.code !== 0 || this.#options.signal?.aborted === true) throw this.#failure(exit);
   }
 
@@ -81,6 +110,11 @@ export class FrameEncoder {
   async abort(): Promise<void> {
     this.#state = 'aborted';
     await this.#child.kill();
+    this.#removeFilterFile();
+  }
+
+  #removeFilterFile(): void {
+    if (this.#filterFile !== undefined) rmSync(this.#filterFile, { force: true });
   }
 
   #failure(exit: ChildExit): FaceswapError {

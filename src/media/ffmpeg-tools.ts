@@ -133,6 +133,46 @@ export function passthroughArguments(tools: FfmpegTools): readonly string[] {
   return isModern ? ['-fps_mode', 'passthrough'] : ['-vsync', '0'];
 }
 
+/**
+ * The option that takes a video filter chain from a file. `-filter_script` is deprecated since ffmpeg 7 and gone in 8; builds
+ * whose version is no plain number are told apart by their number of commits (7.0 has about 114,000).
+ */
+export function filterFileOption({ ffmpegVersion }: FfmpegTools): string {
+  const major = /^n?(\d{1,2})\./.exec(ffmpegVersion)?.[1];
+  const commits = /^N-(\d+)/.exec(ffmpegVersion)?.[1];
+  return Number(major ?? 0) >= 7 || Number(commits ?? 0) >= 115_000 ? '-/filter:v' : '-filter_script:v';
+}
+
+/**
+ * Checks that this ffmpeg can encode frames at times of their own (`-enc_time_base`, ffmpeg 4) and can give a packet a
+ * length when it is copied (`setts`, ffmpeg 4.4).
+ *
+ * @throws FaceswapError (unavailable) that names what is missing.
+ */
+export async function requireVariableRate(
+  tools: FfmpegTools,
+  needs: { readonly setsDuration: boolean },
+): Promise<void> {
+  const [options, filters] = await Promise.all([
+    runTool(tools.ffmpegPath, ['-hide_banner', '-h', 'long'], { stage }),
+    runTool(tools.ffmpegPath, ['-hide_banner', '-bsfs'], { stage }),
+  ]);
+  const missing = [
+    ...(/^-enc_time_base\b/m.test(options.stdout) ? [] : ['the option -enc_time_base']),
+    ...(!needs.setsDuration || /^setts\s*$/m.test(filters.stdout) ? [] : ['the bitstream filter setts']),
+  ];
+  if (missing.length === 0) return;
+  throw new FaceswapError(
+    'unavailable',
+    `This ffmpeg (${tools.ffmpegVersion}) cannot keep a variable frame rate: ${missing.join(' and ')} is missing`,
+    {
+      file: tools.ffmpegPath,
+      stage,
+      hint: 'Install ffmpeg 4.4 or later, or make the rate constant, for example --output-video-fps 30',
+    },
+  );
+}
+
 /** Reads the table that `ffmpeg -encoders` prints; audio and subtitle encoders are left out. */
 export function parseEncoders(text: string): readonly VideoEncoderInfo[] {
   const encoders: VideoEncoderInfo[] = [];

@@ -3,14 +3,21 @@ import { childFailure, inputProtection, LineTail, runTool } from './child-proces
 import type { FfmpegTools } from './ffmpeg-tools.js';
 
 /** When the frames of one stream are shown. */
-export type FrameTable = { readonly ptsTicks: Float64Array; readonly keyframes: Uint8Array };
+export type FrameTable = {
+  /** Presentation times in ticks of the stream's time base, ascending. */
+  readonly ptsTicks: Float64Array;
+  /** 1 where the frame is a keyframe; aligned with `ptsTicks`. */
+  readonly keyframes: Uint8Array;
+  /** How long the last frame is shown, in ticks; undefined where the file does not say. */
+  readonly lastDurationTicks: number | undefined;
+};
 
 const stage = 'probe';
 
 /** More frames than this (a week at 30 fps) is refused instead of filling the memory. */
 const maxFrames = 20_000_000;
 
-type TableRow = { pts: number; isKey: boolean };
+type TableRow = { pts: number; isKey: boolean; durationTicks: number | undefined };
 
 /** Shown rows in decoding order, whether every one had a timestamp, and the very first row, shown or not. */
 type RowScan = { rows: TableRow[]; areComplete: boolean; first: TableRow | undefined };
@@ -30,7 +37,12 @@ const scanRows = async (
     const flags = record.get('flags') ?? (record.get('key_frame') === '1' ? 'K' : '_');
     const pts = record.get('pts') ?? record.get('best_effort_timestamp');
     if (pts === undefined) return true;
-    const row = { pts: Number(pts), isKey: flags.includes('K') };
+    const duration = Number(record.get('duration') ?? record.get('pkt_duration'));
+    const row = {
+      pts: Number(pts),
+      isKey: flags.includes('K'),
+      durationTicks: duration > 0 ? duration : undefined,
+    };
     first ??= row;
     if (flags.includes('D')) return true;
     if (!/^-?\d+$/.test(pts)) {
@@ -85,12 +97,19 @@ export async function readFrameTable(
   options: { signal?: AbortSignal | undefined; stage?: string } = {},
 ): Promise<FrameTable> {
   const where = { signal: options.signal, stage: options.stage ?? stage };
-  let scan = await scanRows(tools, file, streamIndex, { section: 'packet', fields: 'pts,flags' }, where);
+  let scan = await scanRows(
+    tools,
+    file,
+    streamIndex,
+    { section: 'packet', fields: 'pts,duration,flags' },
+    where,
+  );
   const { first } = scan;
   const beginsInside =
     first !== undefined && (!first.isKey || scan.rows.slice(0, 64).some(({ pts }) => pts < first.pts));
   if (!scan.areComplete || beginsInside) {
-    const fields = 'best_effort_timestamp,key_frame';
+    // Releases before 6 call the length of a frame pkt_duration.
+    const fields = 'best_effort_timestamp,key_frame,pkt_duration,duration';
     scan = await scanRows(tools, file, streamIndex, { section: 'frame', fields }, where);
   }
   const rows = scan.rows.sort((a, b) => a.pts - b.pts);
@@ -109,5 +128,6 @@ export async function readFrameTable(
   return {
     ptsTicks: Float64Array.from(rows, (row) => row.pts),
     keyframes: Uint8Array.from(rows, (row) => (row.isKey ? 1 : 0)),
+    lastDurationTicks: rows.at(-1)?.durationTicks,
   };
 }

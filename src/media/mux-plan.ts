@@ -5,7 +5,8 @@ import { FaceswapError } from '../errors.js';
 import { inputProtection, lastWords, runTool } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { containerFacts, extensionsFor, type OutputContainer, outputContainer } from './output-container.js';
-import { type MediaStream, mediaStreams, probeStreams } from './stream-probe.js';
+import { lostTags } from './lost-tags.js';
+import { type MediaStream, mediaStreams, probeStreams, type RawProbe } from './stream-probe.js';
 import type { TargetMedia } from './target-media.js';
 import { encoderCodec, encoderInput } from './video-encoding.js';
 
@@ -28,6 +29,14 @@ export type DroppedStream = {
   readonly reason: string;
 };
 
+/** Something that the source says about itself or a stream and that the output does not. */
+export type LostTag = {
+  /** Undefined: of the whole file. */
+  readonly streamIndex: number | undefined;
+  /** A tag's key, or `disposition NAME`. */
+  readonly name: string;
+};
+
 /** What becomes of each stream besides the processed video. Plain data. */
 export type MuxPlan = {
   readonly container: OutputContainer;
@@ -35,6 +44,10 @@ export type MuxPlan = {
   /** Streams copied, converted or attached. */
   readonly kept: readonly KeptStream[];
   readonly dropped: readonly DroppedStream[];
+  /** Tags and dispositions that the container has no place for; empty where a source has none. */
+  readonly lostTags: readonly LostTag[];
+  /** Chapters that the container has no place for. */
+  readonly lostChapters: number;
 };
 
 export type PlanMuxOptions = {
@@ -78,20 +91,22 @@ export const codecAfter = ({ stream, codec }: Trial): string | undefined => {
   return codec === 'srt' ? 'subrip' : codec;
 };
 
+/** A trial that failed, with the reason, or what ffprobe sees in one that worked. */
+type TrialResult = { readonly problem: string } | { readonly problem: undefined; readonly written: RawProbe };
+
 /**
- * Muxes the first second of some streams next to a tiny picture from the encoder and looks whether they come
+ * Muxes the first second of some streams, with all tags, next to a tiny picture from the encoder and looks whether they come
  * back as what they were: some muxers take anything and write what nobody can read.
- *
- * @returns undefined when it worked, else the reason.
  */
 const tryMux = async (
   options: PlanMuxOptions,
   container: OutputContainer,
   file: string,
   trials: readonly Trial[],
-): Promise<string | undefined> => {
+): Promise<TrialResult> => {
   const { tools, target, videoEncoder, signal } = options;
   const stage = 'plan';
+  const videoStream = target.streams.find(({ index }) => index === target.video.streamIndex);
   const pixelFormat = videoEncoder === 'prores_ks' ? 'yuv422p' : 'yuv420p';
   const input = encoderInput(videoEncoder, pixelFormat, undefined);
   const { exit, stderr } = await runTool(
@@ -112,14 +127,18 @@ const tryMux = async (
           `-disposition:${k + 1}`,
           dispositionFlags(stream),
         ],
+        ...[`-map_metadata:s:${k + 1}`, `1:s:${stream.index}`],
       ]),
+      ...['-map_metadata', '1', '-map_metadata:s:0', `1:s:${target.video.streamIndex}`],
+      ...['-disposition:0', videoStream === undefined ? '0' : dispositionFlags(videoStream)],
+      ...['-flags', '+bitexact', '-fflags', '+bitexact'],
       ...['-t', '1', '-f', containerFacts[container].muxer, file],
     ],
     { stage, signal },
   );
-  if (exit.code !== 0) return lastWords(stderr, 1);
-  if (trials.length === 0) return undefined;
-  const written = mediaStreams(await probeStreams(tools, file, { signal, stage })).slice(1);
+  if (exit.code !== 0) return { problem: lastWords(stderr, 1) };
+  const probe = await probeStreams(tools, file, { signal, stage });
+  const written = mediaStreams(probe).slice(1);
   const wrong = trials.find((trial, k) => {
     const found = written[k];
     const isArt = isCoverArt(trial.stream);
@@ -129,9 +148,8 @@ const tryMux = async (
       (isArt && !isCoverArt(found))
     );
   });
-  return wrong === undefined
-    ? undefined
-    : `.${container} files cannot hold ${wrong.stream.codecName ?? 'such data'}`;
+  if (wrong === undefined) return { problem: undefined, written: probe };
+  return { problem: `.${container} files cannot hold ${wrong.stream.codecName ?? 'such data'}` };
 };
 
 const dispositionNames: ReadonlySet<string> = new Set(
@@ -140,6 +158,10 @@ const dispositionNames: ReadonlySet<string> = new Set(
   ),
 );
 
+/** The MP4 and QuickTime tracks that the muxer writes anew from chapters and the `timecode` tag. */
+const isWrittenAnew = ({ type, codecTag }: MediaStream, target: TargetMedia): boolean =>
+  type === 'data' && (codecTag === 'tmcd' || (codecTag === 'text' && target.chapterTags.length > 0));
+
 /** A stream's dispositions as ffmpeg's `-disposition` takes them. */
 export const dispositionFlags = (stream: MediaStream): string =>
   stream.dispositions.filter((name) => dispositionNames.has(name)).join('+') || '0';
@@ -147,8 +169,8 @@ export const dispositionFlags = (stream: MediaStream): string =>
 /**
  * Finds out before any work what the output container can hold, by muxing the first second of every stream with
  * this very ffmpeg: streams that cannot be copied are listed as dropped with the reason, text subtitles are
- * converted where the container has a text codec. Data streams are never copied: those of MP4 and QuickTime are
- * chapters and time codes, which the muxer writes from the metadata.
+ * converted where the container has a text codec. Data streams are never copied; chapters and time codes of MP4 and
+ * QuickTime, which are such streams, are written anew from the metadata. Tags that do not come back are listed as lost.
  *
  * @throws FaceswapError (media) when a sound stream cannot be copied, (usage) when the container cannot hold the
  * encoder's video, (unavailable) when the encoder fails.
@@ -178,36 +200,57 @@ export async function planMux(options: PlanMuxOptions): Promise<MuxPlan> {
   const folder = await mkdtemp(join(tmpdir(), 'faceswap-plan-'));
   const trialFile = join(folder, `trial.${container}`);
   try {
-    const attempt = (trials: readonly Trial[]): Promise<string | undefined> =>
+    const attempt = (trials: readonly Trial[]): Promise<TrialResult> =>
       tryMux(options, container, trialFile, trials);
+    const works = async (trial: Trial): Promise<boolean> => (await attempt([trial])).problem === undefined;
+    const planned = (trials: readonly Trial[], result: TrialResult): MuxPlan => ({
+      container,
+      videoEncoder,
+      kept,
+      dropped,
+      lostTags:
+        result.problem === undefined
+          ? lostTags(
+              target,
+              trials.map(({ stream }) => stream),
+              result.written,
+            )
+          : [],
+      lostChapters: containerFacts[container].holdsChapters ? 0 : target.chapterTags.length,
+    });
     const kept: KeptStream[] = [];
     const dropped: DroppedStream[] = [];
     const keep = ({ stream, codec: name }: Trial): void => {
       kept.push({ streamIndex: stream.index, type: stream.type, codecName: stream.codecName, codec: name });
     };
-    for (const { index, type, codecName } of all.filter(isData)) {
-      const reason = 'data is not copied; chapters and time codes are written anew';
+    for (const stream of all.filter(isData)) {
+      if (isWrittenAnew(stream, target)) continue;
+      const { index, type, codecName } = stream;
+      const reason = 'data is not copied';
       dropped.push({ streamIndex: index, type, codecName, reason });
     }
     for (const stream of all.filter(isAttached)) keep({ stream, codec: 'attach' });
     const copies = others.map((stream): Trial => ({ stream, codec: 'copy' }));
-    if ((await attempt(copies)) === undefined) {
+    const whole = await attempt(copies);
+    if (whole.problem === undefined) {
       copies.forEach(keep);
-      return { container, videoEncoder, kept, dropped };
+      return planned(copies, whole);
     }
-    const encoderProblem = await attempt([]);
-    if (encoderProblem !== undefined) {
+    const bare = await attempt([]);
+    if (bare.problem !== undefined) {
       throw new FaceswapError(
         'unavailable',
-        `Encoder "${videoEncoder}" does not work here: ${encoderProblem}`,
+        `Encoder "${videoEncoder}" does not work here: ${bare.problem}`,
         {
           stage,
         },
       );
     }
+    const together: Trial[] = [];
     for (const copy of copies) {
-      if ((await attempt([copy])) === undefined) {
+      if (await works(copy)) {
         keep(copy);
+        together.push(copy);
         continue;
       }
       const { index, type, codecName } = copy.stream;
@@ -226,11 +269,14 @@ export async function planMux(options: PlanMuxOptions): Promise<MuxPlan> {
       const isText = type === 'subtitle' && codecName !== undefined && textSubtitles.has(codecName);
       const conversion =
         isText && textEncoder !== undefined ? { stream: copy.stream, codec: textEncoder } : undefined;
-      if (conversion !== undefined && (await attempt([conversion])) === undefined) keep(conversion);
-      else
+      if (conversion !== undefined && (await works(conversion))) {
+        keep(conversion);
+        together.push(conversion);
+      } else {
         dropped.push({ streamIndex: index, type, codecName, reason: `.${container} files cannot hold it` });
+      }
     }
-    return { container, videoEncoder, kept, dropped };
+    return planned(together, await attempt(together));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

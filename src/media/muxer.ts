@@ -10,16 +10,18 @@ import type { FrameRange } from './decoder.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { coverFile, dispositionFlags, isTimeless, type MuxPlan, outputOrder } from './mux-plan.js';
 import { containerFacts, type OutputContainer } from './output-container.js';
-import { formatRational, type Rational } from './rational.js';
+import { formatRational, type Rational, rationalToNumber } from './rational.js';
+import { startSecondsKept } from './output-start.js';
 import { streamsWithLead } from './sound-lead.js';
-import { frameSeconds, isWhole, type TargetMedia } from './target-media.js';
+import { frameSeconds, halfStepSeconds, isWhole, slotCount, type TargetMedia } from './target-media.js';
+import { slotsToSeconds } from './timeline.js';
 import { encoderCodec } from './video-encoding.js';
 
 /** A finished segment: what the encoder wrote for a range of frames. */
 export type SegmentFile = {
   /** Absolute path. */
   readonly file: string;
-  /** Length in frame periods: `slotCount(target.video, range)`, or the frame count where the rate was changed. */
+  /** Length in slots of the encoding's clock: `slotCount(target.video, range)`, or the frame count where the rate was changed. */
   readonly slotCount: number;
 };
 
@@ -28,7 +30,7 @@ export type SegmentFile = {
  * milliseconds; the lengths given here make the sum of all before a segment right to half a microsecond, so
  * that timestamps are exact however many segments there are.
  */
-export function concatList(segments: readonly SegmentFile[], frameRate: Rational): string {
+export function concatList(segments: readonly SegmentFile[], clock: Rational): string {
   const lines = ['ffconcat version 1.0'];
   let slots = 0;
   let startMicroseconds = 0;
@@ -40,7 +42,7 @@ export function concatList(segments: readonly SegmentFile[], frameRate: Rational
       });
     }
     slots += slotCount;
-    const endMicroseconds = Math.round((slots * frameRate.den * 1e6) / frameRate.num);
+    const endMicroseconds = Math.round((slots * clock.den * 1e6) / clock.num);
     lines.push(`file '${file.replaceAll("'", "'\\''")}'`);
     lines.push(`duration ${((endMicroseconds - startMicroseconds) / 1e6).toFixed(6)}`);
     startMicroseconds = endMicroseconds;
@@ -106,13 +108,13 @@ const concatInput = (command: ffmpeg.FfmpegCommand, listFile: string, before: re
 /** Writes the concat list into a temporary folder that exists for as long as `work` runs. */
 const withConcatList = async (
   segments: readonly SegmentFile[],
-  frameRate: Rational,
+  clock: Rational,
   work: (listFile: string, folder: string) => Promise<void>,
 ): Promise<void> => {
   const folder = await mkdtemp(join(tmpdir(), 'faceswap-mux-'));
   try {
     const listFile = join(folder, 'segments.txt');
-    await writeFile(listFile, concatList(segments, frameRate));
+    await writeFile(listFile, concatList(segments, clock));
     await work(listFile, folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -127,8 +129,11 @@ export type MuxOptions = {
   readonly segments: readonly SegmentFile[];
   /** The frames of the target that the segments hold. */
   readonly range: FrameRange;
-  /** Rate of the segments: that of the `VideoEncoding`. */
+  /** Rate and clock of the segments: those of the `VideoEncoding`. */
   readonly frameRate: Rational;
+  readonly clock: Rational;
+  /** Whether the last frame is as long as the source's: {@link setsLastDuration}. False when left out. */
+  readonly keepsLastDuration?: boolean | undefined;
   /** Absolute path of the temporary file beside the output; `plan.container` says its format, not its name. */
   readonly temporaryFile: string;
   readonly signal?: AbortSignal | undefined;
@@ -145,12 +150,34 @@ const editComment = (target: TargetMedia): string => {
   return own === undefined || own.includes(note) ? note : `${own}; ${note}`;
 };
 
+/**
+ * Copying gives the last frame the length of a frame period. Where the rate varies, that of the source is written instead.
+ * Frames are told apart by time, half a step before the last one.
+ *
+ * @param videoStartSeconds time of the first frame in the output.
+ */
+const lastFrameFilter = (
+  { target, range, clock, keepsLastDuration }: MuxOptions,
+  videoStartSeconds: number,
+): string | undefined => {
+  const { video } = target;
+  if (!keepsLastDuration) return undefined;
+  const seconds = (frames: FrameRange): number =>
+    rationalToNumber(slotsToSeconds(slotCount(video, frames), clock));
+  const last = range.end - 1;
+  const from = videoStartSeconds + seconds({ start: range.start, end: last }) - halfStepSeconds(target, last);
+  const length = seconds({ start: last, end: range.end });
+  return `setts=duration='if(gte(PTS*TB,${from.toFixed(9)}),round(${length.toFixed(9)}/TB),DURATION)'`;
+};
+
 /** Input 0 is the joined video, 1 the source (cut when the run is trimmed), 2 the source uncut, for its cover art. */
 const streamOptions = (
-  { target, plan, range, frameRate }: MuxOptions,
+  options: MuxOptions,
   withLead: ReadonlySet<number>,
-): string[] =>
-  outputOrder(target, plan).flatMap((kept, k) => {
+  videoStartSeconds: number,
+): string[] => {
+  const { target, plan, range, frameRate } = options;
+  return outputOrder(target, plan).flatMap((kept, k) => {
     if (kept?.codec === 'attach') return [];
     const streamIndex = kept?.streamIndex ?? target.video.streamIndex;
     const source = target.streams.find(({ index }) => index === streamIndex);
@@ -162,6 +189,7 @@ const streamOptions = (
       ...[`-disposition:${k}`, source === undefined ? '0' : dispositionFlags(source)],
     ];
     if (kept !== undefined) return withLead.has(streamIndex) ? [...common, `-copypriorss:${k}`, '0'] : common;
+    const lastFrame = lastFrameFilter(options, videoStartSeconds);
     const isHevcInQuickTime =
       encoderCodec(plan.videoEncoder) === 'hevc' && (plan.container === 'mp4' || plan.container === 'mov');
     return [
@@ -172,8 +200,10 @@ const streamOptions = (
       ...(isHevcInQuickTime ? [`-tag:${k}`, 'hvc1'] : []),
       // Without it AVI gets twice the rate and Matroska a mean of rounded times.
       ...(['avi', 'mkv', 'webm'].includes(plan.container) ? [`-r:${k}`, formatRational(frameRate)] : []),
+      ...(lastFrame === undefined ? [] : [`-bsf:${k}`, lastFrame]),
     ];
   });
+};
 
 const containerOptions = (container: OutputContainer, { video }: TargetMedia): string[] => {
   if (container === 'mp4' || container === 'mov') {
@@ -215,7 +245,8 @@ const attachCovers = async (options: MuxOptions, folder: string): Promise<string
 /**
  * Writes the output: the joined segments in the place of the source's video, every kept stream copied from the
  * source with its metadata, language and disposition, the source's chapters and tags, and a note in `comment`
- * that the picture was edited. Offsets between the streams stay what they were. When only a range of frames was
+ * that the picture was edited. Offsets between the streams stay what they were, and a file of the same family as the source
+ * starts at the same time ({@link startSecondsKept}). When only a range of frames was
  * rendered, the other streams are cut to its time: sound begins with the first packet at or after the cut (at most
  * one packet late, some 20 ms, and in sync).
  *
@@ -223,19 +254,24 @@ const attachCovers = async (options: MuxOptions, folder: string): Promise<string
  * (interrupted) on abort. The temporary file is the caller's to delete.
  */
 export async function muxOutput(options: MuxOptions): Promise<void> {
-  const { tools, target, plan, segments, range, frameRate, temporaryFile, signal, onProgress } = options;
+  const { tools, target, plan, segments, range, frameRate, clock, temporaryFile, signal, onProgress } =
+    options;
   const wholeSource = isWhole(target, range);
   const totalSlots = segments.reduce((sum, { slotCount }) => sum + slotCount, 0);
-  const lengthSeconds = (totalSlots * frameRate.den) / frameRate.num;
+  const lengthSeconds = (totalSlots * clock.den) / clock.num;
   const sinceFileStart = frameSeconds(target, range.start) - target.startMicroseconds / 1e6;
+  const fileStart = startSecondsKept(target, plan.container, range);
+  const videoStart = wholeSource ? fileStart + sinceFileStart : 0;
   const withLead = await streamsWithLead(options);
-  await withConcatList(segments, frameRate, async (listFile, folder) => {
+  await withConcatList(segments, clock, async (listFile, folder) => {
     const covers = await attachCovers(options, folder);
     const command = ffmpeg();
     // ffmpeg moves each input so that it starts at zero; the video's own delay within the source is put back.
-    const delay = wholeSource ? ['-itsoffset', sinceFileStart.toFixed(6)] : [];
+    const delay = wholeSource ? ['-itsoffset', videoStart.toFixed(6)] : [];
     concatInput(command, listFile, [...globalOptions, ...delay]);
-    const cut = wholeSource ? [] : ['-ss', sinceFileStart.toFixed(6), '-t', lengthSeconds.toFixed(6)];
+    const cut = wholeSource
+      ? ['-itsoffset', fileStart.toFixed(6)]
+      : ['-ss', sinceFileStart.toFixed(6), '-t', lengthSeconds.toFixed(6)];
     command.input(target.file).inputOptions(...cut, ...inputProtection);
     if (!wholeSource && plan.kept.some((kept) => isTimeless(target, kept))) {
       command.input(target.file).inputOptions(...inputProtection);
@@ -243,7 +279,13 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
     // Half a frame more than the video is long: enough to end chapters, too little to cost a frame.
     const end = wholeSource ? [] : ['-t', (lengthSeconds + frameRate.den / frameRate.num / 2).toFixed(6)];
     command
-      .outputOptions(...streamOptions(options, withLead), '-map_metadata', '1', '-map_chapters', '1')
+      .outputOptions(
+        ...streamOptions(options, withLead, videoStart),
+        '-map_metadata',
+        '1',
+        '-map_chapters',
+        '1',
+      )
       .outputOptions(
         ...(options.edited === false ? [] : ['-metadata', `comment=${editComment(target)}`]),
         '-flags',
@@ -264,7 +306,7 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
       stage: 'mux',
       file: temporaryFile,
       signal,
-      onSeconds: (seconds) => onProgress?.(Math.min(1, seconds / lengthSeconds)),
+      onSeconds: (seconds) => onProgress?.(Math.min(1, Math.max(0, (seconds - videoStart) / lengthSeconds))),
     });
   });
 }

@@ -16,6 +16,7 @@ type ContainerFacts = {
   readonly videoCodecs: readonly VideoCodec[];
   /** The text subtitle codec to convert to; undefined: the container holds no text subtitles. */
   readonly textSubtitleEncoder: string | undefined;
+  readonly holdsChapters: boolean;
 };
 
 /** Facts about every container; which other streams it can hold is asked of ffmpeg itself. */
@@ -26,6 +27,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc', 'vp9', 'av1'],
     textSubtitleEncoder: 'mov_text',
+    holdsChapters: true,
   },
   mov: {
     muxer: 'mov',
@@ -33,6 +35,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc', 'prores', 'ffv1'],
     textSubtitleEncoder: 'mov_text',
+    holdsChapters: true,
   },
   mkv: {
     muxer: 'matroska',
@@ -40,6 +43,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc', 'vp9', 'av1', 'ffv1', 'prores'],
     textSubtitleEncoder: 'srt',
+    holdsChapters: true,
   },
   webm: {
     muxer: 'webm',
@@ -47,6 +51,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libvpx-vp9',
     videoCodecs: ['vp9', 'av1'],
     textSubtitleEncoder: 'webvtt',
+    holdsChapters: true,
   },
   avi: {
     muxer: 'avi',
@@ -55,6 +60,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     // FFV1 is left out: AVI has no place for its colour tags.
     videoCodecs: ['h264'],
     textSubtitleEncoder: undefined,
+    holdsChapters: false,
   },
   ts: {
     muxer: 'mpegts',
@@ -62,6 +68,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc'],
     textSubtitleEncoder: undefined,
+    holdsChapters: false,
   },
 };
 

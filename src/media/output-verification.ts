@@ -6,6 +6,7 @@ import { readFrameTable } from './frame-table.js';
 import { codecAfter, type KeptStream, type MuxPlan, outputOrder } from './mux-plan.js';
 import type { OutputContainer } from './output-container.js';
 import { formatRational, parseRational, type Rational, rationalToNumber, sameRational } from './rational.js';
+import { startSecondsKept } from './output-start.js';
 import { hidesLead, maxLeadSeconds } from './sound-lead.js';
 import {
   type MediaStream,
@@ -15,7 +16,6 @@ import {
   storedAspectRatio,
 } from './stream-probe.js';
 import { frameSeconds, isWhole, type TargetMedia } from './target-media.js';
-import { timelineSlots } from './timeline.js';
 import { encoderCodec } from './video-encoding.js';
 
 /** The longest packet of a usual sound codec: 4096 samples of FLAC at 44.1 kHz, rounded up. */
@@ -28,8 +28,12 @@ export type ExpectedOutput = {
   readonly heightPx: number;
   readonly sampleAspectRatio: Rational;
   readonly colour: ColourTags;
-  /** Timeline slot of every frame from 0, such as those of the target; their number is the frame count. */
+  /** Slots per second: that of the `VideoEncoding`. */
+  readonly clock: Rational;
+  /** Slot of every frame on that clock, such as those of the target; their number is the frame count. */
   readonly slots: ArrayLike<number>;
+  /** Whether every frame has its own time from the target: false when the rate was changed. */
+  readonly keepsTimes: boolean;
   readonly plan: MuxPlan;
   /** The source and the frames taken from it, for the offsets between the streams. */
   readonly target: TargetMedia;
@@ -67,7 +71,8 @@ const checkPicture = (file: string, record: RawStream, expected: ExpectedOutput)
   }
   const rates = [record['r_frame_rate'], record['avg_frame_rate']].map((rate) => parseRational(String(rate)));
   const showsRate = rates.some((rate) => rate !== undefined && sameRational(rate, frameRate));
-  if (hasExactClock(plan.container) && slots.length > 1 && !showsRate) {
+  const isVariable = expected.keepsTimes && expected.target.video.isVariable;
+  if (hasExactClock(plan.container) && slots.length > 1 && !isVariable && !showsRate) {
     throw mismatch(
       file,
       'frame rate',
@@ -75,6 +80,68 @@ const checkPicture = (file: string, record: RawStream, expected: ExpectedOutput)
       formatRational(frameRate),
     );
   }
+};
+
+/** a / b == c / d for whole numbers of any size. */
+const sameRatio = (a: number, b: number, c: number, d: number): boolean =>
+  BigInt(a) * BigInt(d) === BigInt(c) * BigInt(b);
+
+/** How far a frame's time may be from the target's own: what either file rounds to, nothing where neither does. */
+const sourceTolerance = ({ target, plan }: ExpectedOutput, outputTickSeconds: number): number => {
+  const { isVariable, timeBase } = target.video;
+  const written = hasExactClock(plan.container) ? 0 : outputTickSeconds;
+  // Times finer than a microsecond are rounded to microseconds; a constant rate undoes the rounding of the file.
+  const rounded = isVariable ? 1e-6 : 1.1 * Math.max(rationalToNumber(timeBase), 0.001) + 0.00005;
+  return written + rounded;
+};
+
+/** Compares the time of every single frame with its slot, and with the target's own time. */
+const checkTimes = (
+  file: string,
+  { ptsTicks, timeBase }: { readonly ptsTicks: Float64Array; readonly timeBase: Rational },
+  expected: ExpectedOutput,
+): void => {
+  const { slots, clock, plan, keepsTimes, target, range } = expected;
+  if (ptsTicks.length !== slots.length) throw mismatch(file, 'frame count', ptsTicks.length, slots.length);
+  const tick = rationalToNumber(timeBase);
+  const { ptsTicks: sourceTicks, timeBase: sourceBase } = target.video;
+  const nearSource = sourceTolerance(expected, tick) + 1e-9;
+  const isExact = hasExactClock(plan.container);
+  for (let k = 0; k < ptsTicks.length; k++) {
+    const found = (ptsTicks[k] ?? 0) - (ptsTicks[0] ?? 0);
+    const slot = (slots[k] ?? 0) - (slots[0] ?? 0);
+    const seconds = slot / rationalToNumber(clock);
+    const isRight = isExact
+      ? sameRatio(found * timeBase.num, timeBase.den, slot * clock.den, clock.num)
+      : Math.abs(found * tick - seconds) <= tick + 1e-9;
+    if (!isRight) {
+      throw mismatch(file, `time of frame ${k}`, `${(found * tick).toFixed(6)} s`, `${seconds.toFixed(6)} s`);
+    }
+    if (!keepsTimes) continue;
+    const source =
+      ((sourceTicks[range.start + k] ?? Number.NaN) - (sourceTicks[range.start] ?? Number.NaN)) *
+      rationalToNumber(sourceBase);
+    if (!(Math.abs(found * tick - source) <= nearSource)) {
+      throw mismatch(
+        file,
+        `time of frame ${k}`,
+        `${(found * tick).toFixed(6)} s`,
+        `${source.toFixed(6)} s as in the target`,
+      );
+    }
+  }
+};
+
+/** Checks that the picture starts where it must: at the target's own time, or as long after zero as it began late. */
+const checkStart = (file: string, video: MediaStream, expected: ExpectedOutput): void => {
+  const { target, plan, range } = expected;
+  const start = startSecondsOf(video);
+  // AVI cannot start late, and a transport stream is moved so that no decoding time is negative.
+  if (start === undefined || plan.container === 'avi' || plan.container === 'ts') return;
+  const late = isWhole(target, range) ? frameSeconds(target, 0) - target.startMicroseconds / 1e6 : 0;
+  const wanted = startSecondsKept(target, plan.container, range) + late;
+  if (Math.abs(start - wanted) <= 0.001 + rationalToNumber(video.timeBase)) return;
+  throw mismatch(file, 'start of the picture', `${start.toFixed(3)} s`, `${wanted.toFixed(3)} s`);
 };
 
 /**
@@ -165,11 +232,7 @@ export async function verifyOutput(
   if (video === undefined || record === undefined) throw mismatch(file, 'video', 'missing', 'there');
   checkPicture(file, record, expected);
   const { ptsTicks } = await readFrameTable(tools, file, video.index, where);
-  const { slots, frameRate } = expected;
-  if (ptsTicks.length !== slots.length) throw mismatch(file, 'frame count', ptsTicks.length, slots.length);
-  const found = timelineSlots(ptsTicks, video.timeBase, frameRate);
-  if (found === undefined) throw mismatch(file, 'timestamps', 'irregular', formatRational(frameRate));
-  const wrong = found.findIndex((slot, k) => slot !== (slots[k] ?? 0) - (slots[0] ?? 0));
-  if (wrong >= 0) throw mismatch(file, `timestamp of frame ${wrong}`, found[wrong], slots[wrong]);
+  checkTimes(file, { ptsTicks, timeBase: video.timeBase }, expected);
+  checkStart(file, video, expected);
   checkSound(file, matches, video, expected);
 }

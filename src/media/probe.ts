@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import type { BitDepth, ColourRange, PlanarFormat } from '../imaging/planar-frame.js';
+import { announcedEnd } from './announced-end.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
@@ -20,7 +21,7 @@ import {
   text,
 } from './stream-probe.js';
 import type { SupportedPixelFormat, TargetMedia } from './target-media.js';
-import { constantFrameRate, slotsToSeconds } from './timeline.js';
+import { slotsToSeconds, timelineOf } from './timeline.js';
 
 const stage = 'probe';
 
@@ -143,7 +144,7 @@ const planarFormat = (
  * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on.
  *
  * @throws FaceswapError (media) for files that are missing, empty, damaged, renamed images, without video, of
- * a kind that is not supported yet (more than 10 bits, alpha, HDR, interlaced, variable frame rate); (interrupted).
+ * a kind that is not supported yet (more than 10 bits, alpha, HDR, interlaced); (interrupted).
  */
 export async function probeTarget(
   tools: FfmpegTools,
@@ -170,19 +171,11 @@ export async function probeTarget(
   const isTurned = rotationDegrees === 90 || rotationDegrees === 270;
   const storedAspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
   const stream = mediaStream(record);
-  const { ptsTicks, keyframes } = await readFrameTable(tools, path, stream.index, options);
-  const timeline = constantFrameRate(ptsTicks, stream.timeBase, [
+  const table = await readFrameTable(tools, path, stream.index, options);
+  const timeline = timelineOf(table, stream.timeBase, [
     parseRational(text(record, 'r_frame_rate')),
     parseRational(text(record, 'avg_frame_rate')),
   ]);
-  if (timeline === undefined) {
-    throw new FaceswapError('media', 'Variable frame rate is not supported yet', {
-      file: path,
-      stage,
-      hint: 'Make it constant first: ffmpeg -i IN -map 0 -c copy -vf fps=30 -c:v libx264 -crf 12 OUT.mkv',
-    });
-  }
-  const { frameRate, slots } = timeline;
   const streams = mediaStreams(probe);
   const startSeconds = Number(text(probe.format, 'start_time') ?? 0);
   return {
@@ -190,7 +183,7 @@ export async function probeTarget(
     file: path,
     sizeBytes: (await stat(path)).size,
     formatName,
-    durationSeconds: slotsToSeconds((slots.at(-1) ?? 0) + 1, frameRate),
+    durationSeconds: slotsToSeconds(timeline.endSlot, timeline.clock),
     video: {
       streamIndex: stream.index,
       codecName: stream.codecName ?? 'unknown',
@@ -203,17 +196,18 @@ export async function probeTarget(
       storedHeightPx,
       rotationDegrees,
       sampleAspectRatio: isTurned ? { num: storedAspect.den, den: storedAspect.num } : storedAspect,
-      frameRate,
+      ...timeline,
       timeBase: stream.timeBase,
       colour: colourTagsOf(record),
-      ptsTicks,
-      keyframes,
-      slots,
-      frameCount: ptsTicks.length,
+      ptsTicks: table.ptsTicks,
+      keyframes: table.keyframes,
+      frameCount: table.ptsTicks.length,
     },
     streams,
     audioStreams: streams.filter(({ type }) => type === 'audio'),
     startMicroseconds: Number.isFinite(startSeconds) ? Math.round(startSeconds * 1e6) : 0,
     tags: tagsOf(probe.format),
+    chapterTags: probe.chapters.map(tagsOf),
+    announcedEndSeconds: await announcedEnd(tools, path, { probe, table, stream }, options),
   };
 }

@@ -1,7 +1,8 @@
 /** A frame rate, aspect ratio or time base as an exact fraction; `den` is positive. */
 export type Rational = { readonly num: number; readonly den: number };
 
-const greatestCommonDivisor = (a: number, b: number): number => {
+/** The largest whole number that divides both; of 0 and a it is a. */
+export const greatestCommonDivisor = (a: number, b: number): number => {
   let [x, y] = [Math.abs(a), Math.abs(b)];
   while (y !== 0) [x, y] = [y, x % y];
   return x;

@@ -9,6 +9,8 @@ export type MediaStream = {
   readonly index: number;
   readonly type: 'video' | 'audio' | 'subtitle' | 'data' | 'attachment' | 'unknown';
   readonly codecName: string | undefined;
+  /** The container's own name of the codec, such as `tmcd`; undefined where it has none. */
+  readonly codecTag: string | undefined;
   readonly language: string | undefined;
   readonly title: string | undefined;
   /** Of an attachment. */
@@ -18,13 +20,19 @@ export type MediaStream = {
   readonly timeBase: Rational;
   /** First timestamp in units of `timeBase`; undefined where the file does not say. */
   readonly startTicks: number | undefined;
+  /** All tags; keys in lower case. */
+  readonly tags: Readonly<Record<string, string>>;
 };
 
 /** One stream as ffprobe describes it; names in ffprobe's spelling. */
 export type RawStream = Readonly<Record<string, unknown>>;
 
-/** What `ffprobe -show_streams -show_format` says about a file. */
-export type RawProbe = { readonly streams: readonly RawStream[]; readonly format: RawStream };
+/** What `ffprobe -show_streams -show_format -show_chapters` says about a file. */
+export type RawProbe = {
+  readonly streams: readonly RawStream[];
+  readonly format: RawStream;
+  readonly chapters: readonly RawStream[];
+};
 
 const stage = 'probe';
 
@@ -71,12 +79,14 @@ export const mediaStream = (record: RawStream): MediaStream => {
     index: integer(record, 'index') ?? -1,
     type: isKnown ? type : 'unknown',
     codecName: text(record, 'codec_name'),
+    codecTag: text(record, 'codec_tag_string'),
     language: tags['language'],
     title: tags['title'],
     fileName: tags['filename'],
     dispositions: dispositionsOf(record),
     timeBase: parseRational(text(record, 'time_base')) ?? noTimeBase,
     startTicks: integer(record, 'start_pts'),
+    tags,
   };
 };
 
@@ -123,7 +133,7 @@ export async function probeStreams(
   throwIfAborted();
   ffmpeg.setFfprobePath(tools.ffprobePath);
   const answer = await new Promise<unknown>((fulfil, reject) => {
-    ffmpeg.ffprobe(file, [...inputProtection], (error: unknown, data: unknown) => {
+    ffmpeg.ffprobe(file, [...inputProtection, '-show_chapters'], (error: unknown, data: unknown) => {
       if (error === null || error === undefined) return fulfil(data);
       const { what, hint } = explainProbeFailure(error instanceof Error ? error.message : String(error));
       reject(new FaceswapError('media', what, { file, stage: where, hint, cause: error }));
@@ -133,5 +143,10 @@ export async function probeStreams(
   if (!isRecord(answer) || !Array.isArray(answer['streams']) || !isRecord(answer['format'])) {
     throw new FaceswapError('media', 'ffprobe gave no description of the file', { file, stage: where });
   }
-  return { streams: answer['streams'].filter(isRecord), format: answer['format'] };
+  const chapters: unknown = answer['chapters'];
+  return {
+    streams: answer['streams'].filter(isRecord),
+    format: answer['format'],
+    chapters: Array.isArray(chapters) ? chapters.filter(isRecord) : [],
+  };
 }

@@ -31,8 +31,15 @@ export type TargetVideo = {
   readonly rotationDegrees: 0 | 90 | 180 | 270;
   /** Of the upright picture; 1/1 where the file does not say. */
   readonly sampleAspectRatio: Rational;
-  /** Constant frames per second, exact. */
+  /**
+   * Frames per second: exact where the rate is constant. Where it varies this is what the container claims or the mean, and
+   * good for lengths and rate control only: times are those of `slots`.
+   */
   readonly frameRate: Rational;
+  /** Whether no constant rate explains the timestamps. */
+  readonly isVariable: boolean;
+  /** Slots per second: `frameRate` where it is constant, else the ticks in which every timestamp is whole. */
+  readonly clock: Rational;
   readonly timeBase: Rational;
   readonly colour: ColourTags;
   /** Presentation time of every shown frame in ticks of `timeBase`, ascending; index = frame index. */
@@ -40,10 +47,12 @@ export type TargetVideo = {
   /** 1 where the frame is a keyframe; aligned with `ptsTicks`. */
   readonly keyframes: Uint8Array;
   /**
-   * Place of every frame on the timeline, counted in frame periods from the first frame: `slots[k] === k` unless
-   * frames are missing (a recording that dropped some, the ragged end of a cut without re-encoding).
+   * Place of every frame on the timeline, counted in slots of `clock` from the first frame. At a constant rate
+   * `slots[k] === k` unless frames are missing (a recording that dropped some, the ragged end of a cut without re-encoding).
    */
-  readonly slots: Int32Array;
+  readonly slots: Float64Array;
+  /** Slot at which the last frame ends. */
+  readonly endSlot: number;
   readonly frameCount: number;
 };
 
@@ -55,7 +64,7 @@ export type TargetMedia = {
   readonly sizeBytes: number;
   /** ffprobe's name of the container, such as `mov,mp4,m4a,3gp,3g2,mj2`. */
   readonly formatName: string;
-  /** Length of the video as an exact fraction of seconds: (last slot + 1) / frame rate. */
+  /** Length of the video as an exact fraction of seconds: end slot / clock. */
   readonly durationSeconds: Rational;
   readonly video: TargetVideo;
   /** Every stream of the file, the video itself included, in the file's order. */
@@ -65,23 +74,55 @@ export type TargetMedia = {
   readonly startMicroseconds: number;
   /** The container's own tags (`title`, `comment`, …); keys in lower case. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Tags of each chapter, such as `title`; keys in lower case. */
+  readonly chapterTags: readonly Readonly<Record<string, string>>[];
+  /**
+   * Time in seconds since the start of the file at which it ends by its header, where its last packet ends long before: it
+   * was cut off. Undefined where both agree or the header says nothing.
+   */
+  readonly announcedEndSeconds: number | undefined;
 };
 
 /**
- * How many frame periods the frames `[start, end)` fill: from the slot of the first to that of the frame after
+ * How many slots the frames `[start, end)` fill: from the slot of the first to that of the frame after
  * the last, so that consecutive ranges add up to the whole.
  */
 export function slotCount(
   video: TargetVideo,
   range: { readonly start: number; readonly end: number },
 ): number {
-  const slotOf = (frame: number): number => video.slots[frame] ?? (video.slots.at(-1) ?? -1) + 1;
+  const slotOf = (frame: number): number => video.slots[frame] ?? video.endSlot;
   return slotOf(range.end) - slotOf(range.start);
 }
 
 /** When a frame is shown, in seconds on the clock of the file. */
 export const frameSeconds = ({ video }: TargetMedia, frame: number): number =>
   (video.ptsTicks[frame] ?? Number.NaN) * rationalToNumber(video.timeBase);
+
+/**
+ * Half of the time from a frame to the nearer of its neighbours, in seconds: how far off a time may be that still means
+ * this frame and no other.
+ */
+export const halfStepSeconds = ({ video }: TargetMedia, frame: number): number => {
+  const { ptsTicks, timeBase, frameRate } = video;
+  const at = ptsTicks[frame] ?? Number.NaN;
+  const steps = [at - (ptsTicks[frame - 1] ?? Number.NaN), (ptsTicks[frame + 1] ?? Number.NaN) - at];
+  const known = steps.filter((step) => step > 0).map((step) => step * rationalToNumber(timeBase));
+  return Math.min(...known, frameRate.den / frameRate.num) / 2;
+};
+
+/**
+ * Whether the last frame of a range is shown for another time than a frame period, by a millisecond or more: only with a
+ * variable rate, since a constant one counts in frame periods.
+ */
+export function hasOwnLastDuration(
+  { video }: TargetMedia,
+  range: { readonly start: number; readonly end: number },
+): boolean {
+  if (!video.isVariable) return false;
+  const slots = slotCount(video, { start: range.end - 1, end: range.end });
+  return Math.abs(slots / rationalToNumber(video.clock) - 1 / rationalToNumber(video.frameRate)) >= 0.001;
+}
 
 /** Whether a range holds every frame of the target. */
 export const isWhole = (

@@ -1,6 +1,7 @@
 import { FaceswapError } from '../errors.js';
 import { type ColourTags, colourArguments, needsColourAtom } from './colour-tags.js';
-import { type FfmpegTools, passthroughArguments } from './ffmpeg-tools.js';
+import { type FfmpegTools, filterFileOption, passthroughArguments } from './ffmpeg-tools.js';
+import { slotExpression } from './frame-times.js';
 import { containerFacts, extensionsFor, type OutputContainer, type VideoCodec } from './output-container.js';
 import { formatRational, type Rational, sameRational } from './rational.js';
 import type { SupportedPixelFormat, TargetMedia } from './target-media.js';
@@ -27,10 +28,13 @@ export type VideoEncoding = {
   readonly pixelFormat: EncodedPixelFormat;
   readonly widthPx: number;
   readonly heightPx: number;
+  /** What rate control counts on; where the rate varies, the nominal one. */
   readonly frameRate: Rational;
+  /** Slots per second of the frames' times: `frameRate` where it is constant. */
+  readonly clock: Rational;
   readonly sampleAspectRatio: Rational;
   readonly colour: ColourTags;
-  /** Ticks per second of the segment's timestamps: keeps `frameRate`, and the source's own ticks, exact. */
+  /** Ticks per second of the segment's timestamps: keeps `clock`, and the source's own ticks, exact. */
   readonly timescale: number;
   /** False where the container stores no presentation times (AVI). */
   readonly mayReorder: boolean;
@@ -265,7 +269,7 @@ export type VideoEncodingOptions = {
   readonly container: OutputContainer;
   readonly quality?: number | undefined;
   readonly preset?: VideoPreset | undefined;
-  /** Default: the target's own. */
+  /** A constant rate to which the target's is changed; without it every frame keeps its own time. */
   readonly frameRate?: Rational | undefined;
   readonly threads: number;
 };
@@ -277,15 +281,15 @@ const atLeastTenThousand = (ticksPerSecond: number): number => {
   return timescale;
 };
 
-const segmentTimescale = (video: TargetMedia['video'], frameRate: Rational): number => {
-  const { timeBase } = video;
-  const ticksPerFrame = (timeBase.den * frameRate.den) / (timeBase.num * frameRate.num);
+const segmentTimescale = (
+  { timeBase }: TargetMedia['video'],
+  clock: Rational,
+  keepsTimes: boolean,
+): number => {
+  const ticksPerSlot = (timeBase.den * clock.den) / (timeBase.num * clock.num);
   const keepsSourceTicks =
-    timeBase.num === 1 &&
-    timeBase.den <= 1_000_000 &&
-    Number.isInteger(ticksPerFrame) &&
-    sameRational(frameRate, video.frameRate);
-  return atLeastTenThousand(keepsSourceTicks ? timeBase.den : frameRate.num);
+    keepsTimes && timeBase.num === 1 && timeBase.den <= 1_000_000 && Number.isInteger(ticksPerSlot);
+  return atLeastTenThousand(keepsSourceTicks ? timeBase.den : clock.num);
 };
 
 /** `yuvj420p` and `yuv420p` have the same bytes. */
@@ -325,7 +329,14 @@ export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
       hint: 'Choose --output-video-encoder libvpx-vp9 (mp4, mkv, webm) or ffv1 (mkv, mov)',
     });
   }
-  const frameRate = options.frameRate ?? video.frameRate;
+  const keepsTimes = options.frameRate === undefined;
+  if (keepsTimes && video.isVariable && container === 'avi') {
+    throw new FaceswapError('usage', 'An .avi file cannot hold a variable frame rate', {
+      file: target.file,
+      hint: 'Make the rate constant, for example --output-video-fps 30, or use an output that ends in .mp4 or .mkv',
+    });
+  }
+  const clock = options.frameRate ?? video.clock;
   return {
     encoder,
     quality: options.quality ?? defaultQuality,
@@ -333,10 +344,11 @@ export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
     pixelFormat,
     widthPx,
     heightPx,
-    frameRate,
+    frameRate: options.frameRate ?? video.frameRate,
+    clock,
     sampleAspectRatio: video.sampleAspectRatio,
     colour: video.colour,
-    timescale: segmentTimescale(video, frameRate),
+    timescale: segmentTimescale(video, clock, keepsTimes),
     mayReorder: container !== 'avi',
     threads,
   };
@@ -352,19 +364,6 @@ export const segmentExtension = (encoder: string): string => `.${segmentMuxer(en
 const segmentMuxer = (encoder: string): 'mp4' | 'mov' => {
   const codec = encoderCodec(encoder);
   return codec === 'ffv1' || codec === 'prores' ? 'mov' : 'mp4';
-};
-
-/**
- * A setpts expression that moves frames to their slots: `N` counts the frames, each gap adds what it skips.
- * The raw input's clock ticks once per frame, so the result is whole ticks.
- */
-const slotExpression = (slots: ArrayLike<number>): string | undefined => {
-  const terms: string[] = [];
-  for (let k = 1; k < slots.length; k++) {
-    const skipped = (slots[k] ?? 0) - (slots[k - 1] ?? 0) - 1;
-    if (skipped > 0) terms.push(`${skipped}*gte(N,${k})`);
-  }
-  return terms.length === 0 ? undefined : `setpts='N+${terms.join('+')}'`;
 };
 
 /**
@@ -421,30 +420,52 @@ export function encoderInput(
   };
 }
 
-/** The whole ffmpeg command line of a segment, without the program. */
+/** Whether the frames' times need a clock of their own, finer than the one that ticks once per frame. */
+const hasOwnClock = ({ clock, frameRate }: VideoEncoding): boolean => !sameRational(clock, frameRate);
+
+/** The filters between the frames that come in and the encoder. @param slots as {@link encoderArguments} has them. */
+export function encoderFilters(encoding: VideoEncoding, slots: ArrayLike<number> = []): string {
+  const { encoder, pixelFormat, sampleAspectRatio, colour, clock } = encoding;
+  const { num, den } = sampleAspectRatio;
+  // The raw input's clock ticks once per frame.
+  const times = slotExpression(slots);
+  return [
+    `setsar=${num}/${den}:max=${Math.max(num, den, 100)}`,
+    ...(hasOwnClock(encoding) ? [`settb=${clock.den}/${clock.num}`] : []),
+    ...(times === undefined && !(hasOwnClock(encoding) && slots.length > 0)
+      ? []
+      : [`setpts='${times ?? 'N'}'`]),
+    ...encoderInput(encoder, pixelFormat, colour.range).filters,
+  ].join(',');
+}
+
+/**
+ * The whole ffmpeg command line of a segment, without the program.
+ *
+ * @param slots slot of each frame on `encoding.clock`; without it the frames follow one another at the frame rate.
+ * @param filterFile the file from which ffmpeg reads {@link encoderFilters} where they are too long for a command line.
+ */
 export function encoderArguments(
   tools: FfmpegTools,
   encoding: VideoEncoding,
   file: string,
   slots: ArrayLike<number> = [],
+  filterFile?: string,
 ): string[] {
-  const { encoder, pixelFormat, widthPx, heightPx, frameRate, sampleAspectRatio, colour } = encoding;
+  const { encoder, pixelFormat, widthPx, heightPx, frameRate, colour, clock } = encoding;
   // The tags stand on both sides: on the input so that nothing is converted, on the output so that they are written.
   const tags = colourArguments(colour);
-  const { num, den } = sampleAspectRatio;
   const input = encoderInput(encoder, pixelFormat, colour.range);
-  const filters = [
-    `setsar=${num}/${den}:max=${Math.max(num, den, 100)}`,
-    slotExpression(slots),
-    ...input.filters,
-  ];
   return [
     ...['-hide_banner', '-nostats', '-loglevel', 'repeat+level+warning', '-y'],
     ...input.globalArguments,
     ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, '-s', `${widthPx}x${heightPx}`],
     ...['-framerate', formatRational(frameRate), ...tags, '-i', 'pipe:0'],
-    ...['-vf', filters.filter((filter) => filter !== undefined).join(',')],
+    ...(filterFile === undefined
+      ? ['-vf', encoderFilters(encoding, slots)]
+      : [filterFileOption(tools), filterFile]),
     ...passthroughArguments(tools),
+    ...(hasOwnClock(encoding) ? ['-enc_time_base', `${clock.den}:${clock.num}`] : []),
     ...['-c:v', encoder, '-threads', String(encoding.threads), ...input.outputArguments],
     ...encoderFacts(encoder).arguments(encoding),
     ...tags,

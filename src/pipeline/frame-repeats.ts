@@ -1,19 +1,18 @@
 import type { Rational } from './run-options.js';
 
-/**
- * A change of frame rate. Times are slots: whole frame periods of the source since the first rendered frame.
- */
+/** A change of frame rate. Times are slots of the source's clock since the first rendered frame. */
 export type RateConversion = {
-  readonly sourceRate: Rational;
+  /** Slots per second: the source's frame rate, or its ticks where that varies. */
+  readonly sourceClock: Rational;
   readonly outputRate: Rational;
   /** Length of the rendered range in slots. */
   readonly slotCount: number;
 };
 
-/** outputRate / sourceRate as an exact fraction. */
-const ratio = ({ sourceRate, outputRate }: RateConversion): { num: bigint; den: bigint } => ({
-  num: BigInt(outputRate.num) * BigInt(sourceRate.den),
-  den: BigInt(outputRate.den) * BigInt(sourceRate.num),
+/** outputRate / sourceClock as an exact fraction. */
+const ratio = ({ sourceClock, outputRate }: RateConversion): { num: bigint; den: bigint } => ({
+  num: BigInt(outputRate.num) * BigInt(sourceClock.den),
+  den: BigInt(outputRate.den) * BigInt(sourceClock.num),
 });
 
 /**
@@ -28,7 +27,7 @@ export function convertedFrameCount(conversion: RateConversion): number {
 /**
  * Output frames that are due before `slot` (which may be the range's end). Output frame n is due n / outputRate
  * after the start and shows the source frame that is on screen at that moment, so the first output frame of a source
- * frame is the ceiling of its slot · outputRate / sourceRate. A source frame whose successor has the same first output
+ * frame is the ceiling of its slot · outputRate / sourceClock. A source frame whose successor has the same first output
  * frame is dropped; one that is followed by a gap is shown until the gap ends.
  */
 export function convertedFramesBefore(conversion: RateConversion, slot: number): number {

@@ -34,11 +34,16 @@ export type RenderPlan = {
     readonly heightPx: number;
     readonly pixelFormat: string;
     readonly frameCount: number;
+    /** Nominal where `isVariable`. */
     readonly frameRate: Rational;
+    readonly isVariable: boolean;
   };
   /** Source frames that are rendered in all. */
   readonly range: FrameRange;
+  /** Nominal where the target's variable rate is kept. */
   readonly outputFrameRate: Rational;
+  /** Whether every frame is written once and at its own time: false when the rate is changed. */
+  readonly keepsTimes: boolean;
   readonly outputFrameCount: number;
   readonly segments: readonly PlanSegment[];
 };
@@ -138,7 +143,12 @@ export function trimmedRange(target: TargetMedia, config: RunConfig): FrameRange
 const segmentStarts = (
   video: TargetVideo,
   range: FrameRange,
-  lengths: { readonly minimumFrames: number; readonly aimedFrames: number },
+  lengths: {
+    readonly minimumFrames: number;
+    readonly aimedFrames: number;
+    /** Whether the frames `[from, to)` can be a segment of their own. */
+    readonly mayStandAlone: (from: number, to: number) => boolean;
+  },
 ): readonly number[] => {
   const starts = [range.start];
   const lastPossible = range.end - lengths.minimumFrames;
@@ -146,6 +156,7 @@ const segmentStarts = (
   let candidate: number | undefined;
   for (let frame = range.start + 1; frame <= lastPossible; frame += 1) {
     if (video.keyframes[frame] !== 1 || frame - current < lengths.minimumFrames) continue;
+    if (!lengths.mayStandAlone(current, frame) || !lengths.mayStandAlone(frame, range.end)) continue;
     const aim = current + lengths.aimedFrames;
     if (frame < aim) {
       candidate = frame;
@@ -154,11 +165,16 @@ const segmentStarts = (
     const chosen = candidate !== undefined && aim - candidate <= frame - aim ? candidate : frame;
     starts.push(chosen);
     current = chosen;
-    candidate = frame > chosen && frame - chosen >= lengths.minimumFrames ? frame : undefined;
+    const isNext =
+      frame > chosen && frame - chosen >= lengths.minimumFrames && lengths.mayStandAlone(chosen, frame);
+    candidate = isNext ? frame : undefined;
   }
   if (candidate !== undefined && range.end - current > 1.5 * lengths.aimedFrames) starts.push(candidate);
   return starts;
 };
+
+/** What of a plan decides when its frames are shown. */
+type OutputTimes = Pick<RenderPlan, 'range' | 'outputFrameRate' | 'keepsTimes'>;
 
 /**
  * Output frames that the rendered frames before `frame` give (`frame` may be the range's end). Without a change of
@@ -166,12 +182,12 @@ const segmentStarts = (
  */
 const outputFramesBefore = (
   video: TargetVideo,
-  { range, outputFrameRate }: Pick<RenderPlan, 'range' | 'outputFrameRate'>,
+  { range, outputFrameRate, keepsTimes }: OutputTimes,
   frame: number,
 ): number => {
-  if (sameRational(video.frameRate, outputFrameRate)) return frame - range.start;
+  if (keepsTimes) return frame - range.start;
   const conversion = {
-    sourceRate: video.frameRate,
+    sourceClock: video.clock,
     outputRate: outputFrameRate,
     slotCount: slotCount(video, range),
   };
@@ -179,11 +195,8 @@ const outputFramesBefore = (
 };
 
 /** How often a source frame is written: once, or with a change of rate also never (dropped) or several times. */
-export const timesWritten = (
-  video: TargetVideo,
-  plan: Pick<RenderPlan, 'range' | 'outputFrameRate'>,
-  frame: number,
-): number => outputFramesBefore(video, plan, frame + 1) - outputFramesBefore(video, plan, frame);
+export const timesWritten = (video: TargetVideo, plan: OutputTimes, frame: number): number =>
+  outputFramesBefore(video, plan, frame + 1) - outputFramesBefore(video, plan, frame);
 
 /**
  * Cuts the rendered range into segments of about ten seconds that start on keyframes of the source, so that
@@ -205,9 +218,14 @@ export function makePlan({ target, config }: { target: TargetMedia; config: RunC
       pixelFormat: video.pixelFormat,
       frameCount: video.frameCount,
       frameRate: video.frameRate,
+      isVariable: video.isVariable,
     },
     range,
     outputFrameRate,
+    // A variable rate is changed even by an option that names its nominal rate.
+    keepsTimes:
+      config.outputVideoFps === undefined ||
+      (!video.isVariable && sameRational(video.frameRate, outputFrameRate)),
   };
   const sourceHertz = video.frameRate.num / video.frameRate.den;
   const outputHertz = outputFrameRate.num / outputFrameRate.den;
@@ -215,6 +233,9 @@ export function makePlan({ target, config }: { target: TargetMedia; config: RunC
     // Two frames of a slower output: a segment without any frame of its own could not be encoded.
     minimumFrames: Math.max(segmentMinimumFrames, 2 * Math.ceil(sourceHertz / outputHertz)),
     aimedFrames: Math.max(1, Math.round(segmentTargetSeconds * sourceHertz)),
+    // With a variable rate many frames may fall into one of the output.
+    mayStandAlone: (from, to) =>
+      facts.keepsTimes || outputFramesBefore(video, facts, to) - outputFramesBefore(video, facts, from) >= 2,
   });
   const segments = starts.map((start, index): PlanSegment => {
     const end = starts[index + 1] ?? range.end;

@@ -7,7 +7,6 @@ import { FrameEncoder } from '../media/encoder.js';
 import type { HardwareDecoder } from '../media/hardware-decoder.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import type { SegmentFile } from '../media/muxer.js';
-import { sameRational } from '../media/rational.js';
 import { slotCount, type TargetMedia } from '../media/target-media.js';
 import { segmentExtension, type VideoEncoding } from '../media/video-encoding.js';
 import type { AnalysisCache } from './analysis-cache.js';
@@ -109,7 +108,7 @@ export async function renderSegment(
   const name = `segment-${String(segment.index).padStart(4, '0')}${segmentExtension(encoding.encoder)}`;
   const file = join(context.jobFolder, name);
   const { video } = target;
-  const keepsRate = sameRational(video.frameRate, plan.outputFrameRate);
+  const { keepsTimes } = plan;
 
   const stop = new AbortController();
   let failure: unknown;
@@ -172,7 +171,7 @@ export async function renderSegment(
     tools,
     encoding,
     file: `${file}.part`,
-    slots: keepsRate ? video.slots.subarray(segment.render.start, segment.render.end) : undefined,
+    slots: keepsTimes ? video.slots.subarray(segment.render.start, segment.render.end) : undefined,
     signal: stop.signal,
   });
   const replies = new FrameQueue<{ readonly reply: Promise<SegmentReply> }>();
@@ -308,7 +307,7 @@ export async function renderSegment(
   return {
     index: segment.index,
     file,
-    slotCount: keepsRate ? slotCount(video, segment.render) : writtenFrames,
+    slotCount: keepsTimes ? slotCount(video, segment.render) : writtenFrames,
     sha256,
     rows,
     stageTimes,

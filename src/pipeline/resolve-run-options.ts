@@ -62,6 +62,7 @@ export const runDefaults = {
   outputVideoPreset: 'medium',
   onNoFace: 'fail',
   overwrite: false,
+  strict: false,
   logLevel: 'info',
 } as const satisfies Partial<RunOptions>;
 
@@ -97,6 +98,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   trimEnd: true,
   onNoFace: true,
   overwrite: true,
+  strict: true,
   report: true,
   logLevel: true,
 };
@@ -164,7 +166,7 @@ const bytesOption = (name: 'maxMemory' | 'vramLimit', value: unknown): number | 
   throw refuse(name, 'a number of bytes or a size such as 512M or 2G', value);
 };
 
-const flagOption = (name: 'overwrite' | 'cache', value: unknown): boolean => {
+const flagOption = (name: 'overwrite' | 'cache' | 'strict', value: unknown): boolean => {
   if (typeof value === 'boolean') return value;
   throw refuse(name, 'true or false', value);
 };
@@ -329,6 +331,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     trimEnd,
     onNoFace: choose('onNoFace'),
     overwrite: flagOption('overwrite', options.overwrite ?? runDefaults.overwrite),
+    strict: flagOption('strict', options.strict ?? runDefaults.strict),
     report:
       options.report === undefined
         ? undefined

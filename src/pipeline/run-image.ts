@@ -100,6 +100,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
       heightPx: image.heightPx,
       frameCount: 1,
       frameRate: null,
+      variableFrameRate: false,
       durationSeconds: 0,
       segments: 1,
       videoEncoder: null,

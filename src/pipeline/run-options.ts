@@ -75,6 +75,8 @@ export type RunOptions = {
   trimEnd?: string | number;
   onNoFace?: NoFacePolicy;
   overwrite?: boolean;
+  /** Refuse a target of which the output's container cannot hold every stream, chapter and tag. */
+  strict?: boolean;
   /** Where per-frame rows and totals are written as JSON. */
   report?: string;
   logLevel?: LogLevel;
@@ -133,6 +135,7 @@ export type RunConfig = {
   readonly trimEnd: TrimPoint | undefined;
   readonly onNoFace: NoFacePolicy;
   readonly overwrite: boolean;
+  readonly strict: boolean;
   /** Undefined: no report file. */
   readonly report: string | undefined;
   readonly logLevel: LogLevel;

@@ -145,8 +145,10 @@ export type RunReport = {
     readonly widthPx: number;
     readonly heightPx: number;
     readonly frameCount: number;
-    /** Exact rational such as `24000/1001`; null for images. */
+    /** Exact rational such as `24000/1001`, nominal where `variableFrameRate`; null for images. */
     readonly frameRate: string | null;
+    /** Whether the output has the target's own times, which no constant rate explains. */
+    readonly variableFrameRate: boolean;
     readonly durationSeconds: number;
     readonly segments: number;
     readonly videoEncoder: string | null;

@@ -3,9 +3,9 @@ import { extname, join } from 'node:path';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import { muxOutput, type SegmentFile } from '../media/muxer.js';
 import { verifyOutput } from '../media/output-verification.js';
-import { slotCount, type TargetMedia } from '../media/target-media.js';
+import { hasOwnLastDuration, slotCount, type TargetMedia } from '../media/target-media.js';
 import { slotsToSeconds } from '../media/timeline.js';
-import { formatRational, rationalToNumber, sameRational } from '../media/rational.js';
+import { formatRational, rationalToNumber } from '../media/rational.js';
 import { AnalysisCache } from './analysis-cache.js';
 import { cacheFolder } from './cache-folder.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
@@ -121,21 +121,20 @@ const copyTarget = async (parts: RunParts, temporary: string, quality: QualityTo
 /** Length of the output's video: that of the source range, or of the new number of frames at a new rate. */
 const outputDuration = (
   { video }: TargetMedia,
-  { range, outputFrameRate, outputFrameCount }: RenderPlan,
+  { range, keepsTimes, outputFrameRate, outputFrameCount }: RenderPlan,
 ): Rational =>
-  slotsToSeconds(
-    sameRational(video.frameRate, outputFrameRate) ? slotCount(video, range) : outputFrameCount,
-    outputFrameRate,
-  );
+  keepsTimes
+    ? slotsToSeconds(slotCount(video, range), video.clock)
+    : slotsToSeconds(outputFrameCount, outputFrameRate);
 
-/** Where each output frame lies on the output's timeline, in frame periods. */
+/** Where each output frame lies on the clock of the encoding. */
 const outputSlots = (
   { video }: TargetMedia,
-  { range, outputFrameRate, outputFrameCount }: RenderPlan,
-): Int32Array =>
-  sameRational(video.frameRate, outputFrameRate)
+  { range, keepsTimes, outputFrameCount }: RenderPlan,
+): Float64Array =>
+  keepsTimes
     ? video.slots.subarray(range.start, range.end)
-    : Int32Array.from({ length: outputFrameCount }, (_, slot) => slot);
+    : Float64Array.from({ length: outputFrameCount }, (_, slot) => slot);
 
 const muxSegments = async (
   parts: RunParts,
@@ -157,6 +156,8 @@ const muxSegments = async (
     segments: output.segments,
     range: plan.range,
     frameRate: encoding.frameRate,
+    clock: encoding.clock,
+    keepsLastDuration: plan.keepsTimes && hasOwnLastDuration(target, plan.range),
     temporaryFile: output.temporary,
     edited: output.edited,
     signal,
@@ -167,6 +168,8 @@ const muxSegments = async (
     output.temporary,
     {
       frameRate: encoding.frameRate,
+      clock: encoding.clock,
+      keepsTimes: plan.keepsTimes,
       widthPx: encoding.widthPx,
       heightPx: encoding.heightPx,
       sampleAspectRatio: encoding.sampleAspectRatio,
@@ -341,6 +344,7 @@ const finishVideo = async (
       heightPx: target.video.format.heightPx,
       frameCount: plan.outputFrameCount,
       frameRate: formatRational(encoding.frameRate),
+      variableFrameRate: plan.keepsTimes && target.video.isVariable,
       durationSeconds: rationalToNumber(outputDuration(target, plan)),
       segments: segments.length,
       videoEncoder: copied ? null : encoding.encoder,

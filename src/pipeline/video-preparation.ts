@@ -1,12 +1,14 @@
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
 import { requireEncoding } from '../media/encoder-check.js';
-import type { FfmpegTools } from '../media/ffmpeg-tools.js';
+import { type FfmpegTools, requireVariableRate } from '../media/ffmpeg-tools.js';
 import { chooseDecoder, type DecoderChoice } from '../media/hardware-decoder.js';
+import { muxLosses } from '../media/mux-losses.js';
 import { type MuxPlan, planMux } from '../media/mux-plan.js';
 import { outputContainer } from '../media/output-container.js';
 import { probeTarget } from '../media/probe.js';
-import type { TargetMedia } from '../media/target-media.js';
+import { rationalToNumber } from '../media/rational.js';
+import { frameSeconds, hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
 import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
 import { makePlan, type RenderPlan } from './plan.js';
@@ -43,6 +45,15 @@ const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<[A
   return [await first, await second];
 };
 
+/** A target that ends before its header says is rendered as far as it goes. */
+const cutOffWarnings = (target: TargetMedia): readonly RunWarning[] => {
+  const { announcedEndSeconds, durationSeconds } = target;
+  if (announcedEndSeconds === undefined) return [];
+  const found = frameSeconds(target, 0) - target.startMicroseconds / 1e6 + rationalToNumber(durationSeconds);
+  const message = `The file announces ${announcedEndSeconds.toFixed(2)} s but its video ends at ${found.toFixed(2)} s: it is cut off, and only what is there is rendered`;
+  return [{ code: 'target-cut-off', message, file: target.file }];
+};
+
 export type PrepareVideoOptions = {
   readonly config: RunConfig;
   readonly tools: FfmpegTools;
@@ -53,7 +64,8 @@ export type PrepareVideoOptions = {
 /**
  * Probes the target and decides everything about the run: decoder, encoder, segments, which streams are kept.
  *
- * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing.
+ * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing;
+ * with `strict` also `media` with everything that the output's container cannot hold.
  */
 export async function prepareVideo({
   config,
@@ -78,22 +90,34 @@ export async function prepareVideo({
     encoder,
     quality: config.outputVideoQuality,
     preset: videoPresets.find((preset) => preset === config.outputVideoPreset),
-    frameRate: plan.outputFrameRate,
+    frameRate: plan.keepsTimes ? undefined : plan.outputFrameRate,
     container,
     threads: encoderThreads,
   });
+  if (plan.keepsTimes && target.video.isVariable) {
+    await requireVariableRate(tools, { setsDuration: hasOwnLastDuration(target, plan.range) });
+  }
   const frameBytes = frameLayout(target.video.format).byteLength;
   const [, mux] = await together(
     requireEncoding(tools, encoding, { container, frameBytes, signal }),
     planMux({ tools, target, outputFile: config.output, videoEncoder: encoder, signal }),
   );
   const decoder = await chooseDecoder(tools, target, config.hwaccel, { signal });
-  const warnings = mux.dropped.map(
-    ({ streamIndex, type, codecName, reason }): RunWarning => ({
-      code: 'stream-dropped',
-      message: `Stream ${streamIndex} (${type}${codecName === undefined ? '' : `, ${codecName}`}) is left out: ${reason}`,
-      file: target.file,
-    }),
-  );
+  const losses = muxLosses(target, mux);
+  if (config.strict && losses.length > 0) {
+    throw new FaceswapError(
+      'media',
+      `The output would not hold all of the target: ${losses.map(({ message }) => message).join('; ')}`,
+      {
+        file: target.file,
+        stage: 'plan',
+        hint: 'Use an output of the same kind as the target or one that ends in .mkv, or leave --strict out',
+      },
+    );
+  }
+  const warnings = [
+    ...cutOffWarnings(target),
+    ...losses.map(({ code, message }): RunWarning => ({ code, message, file: target.file })),
+  ];
   return { target, plan, encoding, decoder, mux, warnings, frameBytes };
 }

@@ -4,7 +4,8 @@ import { estimateMachine } from '../pipeline/run-estimate.js';
 import type { Rational } from '../pipeline/run-options.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
-const rateText = ({ num, den }: Rational): string => (den === 1 ? String(num) : `${num}/${den}`);
+const rateText = ({ num, den }: Rational, isVariable: boolean): string =>
+  `${den === 1 ? num : `${num}/${den}`} fps${isVariable ? ' (nominal; the rate varies)' : ''}`;
 
 /** The plan's own rows; an image has no plan. */
 const planRows = ({ plan, encoder }: DryRun): readonly TableRow[] => {
@@ -13,12 +14,12 @@ const planRows = ({ plan, encoder }: DryRun): readonly TableRow[] => {
   return [
     [
       'video',
-      `${target.widthPx}x${target.heightPx} ${target.pixelFormat}, ${target.frameCount} frames at ${rateText(target.frameRate)} fps`,
+      `${target.widthPx}x${target.heightPx} ${target.pixelFormat}, ${target.frameCount} frames at ${rateText(target.frameRate, target.isVariable)}`,
     ],
     ['range', `frames ${range.start} to ${range.end} (end not included)`],
     [
       'result',
-      `${plan.outputFrameCount} frames at ${rateText(plan.outputFrameRate)} fps, ${encoder ?? 'n/a'}`,
+      `${plan.outputFrameCount} frames at ${rateText(plan.outputFrameRate, plan.keepsTimes && target.isVariable)}, ${encoder ?? 'n/a'}`,
     ],
     ['plan', plan.fingerprint.slice(0, 16)],
   ];

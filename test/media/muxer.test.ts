@@ -11,7 +11,7 @@ import { defaultVideoEncoder, outputContainer } from '../../src/media/output-con
 import { type ExpectedOutput, verifyOutput } from '../../src/media/output-verification.js';
 import { probeTarget } from '../../src/media/probe.js';
 import { probeStreams } from '../../src/media/stream-probe.js';
-import type { TargetMedia } from '../../src/media/target-media.js';
+import { hasOwnLastDuration, type TargetMedia } from '../../src/media/target-media.js';
 import { videoEncodingFor } from '../../src/media/video-encoding.js';
 import {
   ffmpegOutput,
@@ -46,10 +46,22 @@ const rebuild = async (
     end: end + range.start,
   }));
   const segments = await transcodeSegments(target, encoding, ranges, folder);
-  const { frameRate, widthPx, heightPx, sampleAspectRatio, colour } = encoding;
-  await muxOutput({ tools, target, plan, segments, range, frameRate, temporaryFile: file });
+  const { frameRate, clock, widthPx, heightPx, sampleAspectRatio, colour } = encoding;
+  const keepsLastDuration = hasOwnLastDuration(target, range);
+  await muxOutput({
+    tools,
+    target,
+    plan,
+    segments,
+    range,
+    frameRate,
+    clock,
+    keepsLastDuration,
+    temporaryFile: file,
+  });
   const slots = target.video.slots.subarray(range.start, range.end);
-  const expected = { frameRate, widthPx, heightPx, sampleAspectRatio, colour, slots, plan, target, range };
+  const picture = { frameRate, clock, widthPx, heightPx, sampleAspectRatio, colour };
+  const expected = { ...picture, slots, keepsTimes: true, plan, target, range };
   await verifyOutput(tools, file, expected);
   return { file, target, expected };
 };
@@ -87,9 +99,9 @@ test('three joined segments have the exact timestamps and pixels of one clip', (
       const segments = await transcodeSegments(target, encoding, rangesOf(87, 29, 58), folder);
       const file = join(folder, name);
       const plan = await planMux({ tools, target, outputFile: file, videoEncoder: encoder });
-      const { frameRate } = encoding;
+      const { frameRate, clock } = encoding;
       const range = { start: 0, end: 87 };
-      await muxOutput({ tools, target, plan, segments, range, frameRate, temporaryFile: file });
+      await muxOutput({ tools, target, plan, segments, range, frameRate, clock, temporaryFile: file });
       const joined = await probeTarget(tools, file);
       assert.equal(joined.video.frameCount, 87);
       assert.deepEqual(joined.video.frameRate, { num: 30000, den: 1001 });
@@ -309,6 +321,7 @@ test('an abort ends the mux as interrupted', () =>
       range: { start: 0, end: 25 },
       segments: Array.from({ length: 200 }, () => ({ file, slotCount: 25 })),
       frameRate: { num: 25, den: 1 },
+      clock: { num: 25, den: 1 },
       temporaryFile: outputFile,
       signal: controller.signal,
     });

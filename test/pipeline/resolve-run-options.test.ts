@@ -44,6 +44,7 @@ test('every default is filled in', () => {
     trimEnd: undefined,
     onNoFace: 'fail',
     overwrite: false,
+    strict: false,
     report: undefined,
     logLevel: 'info',
   } satisfies RunConfig);
@@ -238,6 +239,10 @@ const table: Record<keyof RunOptions, Case> = {
   overwrite: {
     good: plain('overwrite', true),
     bad: [['yes', /^--overwrite must be true or false, got "yes"$/]],
+  },
+  strict: {
+    good: plain('strict', true),
+    bad: [['yes', /^--strict must be true or false, got "yes"$/]],
   },
   report: { good: plain('report', '/r.json'), bad: [['', /^--report must be the file to write, got ""$/]] },
   logLevel: {

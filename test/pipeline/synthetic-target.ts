@@ -65,12 +65,17 @@ export const syntheticTarget = ({
       },
       ptsTicks: Float64Array.from({ length: frameCount }, (_, frame) => tick(frame)),
       keyframes: flags,
-      slots: Int32Array.from({ length: frameCount }, (_, frame) => slotOf(frame)),
+      isVariable: false,
+      clock: frameRate,
+      slots: Float64Array.from({ length: frameCount }, (_, frame) => slotOf(frame)),
+      endSlot: slotOf(frameCount - 1) + 1,
       frameCount,
     },
     streams: [],
     audioStreams: [],
     startMicroseconds,
     tags: {},
+    chapterTags: [],
+    announcedEndSeconds: undefined,
   };
 };

@@ -20,9 +20,11 @@ const video: DryRun = {
       pixelFormat: 'yuv420p',
       frameCount: 480,
       frameRate: { num: 30_000, den: 1001 },
+      isVariable: false,
     },
     range: { start: 24, end: 264 },
     outputFrameRate: { num: 25, den: 1 },
+    keepsTimes: true,
     outputFrameCount: 200,
     segments: [
       { index: 0, render: { start: 24, end: 264 }, decode: { start: 24, end: 264 }, outputFrames: 200 },

@@ -17,6 +17,7 @@ const report: RunReport = {
     heightPx: 1080,
     frameCount: 240,
     frameRate: '30000/1001',
+    variableFrameRate: false,
     durationSeconds: 8.008,
     segments: 1,
     videoEncoder: 'libx264',
