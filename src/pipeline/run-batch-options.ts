@@ -37,16 +37,18 @@ export function resolveBatchOptions(options: BatchOptions): BatchConfig {
     throw new FaceswapError('usage', `The options must be an object, got ${JSON.stringify(options)}`);
   }
   const { target, skipExisting, ...rest } = options;
-  const values: readonly string[] = typeof target === 'string' ? [target] : [...target];
+  const given: unknown = target;
+  const values = (Array.isArray(given) ? given : [given]) as readonly string[];
   const [first] = values;
-  if (first === undefined) {
+  if (values.length === 0) {
     throw new FaceswapError('usage', '--target must be one or more files, folders or patterns, got []');
   }
   if (skipExisting !== undefined && typeof skipExisting !== 'boolean') {
     const message = `--skip-existing must be true or false, got ${JSON.stringify(skipExisting)}`;
     throw new FaceswapError('usage', message);
   }
-  const config = resolveRunOptions({ ...rest, target: first });
+  // What is no text is refused here, as the target of a single run would be.
+  const config = resolveRunOptions({ ...rest, target: first as string });
   for (const value of values.slice(1)) resolveRunOptions({ ...rest, target: value });
   if (skipExisting === true && config.overwrite) {
     throw new FaceswapError('usage', '--skip-existing must be left out when --overwrite is given');

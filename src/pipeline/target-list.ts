@@ -182,7 +182,7 @@ const nothingFound = (value: string, otherCount: number): FaceswapError =>
     hint:
       otherCount === 0
         ? 'A folder counts without the folders in it; give folder/** for those as well'
-        : `What was found has no extension of a video or an image: ${otherCount} files`,
+        : `What was found has no extension of a video or an image: ${otherCount} ${otherCount === 1 ? 'file' : 'files'}`,
   });
 
 /** Everything that one value of `--target` names. */
