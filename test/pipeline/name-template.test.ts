@@ -53,7 +53,10 @@ describe('a name template', () => {
 
   test('never leaves its folder because of a name', () => {
     for (const name of ['..', '.', '']) {
-      assert.throws(() => expand('out/{target_name}/x.mp4', { target_name: name }), usageError(/cannot stand/));
+      assert.throws(
+        () => expand('out/{target_name}/x.mp4', { target_name: name }),
+        usageError(/cannot stand/),
+      );
     }
     assert.equal(expand('out/a{target_name}/x.mp4', { target_name: '..' }), resolve('out/a../x.mp4'));
     assert.equal(expand('../{target_name}.mp4'), resolve('../clip.mp4'));
@@ -69,7 +72,20 @@ describe('a name template', () => {
 
 test('whatever a template gives is told apart from other names by its expression', () => {
   const names = ['clip', 'a b', 'x+y', '[1]', '(2)', 'dot.dot', '$', 'näh', '{n}', '0', '^a|b'];
-  const parts = ['{index}', '{source_name}', '{target_name}', '_', '-', ' ', '.', '+', '{{', '}}', 'out/', '(x)'];
+  const parts = [
+    '{index}',
+    '{source_name}',
+    '{target_name}',
+    '_',
+    '-',
+    ' ',
+    '.',
+    '+',
+    '{{',
+    '}}',
+    'out/',
+    '(x)',
+  ];
   const extensions = ['.mp4', '.mkv', ''];
   forAll(500, (random) => {
     const pick = (list: readonly string[]): string => list[random.integer(0, list.length)] ?? '';

@@ -82,15 +82,17 @@ describe('the outputs of a batch', () => {
 
   test('have the names that a template gives, counted from 0', async () => {
     make('clips/a.mp4', 'clips/b.MOV');
-    assert.deepEqual(pairs(await plan('clips', 'out/{source_name}/{index}-{target_name}{target_extension}')), [
-      'clips/a.mp4 -> out/me/0-a.mp4',
-      'clips/b.MOV -> out/me/1-b.mov',
-    ]);
+    assert.deepEqual(
+      pairs(await plan('clips', 'out/{source_name}/{index}-{target_name}{target_extension}')),
+      ['clips/a.mp4 -> out/me/0-a.mp4', 'clips/b.MOV -> out/me/1-b.mov'],
+    );
   });
 
   test('may be one plain file for one target that is named itself', async () => {
     make('clips/a.mp4');
-    assert.deepEqual(pairs(await plan('clips/a.mp4', 'b.mp4', { skipExisting: true })), ['clips/a.mp4 -> b.mp4']);
+    assert.deepEqual(pairs(await plan('clips/a.mp4', 'b.mp4', { skipExisting: true })), [
+      'clips/a.mp4 -> b.mp4',
+    ]);
     await refuses(plan('clips/*.mp4', 'b.mp4'), /--output must be a folder or hold a placeholder/);
     await refuses(plan('clips', 'me.png'), /--output must be a folder or hold a placeholder/);
   });
@@ -110,21 +112,33 @@ describe('the outputs of a batch', () => {
 
   test('must not lie in the place of an input, by whatever name', async () => {
     make('clips/a.mp4', 'clips/b.mp4', 'other/a.mkv');
-    await refuses(plan('clips', 'clips', { overwrite: true }), /The output of ".*a\.mp4" would be its own target/);
     await refuses(
-      plan(['clips/a.mp4', 'clips/b.mp4'], 'clips/b{index}.mp4', { overwrite: true, source: join(folder, 'clips/b0.mp4') }),
+      plan('clips', 'clips', { overwrite: true }),
+      /The output of ".*a\.mp4" would be its own target/,
+    );
+    await refuses(
+      plan(['clips/a.mp4', 'clips/b.mp4'], 'clips/b{index}.mp4', {
+        overwrite: true,
+        source: join(folder, 'clips/b0.mp4'),
+      }),
       /an input of this batch/,
     );
     mkdirSync(join(folder, 'out'));
     linkSync(join(folder, 'clips/b.mp4'), join(folder, 'out/a.mp4'));
-    await refuses(plan('clips', 'out', { overwrite: true }), /The output of ".*a\.mp4" would be an input.*b\.mp4/);
+    await refuses(
+      plan('clips', 'out', { overwrite: true }),
+      /The output of ".*a\.mp4" would be an input.*b\.mp4/,
+    );
     symlinkSync(join(folder, 'clips'), join(folder, 'linked'));
     await refuses(plan('clips', 'linked', { overwrite: true }), /its own target/);
   });
 
   test('that exist are refused, all in one message', async () => {
     make('clips/a.mp4', 'clips/b.mp4', 'out/a.mp4', 'out/b.mp4');
-    await refuses(plan('clips', 'out'), /2 files to be written exist already: ".*out\/a\.mp4", ".*out\/b\.mp4"\. Give --skip/);
+    await refuses(
+      plan('clips', 'out'),
+      /2 files to be written exist already: ".*out\/a\.mp4", ".*out\/b\.mp4"\. Give --skip/,
+    );
     assert.equal((await plan('clips', 'out', { overwrite: true })).items.length, 2);
   });
 
@@ -151,7 +165,10 @@ describe('outputs of an earlier batch', () => {
   test('in a folder below the one that is searched are no targets', async () => {
     make('clips/a.mp4', 'clips/sub/b.mp4', 'clips/out/a.mp4', 'clips/out/gone.mp4');
     const planned = await plan('clips/**', 'clips/out', { skipExisting: true });
-    assert.deepEqual(pairs(planned), ['clips/a.mp4 -> clips/out/a.mp4', 'clips/sub/b.mp4 -> clips/out/b.mp4']);
+    assert.deepEqual(pairs(planned), [
+      'clips/a.mp4 -> clips/out/a.mp4',
+      'clips/sub/b.mp4 -> clips/out/b.mp4',
+    ]);
     assert.equal(planned.earlierOutputCount, 2);
     assert.match(planned.warnings[0]?.message ?? '', /^2 files have the place and name of outputs/);
   });
@@ -159,7 +176,10 @@ describe('outputs of an earlier batch', () => {
   test('beside their targets are known by their names', async () => {
     make('clips/a.mp4', 'clips/a_new.mp4', 'clips/a_new_new.mp4', 'clips/b_new.mp4');
     const planned = await plan('clips', 'clips/{target_name}_new{target_extension}', { skipExisting: true });
-    assert.deepEqual(pairs(planned), ['clips/a.mp4 -> clips/a_new.mp4', 'clips/b_new.mp4 -> clips/b_new_new.mp4']);
+    assert.deepEqual(pairs(planned), [
+      'clips/a.mp4 -> clips/a_new.mp4',
+      'clips/b_new.mp4 -> clips/b_new_new.mp4',
+    ]);
     assert.equal(planned.earlierOutputCount, 2);
   });
 
@@ -212,13 +232,18 @@ describe('the options of each target', () => {
   test('name a report for each in a folder or by a template', async () => {
     make('clips/a.mp4', 'clips/a.png');
     const reports = async (report: string): Promise<readonly string[]> =>
-      (await plan('clips', 'out', { report })).items.map(({ options }) => relative(folder, options.report ?? ''));
+      (await plan('clips', 'out', { report })).items.map(({ options }) =>
+        relative(folder, options.report ?? ''),
+      );
     assert.deepEqual(await reports('rows'), ['rows/a.mp4.json', 'rows/a.png.json']);
     assert.deepEqual(await reports('rows/{index}.json'), ['rows/0.json', 'rows/1.json']);
     await refuses(plan('clips', 'out', { report: 'rows.json' }), /--report must be a folder/);
     make('rows/a.png.json');
     await refuses(plan('clips', 'out', { report: 'rows' }), /1 file to be written exists already/);
-    await refuses(plan('clips', 'out', { report: 'rows', skipExisting: true }), /reports without their output/);
+    await refuses(
+      plan('clips', 'out', { report: 'rows', skipExisting: true }),
+      /reports without their output/,
+    );
   });
 
   test('are checked before anything is looked for', () => {
@@ -242,7 +267,12 @@ describe('the options of each target', () => {
 test('a batch is told from a single run by its targets, its output or its switch', async () => {
   make('clips/a.mp4', 'odd[1].mp4');
   const isBatch = async (options: Partial<BatchOptions>): Promise<boolean> =>
-    (await singleRunOptions({ source: 's', target: join(folder, 'clips/a.mp4'), output: 'o.mp4', ...options })) === undefined;
+    (await singleRunOptions({
+      source: 's',
+      target: join(folder, 'clips/a.mp4'),
+      output: 'o.mp4',
+      ...options,
+    })) === undefined;
   assert.equal(await isBatch({}), false);
   assert.equal(await isBatch({ target: [join(folder, 'clips/a.mp4')] }), false);
   assert.equal(await isBatch({ target: join(folder, 'odd[1].mp4') }), false);

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -108,10 +116,24 @@ test('one worker serves videos and images, and one that fails leaves the others 
   assert.deepEqual(written(), ['a.mp4', 'c.mp4', 'd.png']);
   assert.deepEqual(readdirSync(join(folder, 'rows')).sort(), ['a.mp4.json', 'c.mp4.json', 'd.png.json']);
 
-  const states = events.flatMap((event) => (event.type === 'item' ? [`${event.item.index} ${event.state}`] : []));
-  assert.deepEqual(states, ['0 started', '0 done', '1 started', '1 failed', '2 started', '2 done', '3 started', '3 done']);
+  const states = events.flatMap((event) =>
+    event.type === 'item' ? [`${event.item.index} ${event.state}`] : [],
+  );
+  assert.deepEqual(states, [
+    '0 started',
+    '0 done',
+    '1 started',
+    '1 failed',
+    '2 started',
+    '2 done',
+    '3 started',
+    '3 done',
+  ]);
   const order = events.map(({ item }) => item?.index ?? -1);
-  assert.deepEqual(order, [...order].sort((first, second) => first - second));
+  assert.deepEqual(
+    order,
+    [...order].sort((first, second) => first - second),
+  );
   const phases = events.filter(({ type }) => type === 'phase').map((event) => event.item?.index);
   assert.ok([0, 1, 2, 3].every((index) => phases.includes(index)));
 });
@@ -198,7 +220,10 @@ test('an abort stops the batch and keeps what is finished', async () => {
     ['done', 'not-done', 'not-done'],
   );
   assert.equal(report.stopped?.kind, 'interrupted');
-  assert.match(String(batchFailure(report)), /^Stopped on request: 1 of 3 targets is done\. Give --skip-existing/);
+  assert.match(
+    String(batchFailure(report)),
+    /^Stopped on request: 1 of 3 targets is done\. Give --skip-existing/,
+  );
   assert.deepEqual(written(), ['a.mp4']);
 });
 
@@ -233,14 +258,29 @@ test('what would fail every target is refused before the first', async () => {
 });
 
 test('a full disk stops the batch', async () => {
-  const report = {
-    items: [{ ok: true }, { ok: false }, { ok: false }],
-    stopped: new FaceswapError('resources', 'The disk is full', { hint: 'Free some space' }).toRecord(),
-  } as const;
-  assert.equal(
-    String(batchFailure(report)),
-    'The disk is full; the batch was stopped, 1 of 3 targets is done (stage probe). Free some space. Give --skip-existing to go on from there'.replace(' (stage probe)', ''),
+  put('a.mp4', 'c.mp4', 'd.png');
+  // An ffmpeg that finds the disk full as soon as it is to write frames.
+  const program = join(folder, 'full-ffmpeg');
+  const real = execFileSync('which', ['ffmpeg'], { encoding: 'utf8' }).trim();
+  const refusal = "echo 'av_interleaved_write_frame(): No space left on device' >&2; exit 1";
+  writeFileSync(
+    program,
+    `#!/bin/sh\nfor word in "$@"; do\n  if [ "$word" = concat ]; then ${refusal}; fi\ndone\nexec "${real}" "$@"\n`,
   );
+  chmodSync(program, 0o755);
+  process.env['FACESWAP_FFMPEG'] = program;
+  try {
+    const report = await start();
+    assert.deepEqual(
+      report.items.map(({ status }) => status),
+      ['failed', 'not-done', 'not-done'],
+    );
+    assert.equal(report.stopped?.kind, 'resources');
+    assert.equal(batchFailure(report)?.exitCode, 8);
+    assert.deepEqual(written(), []);
+  } finally {
+    delete process.env['FACESWAP_FFMPEG'];
+  }
 });
 
 test('a dry run plans every target and makes nothing', async () => {

@@ -20,8 +20,21 @@ const make = (...paths: readonly string[]): void => {
 };
 
 make('clips/b.mp4', 'clips/a.MKV', 'clips/c.jpg', 'clips/notes.txt', 'clips/none', 'clips/.hidden.mp4');
-make('clips/deep/d.mp4', 'clips/deep/er/e.mp4', 'clips/.dark/f.mp4', 'clips/[x] (1)/g (2).mp4', 'clips/x/h.mp4');
-make('outside/o.mp4', 'texts/readme.txt', 'odd/what[1]?.mp4', 'odd/what1x.mp4', 'odd/st*r.mp4', 'odd/star.mp4');
+make(
+  'clips/deep/d.mp4',
+  'clips/deep/er/e.mp4',
+  'clips/.dark/f.mp4',
+  'clips/[x] (1)/g (2).mp4',
+  'clips/x/h.mp4',
+);
+make(
+  'outside/o.mp4',
+  'texts/readme.txt',
+  'odd/what[1]?.mp4',
+  'odd/what1x.mp4',
+  'odd/st*r.mp4',
+  'odd/star.mp4',
+);
 mkdirSync(place('empty'));
 symlinkSync(place('outside/o.mp4'), place('clips/linked.mp4'));
 symlinkSync(place('outside'), place('clips/linked-folder'));
@@ -99,7 +112,11 @@ describe('the targets of a batch', () => {
   });
 
   test('count once, however often they are given, and as named when they are', async () => {
-    const { found: targets } = await findTargets([place('clips/*.mp4'), place('clips/b.mp4'), place('clips')]);
+    const { found: targets } = await findTargets([
+      place('clips/*.mp4'),
+      place('clips/b.mp4'),
+      place('clips'),
+    ]);
     assert.deepEqual(
       targets.map(({ file, searchedFolder }) => [relative(root, file), searchedFolder === null]),
       [
@@ -126,7 +143,9 @@ describe('the targets of a batch', () => {
     await fails([`${place('*')}${'a'.repeat(2000)}`], 'usage', /at most 1024 characters/);
   });
 
-  test('leave out a folder that cannot be read, and say so', { skip: process.getuid?.() === 0 && 'root reads all' }, async () => {
+  test('leave out a folder that cannot be read, and say so', {
+    skip: process.getuid?.() === 0 && 'root reads all',
+  }, async () => {
     make('locked/a.mp4', 'locked/in/b.mp4');
     chmodSync(place('locked/in'), 0);
     const { found: targets, warnings } = await findTargets([place('locked/**')]);
@@ -140,7 +159,27 @@ describe('the targets of a batch', () => {
 });
 
 test('a name with every special character behind a backslash is that name and no pattern', async () => {
-  const letters = ['a', '*', '?', '[', ']', '{', '}', '(', ')', '!', '+', '@', '|', '$', '^', ',', '-', ' ', '1'];
+  const letters = [
+    'a',
+    '*',
+    '?',
+    '[',
+    ']',
+    '{',
+    '}',
+    '(',
+    ')',
+    '!',
+    '+',
+    '@',
+    '|',
+    '$',
+    '^',
+    ',',
+    '-',
+    ' ',
+    '1',
+  ];
   const folder = place('special');
   mkdirSync(folder);
   const names = new Set<string>();
