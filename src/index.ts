@@ -17,6 +17,18 @@ export { type DryRun, dryRun } from './pipeline/dry-run.js';
 export type { PlanSegment, RenderPlan } from './pipeline/plan.js';
 export type { ProgressEvent, RunPhase } from './pipeline/progress.js';
 export { run, type RunContext, type RunHandle } from './pipeline/run.js';
+export { type BatchHandle, runBatch } from './pipeline/run-batch.js';
+export { type BatchDryRun, type BatchDryRunItem, dryRunBatch } from './pipeline/run-batch-dry-run.js';
+export type { BatchOptions } from './pipeline/run-batch-options.js';
+export {
+  batchFailure,
+  type BatchItem,
+  type BatchItemEvent,
+  type BatchItemFigures,
+  type BatchItemReport,
+  type BatchProgressEvent,
+  type BatchReport,
+} from './pipeline/run-batch-report.js';
 export type { RunLogger } from './pipeline/run-logger.js';
 export type {
   BlendMode,

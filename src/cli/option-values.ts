@@ -1,6 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { nearestName } from '../pipeline/nearest-name.js';
-import type { RunOptions } from '../pipeline/run-options.js';
+import type { BatchOptions } from '../pipeline/run-batch-options.js';
 import {
   camelCase,
   type CommandSwitches,
@@ -16,7 +16,7 @@ export type OptionValues = Partial<Record<string, OptionValue>>;
 export type OptionValue = string | number | boolean | readonly string[] | readonly number[];
 
 /** The options of one call, split into what the library and what the command itself needs. */
-export type RunRequest = { readonly options: RunOptions; readonly switches: CommandSwitches };
+export type RunRequest = { readonly options: BatchOptions; readonly switches: CommandSwitches };
 
 /** Says where a value came from in an error: nothing for the command line, the file for a config. */
 export type ValueOrigin = { readonly label: string; readonly file?: string };
@@ -62,6 +62,12 @@ export const checkOptionValue = (entry: RunOptionEntry, origin: ValueOrigin, val
     case 'number-or-auto':
       if (value === 'auto' || (typeof value === 'number' && Number.isFinite(value))) return value;
       throw badValue(origin, 'auto or a number', value);
+    case 'text-or-texts': {
+      const [only] = list;
+      return list.length === 1
+        ? checkedText(entry, origin, only)
+        : list.map((item) => checkedText(entry, origin, item));
+    }
     case 'texts':
       return list.map((item) => checkedText(entry, origin, item));
     case 'numbers':
@@ -128,7 +134,7 @@ export const mergeOptionValues = (commandLine: OptionValues, config: OptionValue
   const entries = Object.entries(merged);
   // The table fixes each field's type, and `tableIsComplete` its names; the library checks the values again.
   return {
-    options: Object.fromEntries(entries.filter(([field]) => !switchFields.has(field))) as RunOptions,
+    options: Object.fromEntries(entries.filter(([field]) => !switchFields.has(field))) as BatchOptions,
     switches: Object.fromEntries(entries.filter(([field]) => switchFields.has(field))) as CommandSwitches,
   };
 };

@@ -38,10 +38,10 @@ export const clockText = (seconds: number | null): string => {
 
 const eraseLine = '\r\u001b[2K';
 
-const createBarDisplay = (stream: DisplayStream): ProgressDisplay => {
+const createBarDisplay = (stream: DisplayStream, label: string): ProgressDisplay => {
   const bar = new cliProgress.SingleBar({
     stream,
-    format: '{phase} {bar} {value}/{total} frames  {fps} fps  ETA {left}  {faces} faces',
+    format: `${label}{phase} {bar} {value}/{total} frames  {fps} fps  ETA {left}  {faces} faces`,
     barCompleteChar: '=',
     barIncompleteChar: '-',
     barsize: 24,
@@ -87,12 +87,17 @@ const createBarDisplay = (stream: DisplayStream): ProgressDisplay => {
   };
 };
 
-/** Shows progress as a bar, as one JSON object per event and line, or not at all; lines are written in every mode. */
+/**
+ * Shows progress as a bar, as one JSON object per event and line, or not at all; lines are written in every mode.
+ *
+ * @param label stands before a bar.
+ */
 export const createProgressDisplay = (
   mode: Exclude<ProgressMode, 'auto'>,
   stream: DisplayStream,
+  label = '',
 ): ProgressDisplay => {
-  if (mode === 'bar') return createBarDisplay(stream);
+  if (mode === 'bar') return createBarDisplay(stream, label);
   const writeLine = (line: string): void => {
     stream.write(`${line}\n`);
   };

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { ExitCode, FaceswapError } from '../errors.js';
 import { dryRun, run, type RunContext, type RunHandle } from '../index.js';
+import { singleRunOptions } from '../pipeline/run-batch-options.js';
+import type { RunOptions } from '../pipeline/run-options.js';
 import type { RunReport, RunWarning } from '../pipeline/run-report.js';
 import { formatDryRun } from '../report/dry-run-table.js';
 import { formatRunTable } from '../report/run-table.js';
@@ -8,7 +10,7 @@ import { createCommandLog } from './command-log.js';
 import { readConfigFile } from './config-file.js';
 import { reportFailure } from './failure.js';
 import { listenForInterruption } from './interruption.js';
-import { mergeOptionValues, type OptionValues, readCommandLine, type RunRequest } from './option-values.js';
+import { mergeOptionValues, type OptionValues, readCommandLine } from './option-values.js';
 import { writeResult } from './output.js';
 import { createProgressDisplay, type ProgressDisplay, resolveProgressMode } from './progress-display.js';
 
@@ -33,7 +35,7 @@ const createWarningTeller = (log: Logger): ((warning: RunWarning) => void) => {
 
 /** A run as the library gives it, or with the generated models that `faceswap benchmark` names. */
 const startTarget = async (
-  { options }: RunRequest,
+  options: RunOptions,
   context: RunContext,
   benchmarkModels: unknown,
 ): Promise<{ readonly handle: RunHandle }> => {
@@ -45,25 +47,32 @@ const startTarget = async (
   return { handle: startRun(options, context, { models: generatedChainFiles(benchmarkModels) }) };
 };
 
+type RenderSetting = {
+  readonly display: ProgressDisplay;
+  readonly log: Logger;
+  readonly tellWarning: (warning: RunWarning) => void;
+  /** Whether events are printed, so that the log need not say the same. */
+  readonly printsEvents: boolean;
+  readonly signal: AbortSignal;
+  readonly benchmarkModels: unknown;
+};
+
 const renderTarget = async (
-  request: RunRequest,
-  display: ProgressDisplay,
-  log: Logger,
-  { signal, benchmarkModels }: { readonly signal: AbortSignal; readonly benchmarkModels: unknown },
+  options: RunOptions,
+  { display, log, tellWarning, printsEvents, signal, benchmarkModels }: RenderSetting,
 ): Promise<RunReport> => {
-  const tellWarning = createWarningTeller(log);
   // A handle is a promise of its own: wrapped, so that awaiting its start does not await its end.
-  const { handle } = await startTarget(request, { signal, logger: log }, benchmarkModels);
+  const { handle } = await startTarget(options, { signal, logger: log }, benchmarkModels);
   const showAll = async (): Promise<void> => {
     for await (const event of handle.progress) {
       // As an event it is a line of its own in JSON mode; there the log need not repeat it.
-      if (event.type === 'warning' && request.switches.progress !== 'json') tellWarning(event.warning);
+      if (event.type === 'warning' && !printsEvents) tellWarning(event.warning);
       display.show(event);
     }
   };
   try {
     const [report] = await Promise.all([handle, showAll()]);
-    if (request.switches.progress !== 'json') report.warnings.forEach(tellWarning);
+    if (!printsEvents) report.warnings.forEach(tellWarning);
     return report;
   } finally {
     display.stop();
@@ -98,24 +107,39 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     const { options, switches } = request;
     const progress = switches.progress ?? 'auto';
     const mode = resolveProgressMode(progress, process.stderr);
-    const display = createProgressDisplay(mode, process.stderr);
-    const log = createCommandLog(
-      options.logLevel ?? 'info',
-      mode === 'json' ? 'json' : 'text',
-      display.writeLine,
+    let display = createProgressDisplay(mode, process.stderr);
+    const nextDisplay = (label: string): ProgressDisplay => {
+      display = createProgressDisplay(mode, process.stderr, label);
+      return display;
+    };
+    const log = createCommandLog(options.logLevel ?? 'info', mode === 'json' ? 'json' : 'text', (line) =>
+      display.writeLine(line),
     );
+    const tellWarning = createWarningTeller(log);
+    const printsEvents = mode === 'json';
+    const { signal } = interruption;
     tellStop = (text) => log.warn(text);
     if (progress === 'bar' && mode !== 'bar') {
       log.warn('stderr is not a terminal, so there is no bar; --progress json gives events');
     }
+    const single = await singleRunOptions(options);
+    if (single === undefined) {
+      const { batchAction, batchDryRunAction } = await import('./batch-action.js');
+      const act = switches.dryRun === true ? batchDryRunAction : batchAction;
+      return await act(options, { log, tellWarning, nextDisplay, printsEvents, json, signal });
+    }
     if (switches.dryRun === true) {
-      const plan = await dryRun(options, { signal: interruption.signal });
-      plan.warnings.forEach(createWarningTeller(log));
+      const plan = await dryRun(single, { signal });
+      plan.warnings.forEach(tellWarning);
       writeResult(json ? `${JSON.stringify({ ok: true, dryRun: plan })}\n` : formatDryRun(plan));
       return ExitCode.ok;
     }
-    const report = await renderTarget(request, display, log, {
-      signal: interruption.signal,
+    const report = await renderTarget(single, {
+      display,
+      log,
+      tellWarning,
+      printsEvents,
+      signal,
       benchmarkModels: collected['benchmarkModels'],
     });
     finished = true;

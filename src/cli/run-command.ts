@@ -13,6 +13,9 @@ Examples:
     $ faceswap run -s me.jpg -t clip.mp4 -o part.mp4 --trim-start 00:01:02.5 --trim-end 00:01:12.5
   A photo:
     $ faceswap run -s me.jpg -t group.png -o swapped.png
+  Many targets, each under its own name in a folder; what is there already is left alone:
+    $ faceswap run -s me.jpg -t 'clips/*.mp4' -o swapped/ --skip-existing
+    $ faceswap run -s me.jpg -t clips/ -o 'swapped/{target_name}_{index}{target_extension}'
   What would be done, without doing it:
     $ faceswap run -s me.jpg -t clip.mp4 -o swapped.mp4 --dry-run
   For another program: result on stdout, events on stderr, both as JSON:
@@ -21,7 +24,7 @@ Examples:
 
 const placeholderText = (entry: RunOptionEntry): string => {
   if (entry.kind === 'flag') return '';
-  const list = entry.kind === 'texts' || entry.kind === 'numbers';
+  const list = ['texts', 'text-or-texts', 'numbers'].includes(entry.kind);
   return ` <${entry.placeholder ?? 'value'}${list ? '...' : ''}>`;
 };
 

@@ -1,5 +1,5 @@
 import { optionChoices, runDefaults } from '../pipeline/resolve-run-options.js';
-import type { RunOptions } from '../pipeline/run-options.js';
+import type { BatchOptions } from '../pipeline/run-batch-options.js';
 
 /** Switches of the command itself, which the library does not know. */
 export type CommandSwitches = {
@@ -12,10 +12,14 @@ export type CommandSwitches = {
 /** How `--progress` shows what a run is doing. */
 export type ProgressMode = 'auto' | 'bar' | 'json' | 'none';
 
-/** The JSON type of an option's value; `texts` and `numbers` are lists of one or more, `number-or-auto` also takes `auto`. */
+/**
+ * The JSON type of an option's value; `texts` and `numbers` are lists of one or more, `text-or-texts` is a single text where there
+ * is one, `number-or-auto` also takes `auto`.
+ */
 export type OptionValueKind =
   | 'text'
   | 'texts'
+  | 'text-or-texts'
   | 'number'
   | 'numbers'
   | 'number-or-text'
@@ -27,7 +31,7 @@ export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Machine' | '
 
 /**
  * One option of `faceswap run`: its flag, its key in `--config` and its line of help. The camelCase form of
- * `name` is the field of {@link RunOptions}, or of {@link CommandSwitches} where `command` is set.
+ * `name` is the field of {@link BatchOptions}, or of {@link CommandSwitches} where `command` is set.
  */
 export type RunOptionEntry = {
   /** Kebab-case, without dashes: the key in `--config`, and the flag's name except where `negated` is set. */
@@ -71,10 +75,10 @@ export const runOptionTable = [
     short: 't',
     alias: 'target-path',
     group: 'Files',
-    kind: 'text',
+    kind: 'text-or-texts',
     placeholder: 'file',
     path: true,
-    description: 'the video or image to change',
+    description: 'the video or image to change; several, a folder or a pattern make a batch',
   },
   {
     name: 'output',
@@ -84,13 +88,20 @@ export const runOptionTable = [
     kind: 'text',
     placeholder: 'file',
     path: true,
-    description: 'where the result goes; the extension chooses the container',
+    description:
+      'where the result goes; the extension chooses the container. For a batch a folder, or a name with {index}, {source_name}, {target_name}, {target_extension}',
   },
   {
     name: 'overwrite',
     group: 'Files',
     kind: 'flag',
     description: 'replace an output that exists',
+  },
+  {
+    name: 'skip-existing',
+    group: 'Files',
+    kind: 'flag',
+    description: 'leave out targets of a batch whose output exists',
   },
   {
     name: 'config',
@@ -106,7 +117,7 @@ export const runOptionTable = [
     kind: 'text',
     placeholder: 'file',
     path: true,
-    description: 'write totals and one row per frame as JSON',
+    description: 'write totals and one row per frame as JSON; for a batch named like the output',
   },
   {
     name: 'processors',
@@ -350,7 +361,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
 
 /** Fields that the table has; the two checks below fail to compile when it and the types differ. */
 type TableField = CamelCase<(typeof runOptionTable)[number]['name']>;
-type KnownField = keyof RunOptions | keyof CommandSwitches;
+type KnownField = keyof BatchOptions | keyof CommandSwitches;
 type SameFields = [Exclude<KnownField, TableField>, Exclude<TableField, KnownField>] extends [never, never]
   ? true
   : never;

@@ -15,6 +15,12 @@ const imageExtensions: ReadonlySet<string> = new Set(
   'png jpg jpeg jfif webp gif tif tiff avif heic heif bmp'.split(' '),
 );
 
+/** Whether a file's name says that it is a video or an image; its content may say otherwise. */
+export const hasMediaExtension = (file: string): boolean => {
+  const extension = extname(file).slice(1).toLowerCase();
+  return videoExtensions.has(extension) || imageExtensions.has(extension);
+};
+
 const ascii = (bytes: Uint8Array, start: number, end: number): string =>
   String.fromCharCode(...bytes.subarray(start, end));
 

@@ -57,7 +57,9 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
       case 'prepareSources':
         return factory.prepareSources(command.photos, command.settings);
       case 'init':
-        await chain?.dispose();
+        // The next chain most likely uses the same models; `createChain` frees them where it does not.
+        await chain?.dispose({ keepsModels: true });
+        chain = undefined;
         chain = await factory.createChain(command.settings, command.sources, command.machine);
         return chain.batch;
       case 'beginSegment':

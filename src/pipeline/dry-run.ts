@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { throwIfInterrupted } from './interruption.js';
+import type { OutputFolders } from './preflight.js';
 import type { RenderPlan } from './plan.js';
 import { resolveRunOptions } from './resolve-run-options.js';
 import type { RunContext } from './run.js';
@@ -110,12 +111,19 @@ const planVideo = async (
  * @throws FaceswapError: everything that `run` would refuse before rendering, except what is wrong with the faces on
  * the source photos.
  */
-export async function dryRun(options: RunOptions, { signal }: RunContext = {}): Promise<DryRun> {
+export const dryRun = (options: RunOptions, { signal }: RunContext = {}): Promise<DryRun> =>
+  planTarget(options, { signal, folders: 'there' });
+
+/** {@link dryRun} that may find the folders of its output missing. */
+export async function planTarget(
+  options: RunOptions,
+  { signal, folders }: { readonly signal: AbortSignal | undefined; readonly folders: OutputFolders },
+): Promise<DryRun> {
   try {
     const config = resolveRunOptions(options);
     throwIfInterrupted(signal);
     const { checkFiles } = await import('./preflight.js');
-    const kind = await checkFiles(config, options);
+    const kind = await checkFiles(config, options, folders);
     return kind === 'image' ? await planImage(config) : await planVideo(config, options, signal);
   } catch (error) {
     throw FaceswapError.from(error);

@@ -213,11 +213,15 @@ export class FaceChain {
     };
   }
 
-  /** Releases the model sessions. */
-  async dispose(): Promise<void> {
+  /**
+   * Frees the chain's memory and its models.
+   *
+   * @param keepsModels leaves the detector, landmark and recognition models loaded for the next chain of this thread.
+   */
+  async dispose({ keepsModels = false }: { readonly keepsModels?: boolean } = {}): Promise<void> {
     this.#analyser.dispose();
     this.#renderer.dispose();
-    await this.#models.dispose();
+    if (!keepsModels) await this.#models.dispose();
     await this.#swapper?.session.dispose();
   }
 

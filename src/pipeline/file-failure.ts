@@ -5,6 +5,12 @@ const codeOf = (error: unknown): string | undefined => {
   return typeof code === 'string' ? code : undefined;
 };
 
+/** Whether a failure means that the disk is full, whoever found out: node, ffmpeg or the picture library. */
+export function isDiskFull(error: FaceswapError): boolean {
+  if (error.kind !== 'resources') return false;
+  return /disk is full|out of disk space|no space left on device|disk quota exceeded/i.test(error.message);
+}
+
 /**
  * Turns a failure of the file system into the error that its reader can act on: a full disk is `resources`,
  * a missing or forbidden file is `media`, the rest is unexpected.

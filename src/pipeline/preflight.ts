@@ -1,12 +1,13 @@
 import { constants } from 'node:fs';
 import { access, lstat, open, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { dirname, extname, join, relative } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { type FfmpegTools, requireEncoder } from '../media/ffmpeg-tools.js';
 import { type MediaKind, sniffMediaKind } from '../media/media-kind.js';
 import { defaultVideoEncoder, outputContainer } from '../media/output-container.js';
 import { stillFormatOf } from '../media/still-image.js';
 import { fileFailure } from './file-failure.js';
+import { nearestFolder } from './output-folder.js';
 import { optionFlag } from './resolve-run-options.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 
@@ -33,9 +34,11 @@ const inputIdentity = async (option: keyof RunOptions, file: string): Promise<Fi
   }
 };
 
-/** Where a file to be written really lies; its folder must be there and writable. */
-const outputPath = async (file: string): Promise<string> => {
-  const folder = dirname(file);
+/** Whether the folder of a file to be written must be there, or is made when the work begins. */
+export type OutputFolders = 'there' | 'made-later';
+
+/** Where a folder that must be writable really lies. */
+const writableFolder = async (folder: string): Promise<string> => {
   try {
     const real = await realpath(folder);
     if (!(await stat(real)).isDirectory()) {
@@ -45,7 +48,7 @@ const outputPath = async (file: string): Promise<string> => {
       });
     }
     await access(real, constants.W_OK | constants.X_OK);
-    return join(real, basename(file));
+    return real;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw new FaceswapError('media', 'The output folder does not exist', {
@@ -58,6 +61,21 @@ const outputPath = async (file: string): Promise<string> => {
     throw fileFailure(error, folder, 'preflight');
   }
 };
+
+/** Where a file to be written really lies; its folder must be writable, or the nearest one above that is there. */
+const outputPath = async (file: string, folders: OutputFolders): Promise<string> => {
+  const folder = folders === 'there' ? dirname(file) : await nearestFolder(dirname(file));
+  return join(await writableFolder(folder), relative(folder, file));
+};
+
+/**
+ * Checks that a folder can be written to, or made where it is missing.
+ *
+ * @throws FaceswapError (media) when it cannot.
+ */
+export async function checkOutputFolder(folder: string): Promise<void> {
+  await writableFolder(await nearestFolder(folder));
+}
 
 const existingIdentity = async (path: string): Promise<FileIdentity | undefined> => {
   try {
@@ -89,10 +107,17 @@ const sameFile = (a: FileIdentity, b: FileIdentity): boolean =>
 const checkWritten = async (
   option: 'output' | 'report',
   file: string,
-  config: RunConfig,
-  inputs: readonly { readonly option: 'source' | 'target'; readonly identity: FileIdentity }[],
+  {
+    config,
+    inputs,
+    folders,
+  }: {
+    readonly config: RunConfig;
+    readonly inputs: readonly { readonly option: 'source' | 'target'; readonly identity: FileIdentity }[];
+    readonly folders: OutputFolders;
+  },
 ): Promise<string> => {
-  const path = await outputPath(file);
+  const path = await outputPath(file, folders);
   const existing = await existingIdentity(path);
   for (const input of inputs) {
     const same = existing === undefined ? input.identity.path === path : sameFile(existing, input.identity);
@@ -117,7 +142,7 @@ const checkWritten = async (
 };
 
 /** Options that mean nothing for an image. */
-const videoOptions = [
+export const videoOptions = [
   'outputVideoEncoder',
   'outputVideoQuality',
   'outputVideoPreset',
@@ -150,19 +175,24 @@ const checkExtension = (kind: MediaKind, output: string): void => {
  * what the target is.
  *
  * @param options what `config` was resolved from: only they tell an option that was given from its default.
+ * @param folders whether the folders of output and report must be there.
  * @returns what the target is, by its content.
  * @throws FaceswapError `media` for inputs and folders, `usage` for contradictions between options.
  */
-export async function checkFiles(config: RunConfig, options: RunOptions): Promise<MediaKind> {
+export async function checkFiles(
+  config: RunConfig,
+  options: RunOptions,
+  folders: OutputFolders = 'there',
+): Promise<MediaKind> {
   const target = await inputIdentity('target', config.target);
   const sources = await Promise.all(config.sources.map((file) => inputIdentity('source', file)));
   const inputs = [
     { option: 'target' as const, identity: target },
     ...sources.map((identity) => ({ option: 'source' as const, identity })),
   ];
-  const output = await checkWritten('output', config.output, config, inputs);
+  const output = await checkWritten('output', config.output, { config, inputs, folders });
   if (config.report !== undefined) {
-    const report = await checkWritten('report', config.report, config, inputs);
+    const report = await checkWritten('report', config.report, { config, inputs, folders });
     if (report === output) throw new FaceswapError('usage', '--report must be another file than --output');
   }
   if (extname(config.output) === '') {

@@ -5,13 +5,15 @@ import type { ProgressEvent } from './progress.js';
  * has read is replaced by the next one; all others are kept, so that what waits for a reader that does not
  * come is bounded by phases, segments and warnings.
  */
-export class ProgressChannel implements AsyncIterable<ProgressEvent> {
-  readonly #queue: ProgressEvent[] = [];
+export class ProgressChannel<Event extends { readonly type: string } = ProgressEvent>
+  implements AsyncIterable<Event>
+{
+  readonly #queue: Event[] = [];
   #closed = false;
   #wake: (() => void) | undefined;
 
   /** Adds an event; does nothing after {@link close}. */
-  emit(event: ProgressEvent): void {
+  emit(event: Event): void {
     if (this.#closed) return;
     if (event.type === 'frames' && this.#queue.at(-1)?.type === 'frames') this.#queue.pop();
     this.#queue.push(event);
@@ -24,7 +26,7 @@ export class ProgressChannel implements AsyncIterable<ProgressEvent> {
     this.#wake?.();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<ProgressEvent, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Event, void, void> {
     for (;;) {
       const event = this.#queue.shift();
       if (event !== undefined) {

@@ -52,7 +52,12 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const worker = parts.openWorker();
   const settings = chainSettings(config);
   const sources = await untilInterrupted(
-    loadSourceFaces(config.sources, settings, { worker, cache: config.cache, signal }),
+    loadSourceFaces(config.sources, settings, {
+      worker,
+      cache: config.cache,
+      memory: parts.sourceMemory,
+      signal,
+    }),
     signal,
   );
   for (const warning of sources.warnings) parts.warnings.add(warning);

@@ -3,6 +3,7 @@ import type { ProgressChannel } from './progress-channel.js';
 import type { RunLogger } from './run-logger.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { FrameRow, QualityTotals, RunReport, StageTimes } from './run-report.js';
+import type { SourceMemory } from './source-faces.js';
 import type { WarningList } from './warning-list.js';
 import type { WorkerClient } from './worker-client.js';
 
@@ -17,6 +18,8 @@ export type RunParts = {
   readonly startMs: number;
   /** Starts a worker thread at the first call for each number, 0 where none is given; the runner closes it. */
   readonly openWorker: (number?: number) => WorkerClient;
+  /** Where prepared source faces are kept besides the process's own memory; undefined: nowhere. */
+  readonly sourceMemory: SourceMemory | undefined;
   /** Makes the folder for unfinished files at the first call; the runner deletes it. Absolute path. */
   readonly openJobFolder: () => Promise<string>;
   readonly progress: ProgressChannel;

@@ -199,6 +199,7 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   const loadingSources = loadSourceFaces(config.sources, chainSettings(config), {
     worker: parts.openWorker(),
     cache: config.cache,
+    memory: parts.sourceMemory,
     signal,
   });
   // A target that cannot be used is told first; what is wrong with the photos as well is then of no interest.

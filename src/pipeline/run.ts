@@ -11,8 +11,9 @@ import { type RunLogger, silentLogger } from './run-logger.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { RunParts, RunResult } from './run-parts.js';
 import type { RunReport } from './run-report.js';
+import type { SourceMemory } from './source-faces.js';
 import { WarningList } from './warning-list.js';
-import type { WorkerClient } from './worker-client.js';
+import { WorkerSet } from './worker-set.js';
 
 /** What a caller may give besides the options. */
 export type RunContext = {
@@ -34,26 +35,24 @@ export type RunInternals = {
   readonly models?: ChainModelFiles | undefined;
   /** Module that the worker thread runs. */
   readonly workerEntry?: URL | undefined;
+  /** Workers that belong to the caller: they are not closed with the run. */
+  readonly workers?: WorkerSet | undefined;
+  /** Where prepared source faces are kept for the caller's next run; needed only where the cache is off. */
+  readonly sourceMemory?: SourceMemory | undefined;
 };
 
 /** Everything that a run opens, closed again in reverse order. */
 class RunResources {
   readonly #logger: RunLogger;
   readonly #output: string;
-  readonly #startWorker: () => WorkerClient;
-  readonly #workers = new Map<number, WorkerClient>();
+  /** Null where the workers belong to somebody else. */
+  readonly #ownWorkers: WorkerSet | null;
   #jobFolder: JobFolder | undefined;
 
-  constructor(options: { logger: RunLogger; output: string; startWorker: () => WorkerClient }) {
+  constructor(options: { logger: RunLogger; output: string; ownWorkers: WorkerSet | null }) {
     this.#logger = options.logger;
     this.#output = options.output;
-    this.#startWorker = options.startWorker;
-  }
-
-  openWorker(number: number): WorkerClient {
-    const worker = this.#workers.get(number) ?? this.#startWorker();
-    this.#workers.set(number, worker);
-    return worker;
+    this.#ownWorkers = options.ownWorkers;
   }
 
   async openJobFolder(): Promise<string> {
@@ -63,7 +62,7 @@ class RunResources {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
+    await this.#ownWorkers?.close();
     try {
       await this.#jobFolder?.remove();
     } catch (error) {
@@ -147,23 +146,31 @@ const finishRun = async (
 const execute = async (
   options: RunOptions,
   { signal, logger = silentLogger }: RunContext,
-  { channel, workerEntry, models }: RunInternals & { readonly channel: ProgressChannel },
+  {
+    channel,
+    workerEntry,
+    models,
+    workers: givenWorkers,
+    sourceMemory,
+  }: RunInternals & { readonly channel: ProgressChannel },
 ): Promise<RunReport> => {
   const startMs = performance.now();
   const config = resolveRunOptions(options);
   throwIfInterrupted(signal);
   const { WorkerClient: Client } = await import('./worker-client.js');
+  const workers = givenWorkers ?? new WorkerSet(() => new Client({ logger, entry: workerEntry }));
   const resources = new RunResources({
     logger,
     output: config.output,
-    startWorker: () => new Client({ logger, entry: workerEntry }),
+    ownWorkers: givenWorkers === undefined ? workers : null,
   });
   const parts: RunParts = {
     config,
     options,
     models: models ?? null,
     startMs,
-    openWorker: (number = 0) => resources.openWorker(number),
+    openWorker: (number = 0) => workers.open(number),
+    sourceMemory,
     openJobFolder: () => resources.openJobFolder(),
     progress: channel,
     warnings: new WarningList(channel),

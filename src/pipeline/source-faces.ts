@@ -19,7 +19,14 @@ const photoCache = new LRUCache<string, DecodedPhoto>({
   sizeCalculation: (photo) => photo.rgb.byteLength + 1,
 });
 
+/** A prepared set of sources and the files that it was made from. */
 type CachedSources = { readonly files: readonly string[]; readonly prepared: PreparedSources };
+
+/** Where prepared sets of sources are kept, by what they were made from. */
+export type SourceMemory = Pick<LRUCache<string, CachedSources>, 'get' | 'set'>;
+
+/** A memory for one batch: it has one set of sources, unless its photos change meanwhile. */
+export const createSourceMemory = (): SourceMemory => new LRUCache({ max: 1 });
 
 /** Prepared sets of sources; a set holds a texture and a mesh per photo, a few megabytes. */
 const preparedCache = new LRUCache<string, CachedSources>({ max: 16 });
@@ -64,6 +71,8 @@ export type SourceLoading = {
   readonly worker: WorkerClient;
   /** False: neither use nor keep anything of other runs. */
   readonly cache: boolean;
+  /** Used instead of the process's own memory, also where `cache` is false: the runs of one batch are one run. */
+  readonly memory?: SourceMemory | undefined;
   readonly signal: AbortSignal | undefined;
 };
 
@@ -93,15 +102,16 @@ export async function loadSourceFaces(
   settings: ChainSettings,
   loading: SourceLoading,
 ): Promise<PreparedSources> {
-  if (!loading.cache) return preparePhotos(files, settings, loading, readPhoto);
+  const memory = loading.memory ?? (loading.cache ? preparedCache : undefined);
+  if (memory === undefined) return preparePhotos(files, settings, loading, readPhoto);
   const hashes: string[] = [];
   for (const file of files) hashes.push(await contentHash(file, { signal: loading.signal }));
   const key = preparedKey(hashes, settings);
-  const cached = preparedCache.get(key);
+  const cached = memory.get(key);
   if (cached !== undefined) return relocated(cached, files);
   const prepared = await preparePhotos(files, settings, loading, (file, index) =>
-    cachedPhoto(file, hashes[index] ?? ''),
+    loading.cache ? cachedPhoto(file, hashes[index] ?? '') : readPhoto(file),
   );
-  preparedCache.set(key, { files: [...files], prepared });
+  memory.set(key, { files: [...files], prepared });
   return prepared;
 }

@@ -68,6 +68,11 @@ export class WorkerClient {
     );
   }
 
+  /** False once the thread has died or is being closed: every command is refused then. */
+  get isAlive(): boolean {
+    return this.#failure === undefined && this.#closing === undefined;
+  }
+
   /** Finds and prepares the faces of source photos; see `prepareSources`. */
   prepareSources(photos: readonly SourcePhoto[], settings: ChainSettings): Promise<PreparedSources> {
     return this.#ask<'prepareSources'>({ name: 'prepareSources', photos, settings });

@@ -30,7 +30,7 @@ describe('the option table', () => {
     const fields = runOptionEntries
       .filter(({ command }) => command !== true)
       .map(({ name }) => camelCase(name));
-    assert.deepEqual([...fields].sort(), [...runOptionNames].sort());
+    assert.deepEqual([...fields].sort(), [...runOptionNames, 'skipExisting'].sort());
   });
 
   test('offers only choices that the library takes', () => {
@@ -115,6 +115,14 @@ describe('the command line of run', () => {
       },
       switches: {},
     });
+  });
+
+  test('takes one or several targets', () => {
+    const targetOf = (...words: readonly string[]): unknown =>
+      mergeOptionValues(readCommandLine(collect(['-s', 'a.jpg', '-o', 'out', ...words])), {}).options.target;
+    assert.equal(targetOf('-t', 'a.mp4'), 'a.mp4');
+    assert.deepEqual(targetOf('-t', 'a.mp4', 'b.mp4'), ['a.mp4', 'b.mp4']);
+    assert.deepEqual(targetOf('-t', 'a.mp4', '--target', 'clips/*.mp4'), ['a.mp4', 'clips/*.mp4']);
   });
 
   test("takes FaceFusion's names", () => {
@@ -203,6 +211,13 @@ describe('a config file', () => {
       workers: 3,
       maxMemory: '1.5G',
     });
+  });
+
+  test('may list several targets', () => {
+    const { target } = parseConfigText('{"target": ["one/*.mp4", "/two"]}', file);
+    assert.deepEqual(target, [path.resolve('/jobs/one/one/*.mp4'), path.resolve('/two')]);
+    assert.equal(parseConfigText('{"target": ["a.mp4"]}', file)['target'], path.resolve('/jobs/one/a.mp4'));
+    assert.throws(() => parseConfigText('{"target": ["a.mp4", 1]}', file), usageError(/must be text, got 1/));
   });
 
   test('loses against the command line, option by option', () => {

@@ -8,6 +8,7 @@ import {
   type ChainSettings,
   FaceChain,
 } from '../../src/pipeline/face-chain.js';
+import { loadChainModels } from '../../src/pipeline/chain-models.js';
 import { chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
 import { prepareSources, type SourcePhoto } from '../../src/pipeline/source-preparation.js';
 import { cosine } from '../../src/processors/face-recognizer/face-recognizer.js';
@@ -63,6 +64,13 @@ before(async () => {
 });
 
 after(() => chain.dispose());
+
+test('a chain that is replaced leaves its models loaded for the next', async () => {
+  const models = await loadChainModels(settings);
+  const replaced = await FaceChain.create(settings, sources);
+  await replaced.dispose({ keepsModels: true });
+  assert.equal(await loadChainModels(settings), models);
+});
 
 const run = async (
   frames: readonly Uint8Array[],
