@@ -7,7 +7,7 @@ import type { FfmpegTools } from './ffmpeg-tools.js';
 import { containerFacts, extensionsFor, type OutputContainer, outputContainer } from './output-container.js';
 import { type MediaStream, mediaStreams, probeStreams } from './stream-probe.js';
 import type { TargetMedia } from './target-media.js';
-import { encoderCodec, encoderInput } from './video-encoding.js';
+import { anyFormatOf, encoderCodec, encoderInput } from './video-encoding.js';
 
 /**
  * A stream of the source that the output holds; `codec` is `copy`, the text codec it is converted to, or `attach` for
@@ -92,7 +92,7 @@ const tryMux = async (
 ): Promise<string | undefined> => {
   const { tools, target, videoEncoder, signal } = options;
   const stage = 'plan';
-  const pixelFormat = videoEncoder === 'prores_ks' ? 'yuv422p' : 'yuv420p';
+  const pixelFormat = anyFormatOf(videoEncoder);
   const input = encoderInput(videoEncoder, pixelFormat, undefined);
   const { exit, stderr } = await runTool(
     tools.ffmpegPath,

@@ -123,6 +123,7 @@ const videoOptions = [
   'outputVideoPreset',
   'outputVideoFps',
   'hwaccel',
+  'deinterlace',
   'trimFrameStart',
   'trimFrameEnd',
   'trimStart',

@@ -73,16 +73,15 @@ function sumRows16(source: usize, stride: usize, columns: usize, rows: usize, li
 /** Most lines of 12-bit words whose sums fit into 16 bits. */
 const exactDeepRows: usize = 16;
 
-/** As {@link sumRows16}, of 12-bit words that are rounded to 10 bits first. */
+/** As {@link sumRows16}, of 12-bit words that are rounded to 10 bits first: halves up and down in turn, so that the mean stays. */
 function sumRoundedRows(source: usize, stride: usize, columns: usize, rows: usize, line: usize): void {
-  const half = i16x8.splat(2);
   const most = i16x8.splat(1023);
   let x: usize = 0;
   for (; x + 8 <= columns; x += 8) {
     let at = source + x * 2;
     let sum = i16x8.splat(0);
     for (let y: usize = 0; y < rows; y++) {
-      sum = i16x8.add(sum, i16x8.min_s(most, i16x8.shr_u(i16x8.add(v128.load(at), half), 2)));
+      sum = i16x8.add(sum, i16x8.min_s(most, i16x8.shr_u(i16x8.add(v128.load(at), i16x8.splat(<i16>(2 - (y & 1)))), 2)));
       at += stride;
     }
     v128.store(line + x * 2, sum);
@@ -91,7 +90,7 @@ function sumRoundedRows(source: usize, stride: usize, columns: usize, rows: usiz
     let at = source + x * 2;
     let sum: u32 = 0;
     for (let y: usize = 0; y < rows; y++) {
-      sum += min<u32>(1023, (<u32>load<u16>(at) + 2) >> 2);
+      sum += min<u32>(1023, (<u32>load<u16>(at) + 2 - <u32>(y & 1)) >> 2);
       at += stride;
     }
     store<u16>(line + x * 2, <u16>sum);
