@@ -35,9 +35,8 @@ export function bareTranscodeArguments(options: BareTranscodeOptions): string[] 
   }
   const afterInput = words.slice(inputEnd);
   const chainAt = afterInput.indexOf('-vf') + 1;
-  const { deinterlaceFilter, layoutFilters = [] } = target.video.decoding ?? {};
-  const decoding = [deinterlaceFilter, ...layoutFilters].filter((filter) => filter !== undefined);
-  afterInput[chainAt] = [...decoding, afterInput[chainAt]].join(',');
+  const { pictureFilters = [], layoutFilters = [] } = target.video.decoding ?? {};
+  afterInput[chainAt] = [...pictureFilters, ...layoutFilters, afterInput[chainAt]].join(',');
   return [
     '-nostdin',
     ...words.slice(0, inputStart),

@@ -102,10 +102,14 @@ class FrameNotes {
   }
 }
 
-/** Options before an input that name its decoder, where the target needs another than ffmpeg's own choice. */
+/**
+ * Options before the target as an input: the decoder, where it needs another than ffmpeg's own choice, and that its pictures come as they
+ * are stored. They are put upright by our own filters, because older ffmpeg does not know mirrored pictures, and because a picture that is
+ * turned has no fields to be deinterlaced.
+ */
 export const decoderArguments = ({ video }: TargetMedia): readonly string[] => {
   const decoder = video.decoding?.decoder;
-  return decoder === undefined ? [] : [`-c:${video.streamIndex}`, decoder];
+  return ['-noautorotate', ...(decoder === undefined ? [] : [`-c:${video.streamIndex}`, decoder])];
 };
 
 /**
@@ -214,7 +218,7 @@ export class FrameDecoder {
     // The note is taken before the samples are laid out anew, so that it tells what the decoder gave.
     const relay =
       hardware === undefined ? (decoding?.layoutFilters ?? []) : relayFilters(colour.range, pixelFormat);
-    const filters = [decoding?.deinterlaceFilter, 'showinfo=checksum=0', ...relay];
+    const filters = [...(decoding?.pictureFilters ?? []), 'showinfo=checksum=0', ...relay];
     return [
       ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+info'],
       ...inputProtection,
@@ -223,7 +227,7 @@ export class FrameDecoder {
       ...(seekSeconds === undefined ? [] : ['-ss', seekSeconds.toFixed(6)]),
       ...decoderArguments(target),
       ...['-i', target.file, '-map', `0:${streamIndex}`],
-      ...['-vf', filters.filter((filter) => filter !== undefined).join(',')],
+      ...['-vf', filters.join(',')],
       ...passthroughArguments(tools),
       ...(mayComeEarlier ? [] : ['-frames:v', String(range.end - range.start)]),
       ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, 'pipe:1'],

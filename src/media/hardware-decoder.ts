@@ -160,10 +160,10 @@ const tryHardware = async (
 
 /** Why a target is decoded in software whatever hardware there is; undefined where it need not be. */
 const softwareReason = ({ video }: TargetMedia): string | undefined => {
-  const { deinterlacer, decoder } = video.decoding ?? {};
+  const { deinterlacer, decoder, layoutFilters = [] } = video.decoding ?? {};
   if (deinterlacer !== undefined) return `${deinterlacer} works on frames of the software decoder`;
   if (decoder !== undefined) return `its alpha needs the decoder ${decoder}`;
-  return video.decoding === undefined ? undefined : 'RGB comes from the software decoder';
+  return layoutFilters.length === 0 ? undefined : 'RGB comes from the software decoder';
 };
 
 /**

@@ -6,6 +6,7 @@ import { colourTagsOf, matrixOf } from './colour-tags.js';
 import { type FfmpegTools, requireDecoder } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
 import { sniffMediaKind } from './media-kind.js';
+import { type Orientation, readOrientation } from './orientation.js';
 import {
   arrivingFilters,
   type FramePixelFormat,
@@ -33,23 +34,6 @@ const stage = 'probe';
 
 /** Transfer functions of high dynamic range, by ffprobe's names. */
 const hdrTransfers: Readonly<Record<string, string>> = { smpte2084: 'PQ', 'arib-std-b67': 'HLG' };
-
-const rotationOf = (record: RawStream): number => {
-  // fluent-ffmpeg lays the fields of side data flat into the stream. ffprobe counts the display matrix
-  // anticlockwise, the older `rotate` tag clockwise.
-  const matrix = integer(record, 'rotation');
-  return matrix === undefined ? Number(tagsOf(record)['rotate'] ?? 0) : -matrix;
-};
-
-const uprightRotation = (degrees: number, file: string): 0 | 90 | 180 | 270 => {
-  const turn = ((Math.round(degrees) % 360) + 360) % 360;
-  if (turn === 0 || turn === 90 || turn === 180 || turn === 270) return turn;
-  throw new FaceswapError('media', `The video is rotated by ${turn} degrees, which is not supported yet`, {
-    file,
-    stage,
-    hint: 'Only quarter turns can be shown upright',
-  });
-};
 
 const chooseVideo = (probe: RawProbe, file: string): RawStream => {
   const videos = probe.streams.filter(
@@ -114,19 +98,19 @@ const checkInterlacing = (
 const decodingRequest = (
   record: RawStream,
   decodedFormat: string,
+  orientation: Orientation,
   deinterlacer: Deinterlacer | undefined,
 ): DecodingRequest | undefined => {
   const decoder = alphaDecoderOf(record);
   const layoutFilters = arrivingFilters(decodedFormat);
-  if (decoder === undefined && deinterlacer === undefined && layoutFilters.length === 0) return undefined;
-  return {
-    decoder,
-    deinterlacer,
-    // A stream that does not say that it is interlaced may be so in parts: then the flag of each frame decides.
-    deinterlaceFilter:
-      deinterlacer && `${deinterlacer}=mode=send_frame:deint=${isInterlaced(record) ? 'all' : 'interlaced'}`,
-    layoutFilters,
-  };
+  // A stream that does not say that it is interlaced may be so in parts: then the flag of each frame decides.
+  const which = isInterlaced(record) ? 'all' : 'interlaced';
+  const pictureFilters = [
+    ...(deinterlacer === undefined ? [] : [`${deinterlacer}=mode=send_frame:deint=${which}`]),
+    ...orientation.filters,
+  ];
+  if (decoder === undefined && pictureFilters.length + layoutFilters.length === 0) return undefined;
+  return { decoder, deinterlacer, pictureFilters, layoutFilters };
 };
 
 const checkSupported = (record: RawStream, file: string): FramePixelFormat => {
@@ -227,11 +211,17 @@ export async function probeTarget(
   const record = chooseVideo(probe, path);
   const pixelFormat = checkSupported(record, path);
   checkInterlacing(record, path, pixelFormat, options.deinterlacer);
-  const decoding = decodingRequest(record, decodedFormatOf(record) ?? pixelFormat, options.deinterlacer);
+  const orientation = await readOrientation(tools, path, record, options);
+  const decoding = decodingRequest(
+    record,
+    decodedFormatOf(record) ?? pixelFormat,
+    orientation,
+    options.deinterlacer,
+  );
   if (decoding?.decoder !== undefined) await requireDecoder(tools, decoding.decoder, path);
   const storedWidthPx = integer(record, 'width') ?? 0;
   const storedHeightPx = integer(record, 'height') ?? 0;
-  const rotationDegrees = uprightRotation(rotationOf(record), path);
+  const { rotationDegrees } = orientation;
   const isTurned = rotationDegrees === 90 || rotationDegrees === 270;
   const storedAspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
   const stream = mediaStream(record);

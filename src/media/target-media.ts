@@ -14,9 +14,10 @@ export type Deinterlacer = 'bwdif' | 'yadif';
 export type DecodingRequest = {
   /** ffmpeg's name of a decoder; undefined: the one that it takes itself. */
   readonly decoder: string | undefined;
+  /** It looks at one frame before and one after. */
   readonly deinterlacer: Deinterlacer | undefined;
-  /** The deinterlacer as a filter with its options; it looks at one frame before and one after. */
-  readonly deinterlaceFilter: string | undefined;
+  /** Filters that make the picture what it is to be: deinterlaced, then upright. */
+  readonly pictureFilters: readonly string[];
   /** Filters that lay the samples out anew and change none. */
   readonly layoutFilters: readonly string[];
 };

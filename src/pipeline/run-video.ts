@@ -294,7 +294,7 @@ const openAnalyses = (
     decoding: {
       ffmpeg: tools.ffmpegVersion,
       hwaccel: decoder.hwaccel,
-      deinterlace: target.video.decoding?.deinterlaceFilter ?? 'off',
+      filters: target.video.decoding?.pictureFilters.join(',') ?? '',
     },
     logger,
   });

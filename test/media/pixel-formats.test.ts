@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import test from 'node:test';
+import { FaceswapError } from '../../src/errors.js';
 import { frameLayout } from '../../src/imaging/planar-frame.js';
 import { FrameDecoder } from '../../src/media/decoder.js';
+import { FrameEncoder } from '../../src/media/encoder.js';
 import { encoderPixelFormats, listEncoders } from '../../src/media/ffmpeg-tools.js';
+import type { OutputContainer } from '../../src/media/output-container.js';
 import { type FramePixelFormat, pixelLayout } from '../../src/media/pixel-formats.js';
 import { probeTarget } from '../../src/media/probe.js';
+import { probeStreams } from '../../src/media/stream-probe.js';
 import type { TargetMedia } from '../../src/media/target-media.js';
-import { encoderInputFormat, encodersTaking, videoEncodingFor } from '../../src/media/video-encoding.js';
+import {
+  encoderInputFormat,
+  encodersTaking,
+  segmentExtension,
+  videoEncodingFor,
+} from '../../src/media/video-encoding.js';
 import { ffmpegOutput, inFolder, rangesOf, tools, transcodeSegments } from './media-fixtures.js';
 
 const widthPx = 70;
@@ -136,50 +145,135 @@ const meanDistance = (first: Buffer, second: Buffer, bitDepth: number): number =
 /** A smooth picture, which any codec keeps well, with alpha of its own. */
 const smooth = "geq=r='X*900':g='Y*1100':b='(X+Y)*500':a='X*400+Y*500'";
 
-test('every pair of format and encoder that this ffmpeg has: lossless bit for bit, the others closely', async () => {
+/** The pixel format in which ffmpeg's own decoder gives what an encoder was given. */
+const shownFormat = (encoder: string, pixelFormat: FramePixelFormat): string => {
+  const { alpha, chromaShiftX } = pixelLayout(pixelFormat);
+  if (encoder === 'prores_ks') return chromaShiftX === 1 ? 'yuv422p10le' : `yuv${alpha ? 'a' : ''}444p12le`;
+  if (encoder === 'ffv1') return encoderInputFormat(encoder, pixelFormat) ?? '';
+  return encoder === 'libvpx-vp9' && alpha ? 'yuv420p' : pixelFormat;
+};
+
+/** Pairs that were tried, per encoder; encoders that this ffmpeg has not are left out. */
+const encodeAll = async (folder: string, pixelFormat: FramePixelFormat): Promise<string[]> => {
   const installed = (await listEncoders(tools)).map(({ name }) => name);
-  const formats: readonly FramePixelFormat[] = [...stored, 'gbrp', 'gbrap'];
+  const file = join(folder, 'target.mkv');
+  const storedFormat = encoderInputFormat('ffv1', pixelFormat) ?? pixelFormat;
+  ffmpegOutput(
+    ...['-f', 'lavfi', '-i', `color=s=${widthPx}x${heightPx}:r=25,format=gbrap16le,${smooth}`],
+    ...['-frames:v', '1', '-pix_fmt', storedFormat, '-c:v', 'ffv1', file],
+  );
+  const target = await probeTarget(tools, file);
+  assert.equal(target.video.pixelFormat, pixelFormat);
+  const frame = Uint8Array.from(await decodedBytes(target)).buffer;
+  const before = rawFrames(file, pixelFormat);
   const tried: string[] = [];
+  for (const encoder of encodersTaking(pixelFormat, 'mkv')) {
+    const listed = await encoderPixelFormats(tools, encoder);
+    if (!installed.includes(encoder)) continue;
+    if (listed?.includes(encoderInputFormat(encoder, pixelFormat) ?? '') === false) continue;
+    const settings = { quality: 95, preset: 'ultrafast', threads: 1 } as const;
+    const encoding = videoEncodingFor({ target, encoder, container: 'mkv', ...settings });
+    const output = join(folder, `output${segmentExtension(encoder, pixelFormat)}`);
+    const frames = new FrameEncoder({ tools, encoding, file: output });
+    await frames.write(frame);
+    await frames.finish();
+    const pair = `${pixelFormat} ${encoder}`;
+    const [stream] = (await probeStreams(tools, output)).streams;
+    assert.equal(stream?.['pix_fmt'], shownFormat(encoder, pixelFormat), pair);
+    const keepsAlphaBeside = encoder === 'libvpx-vp9' && pixelLayout(pixelFormat).alpha;
+    const after = rawFrames(output, pixelFormat, ...(keepsAlphaBeside ? ['-c:v', encoder] : []));
+    if (encoder === 'ffv1') assert.ok(after.equals(before), pair);
+    const distance = meanDistance(before, after, pixelLayout(pixelFormat).bitDepth);
+    assert.ok(distance < 4, `${pair}: ${distance} levels off`);
+    tried.push(pair);
+  }
+  return tried;
+};
+
+test('every pair of format and encoder that this ffmpeg has: lossless bit for bit, the others closely', async () => {
+  const formats: readonly FramePixelFormat[] = [...stored, 'gbrp', 'gbrap'];
   await inFolder(async (folder) => {
-    for (const pixelFormat of formats) {
-      const file = join(folder, 'target.mkv');
-      const storedFormat = encoderInputFormat('ffv1', pixelFormat) ?? pixelFormat;
-      ffmpegOutput(
-        ...['-f', 'lavfi', '-i', `color=s=${widthPx}x${heightPx}:r=25,format=gbrap16le,${smooth}`],
-        ...['-frames:v', String(frameCount), '-pix_fmt', storedFormat, '-c:v', 'ffv1', file],
-      );
-      const target = await probeTarget(tools, file);
-      assert.equal(target.video.pixelFormat, pixelFormat);
-      const before = await decodedBytes(target);
-      for (const encoder of encodersTaking(pixelFormat, 'mkv')) {
-        const wanted = encoderInputFormat(encoder, pixelFormat) ?? '';
-        const listed = await encoderPixelFormats(tools, encoder);
-        if (!installed.includes(encoder) || listed?.includes(wanted) === false) continue;
-        const pair = `${pixelFormat} ${encoder}`;
-        const encoding = videoEncodingFor({
-          target,
-          encoder,
-          container: 'mkv',
-          quality: 95,
-          preset: 'ultrafast',
-          threads: 1,
-        });
-        const [segment] = await transcodeSegments(target, encoding, rangesOf(frameCount), folder);
-        const output = await probeTarget(tools, segment?.file ?? '');
-        const after = await decodedBytes(output);
-        const { alpha } = pixelLayout(pixelFormat);
-        assert.equal(output.video.format.alpha ?? false, alpha, pair);
-        assert.equal(output.video.frameCount, frameCount, pair);
-        if (encoder === 'ffv1') assert.ok(after.equals(before), pair);
-        else if (encoder === 'prores_ks') assert.match(output.video.pixelFormat, /^yuva?4(22p10|44p12)le$/);
-        else {
-          assert.equal(output.video.pixelFormat, pixelFormat, pair);
-          const distance = meanDistance(before, after, target.video.format.bitDepth);
-          assert.ok(distance < 4, `${pair}: ${distance} levels off`);
-        }
-        tried.push(pair);
-      }
-    }
+    let count = 0;
+    for (const pixelFormat of formats) count += (await encodeAll(folder, pixelFormat)).length;
+    assert.ok(count >= formats.length, `only ${count} pairs`);
   });
-  assert.ok(tried.length > 25, `only ${tried.join(', ')}`);
 });
+
+test('alpha of 12 bits, as ProRes 4444 has it, keeps every bit in FFV1', () =>
+  inFolder(async (folder) => {
+    const target = await makeClip(
+      folder,
+      'yuva444p10le',
+      'prores.mov',
+      ...['-c:v', 'prores_ks', '-profile:v', '4'],
+    );
+    const { pixelFormat, format } = target.video;
+    assert.equal(pixelFormat, 'yuva444p12le');
+    assert.deepEqual([format.bitDepth, format.alpha], [12, true]);
+    const before = rawFrames(target.file, pixelFormat);
+    assert.ok((await decodedBytes(target)).equals(before));
+    const encoding = videoEncodingFor({ target, encoder: 'ffv1', container: 'mkv', threads: 1 });
+    const [segment] = await transcodeSegments(target, encoding, rangesOf(frameCount), folder);
+    assert.ok(rawFrames(segment?.file ?? '', pixelFormat).equals(before));
+  }));
+
+test('the alpha of WebM, which lies beside the pictures, is decoded with them', () =>
+  inFolder(async (folder) => {
+    const target = await makeClip(
+      folder,
+      'yuva420p',
+      'alpha.webm',
+      '-c:v',
+      'libvpx-vp9',
+      '-auto-alt-ref',
+      '0',
+    );
+    assert.equal(target.video.pixelFormat, 'yuva420p');
+    assert.equal(target.video.decoding?.decoder, 'libvpx-vp9');
+    const found = await decodedBytes(target);
+    assert.ok(found.equals(rawFrames(target.file, 'yuva420p', '-c:v', 'libvpx-vp9')));
+    const withoutAlpha = rawFrames(target.file, 'yuv420p');
+    const colourBytes = withoutAlpha.length / frameCount;
+    assert.ok(found.subarray(0, colourBytes).equals(withoutAlpha.subarray(0, colourBytes)));
+    assert.ok(new Set(found.subarray(colourBytes, colourBytes + widthPx * heightPx)).size > 20);
+  }));
+
+test('what cannot hold the target is refused with what can', () =>
+  inFolder(async (folder) => {
+    const refused = (
+      target: TargetMedia,
+      encoder: string,
+      container: OutputContainer,
+      line: RegExp,
+    ): void => {
+      assert.throws(
+        () => videoEncodingFor({ target, encoder, container, threads: 1 }),
+        (error) => error instanceof FaceswapError && error.exitCode === 2 && line.test(String(error)),
+        `${encoder} ${container}`,
+      );
+    };
+    const clear = await makeClip(folder, 'yuva420p', 'clear.mkv', '-c:v', 'ffv1');
+    refused(clear, 'libx264', 'mp4', /yuva420p with alpha.*\.mkv \(.*ffv1\) or \.webm \(libvpx-vp9\)/);
+    refused(clear, 'libvpx-vp9', 'mp4', /\.mp4 file cannot hold the target's alpha/);
+    refused(clear, 'libx264', 'mkv', /Into a \.mkv file it goes with libvpx-vp9, ffv1/);
+    const prores = await makeClip(
+      folder,
+      'yuva444p10le',
+      'clear.mov',
+      '-c:v',
+      'prores_ks',
+      '-profile:v',
+      '4',
+    );
+    refused(
+      prores,
+      'libx264',
+      'mov',
+      /yuva444p12le with alpha.*Into a \.mov file it goes with ffv1, prores_ks/,
+    );
+    const rgb = await makeClip(folder, 'bgr0', 'rgb.mkv', '-c:v', 'ffv1');
+    refused(rgb, 'libx264', 'mp4', /gbrp of RGB.*libx264rgb, libx265, libvpx-vp9/);
+    refused(rgb, 'prores_ks', 'mov', /gbrp of RGB.*libx264rgb, libx265, ffv1/);
+    const odd = await makeClip(folder, 'yuv420p', 'odd.mkv', '-vf', 'crop=69:65', '-c:v', 'ffv1');
+    refused(odd, 'libx264', 'mp4', /odd size 68x65|odd size 69x65.*libvpx-vp9/);
+  }));
