@@ -226,6 +226,14 @@ export const runOptionTable = [
     description: "another frame rate, such as 25 or 24000/1001; default: the target's",
   },
   {
+    name: 'deinterlace',
+    group: 'Video',
+    kind: 'text',
+    placeholder: 'filter',
+    choices: optionChoices.deinterlace,
+    description: 'make interlaced video progressive, one frame for each',
+  },
+  {
     name: 'trim-frame-start',
     group: 'Video',
     kind: 'number',

@@ -9,6 +9,8 @@ export type BlockSpan = { readonly block: number; readonly start: number; readon
 /** Samples that are copied into kernel memory at a time: such a strip stays in the processor's cache until it is summed. */
 const stripSamples = 1 << 18;
 
+const meansOfDepth = { 8: 'blockMeans8', 10: 'blockMeans16', 12: 'blockMeans12' } as const;
+
 /** Writes means of blocks of a plane as floats into kernel memory. */
 export class BlockReducer {
   readonly #scratch: Scratch;
@@ -35,7 +37,7 @@ export class BlockReducer {
   ): void {
     const { format } = frame;
     const { call, memory } = kernels();
-    const means = format.bitDepth === 8 ? call.blockMeans8 : call.blockMeans16;
+    const means = call[meansOfDepth[format.bitDepth]];
     const scale = 1 / sampleScale(format);
     const stride = plane.widthPx;
     const left = across.start * across.block;

@@ -60,6 +60,7 @@ export class FrameReducer {
       widthPx: Math.ceil(from.widthPx / factor),
       heightPx: Math.ceil(from.heightPx / factor),
       bitDepth: 8,
+      alpha: false,
     };
     this.#reduction = { from, factor, format, layout: frameLayout(format) };
     return this.#reduction;

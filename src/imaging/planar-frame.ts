@@ -6,10 +6,10 @@ export type ColourMatrix = 'bt601' | 'bt709' | 'bt2020' | 'rgb';
 /** `limited`: luma 16..235, chroma 16..240. `full`: 0..255. `rgb` frames are always full. */
 export type ColourRange = 'limited' | 'full';
 
-/** Bits of a sample: 8 in bytes, 10 in little-endian 16-bit words. */
-export type BitDepth = 8 | 10;
+/** Bits of a sample: 8 in bytes, 10 and 12 in little-endian 16-bit words. */
+export type BitDepth = 8 | 10 | 12;
 
-/** Layout and meaning of a planar picture with three planes. */
+/** Layout and meaning of a planar picture: three planes of colour, and one of alpha where there is any. */
 export type PlanarFormat = {
   readonly widthPx: number;
   readonly heightPx: number;
@@ -20,12 +20,14 @@ export type PlanarFormat = {
   readonly chromaShiftY: 0 | 1;
   readonly matrix: ColourMatrix;
   readonly range: ColourRange;
+  /** True where a plane of alpha, as large as the first, lies behind the three. It travels along and nobody reads it. */
+  readonly alpha?: boolean;
 };
 
 /** One plane inside a frame's buffer, tightly packed (stride = width); `offset` counts samples. */
 export type PlaneLayout = { readonly offset: number; readonly widthPx: number; readonly heightPx: number };
 
-/** The three planes in buffer order: Y, U, V (or R, G, B). */
+/** The three planes in buffer order: Y, U, V (or R, G, B); `byteLength` counts the alpha behind them as well. */
 export type FrameLayout = {
   readonly planes: readonly [PlaneLayout, PlaneLayout, PlaneLayout];
   readonly byteLength: number;
@@ -38,15 +40,15 @@ export type FrameLayout = {
 export type PlanarFrame = {
   readonly format: PlanarFormat;
   readonly layout: FrameLayout;
-  /** The samples of all planes: bytes at 8 bits, words at 10. */
+  /** The samples of all planes: bytes at 8 bits, words at 10 and 12. */
   readonly data: Uint8Array | Uint16Array;
 };
 
 /**
- * Code values per 8-bit level: 1 at 8 bits, 4 at 10. All pixel arithmetic is done in 8-bit levels, so that colour
+ * Code values per 8-bit level: 1 at 8 bits, 4 at 10, 16 at 12. All pixel arithmetic is done in 8-bit levels, so that colour
  * coefficients and thresholds mean the same at every depth; samples are divided by this when they are read.
  */
-export const sampleScale = ({ bitDepth }: Pick<PlanarFormat, 'bitDepth'>): 1 | 4 => (bitDepth === 8 ? 1 : 4);
+export const sampleScale = ({ bitDepth }: Pick<PlanarFormat, 'bitDepth'>): number => 1 << (bitDepth - 8);
 
 /**
  * Computes where the planes lie. Chroma sizes are rounded up, as ffmpeg does for odd sizes.
@@ -54,7 +56,7 @@ export const sampleScale = ({ bitDepth }: Pick<PlanarFormat, 'bitDepth'>): 1 | 4
  * @throws FaceswapError (bug) when a size is not a positive integer.
  */
 export function frameLayout(format: PlanarFormat): FrameLayout {
-  const { widthPx, heightPx, chromaShiftX, chromaShiftY } = format;
+  const { widthPx, heightPx, chromaShiftX, chromaShiftY, alpha } = format;
   if (!Number.isInteger(widthPx) || !Number.isInteger(heightPx) || widthPx < 1 || heightPx < 1) {
     throw new FaceswapError('bug', `Frame size ${widthPx}x${heightPx} is not a positive integer`);
   }
@@ -68,7 +70,7 @@ export function frameLayout(format: PlanarFormat): FrameLayout {
       { offset: lumaCount, widthPx: chromaWidthPx, heightPx: chromaHeightPx },
       { offset: lumaCount + chromaCount, widthPx: chromaWidthPx, heightPx: chromaHeightPx },
     ],
-    byteLength: (lumaCount + 2 * chromaCount) * (format.bitDepth === 8 ? 1 : 2),
+    byteLength: (lumaCount * (alpha === true ? 2 : 1) + 2 * chromaCount) * (format.bitDepth === 8 ? 1 : 2),
   };
 }
 

@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { inputProtection } from './child-process.js';
+import { decoderArguments } from './decoder.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import type { HardwareDecoder } from './hardware-decoder.js';
 import type { TargetMedia } from './target-media.js';
@@ -32,12 +33,17 @@ export function bareTranscodeArguments(options: BareTranscodeOptions): string[] 
       stage: 'benchmark',
     });
   }
+  const afterInput = words.slice(inputEnd);
+  const chainAt = afterInput.indexOf('-vf') + 1;
+  const { pictureFilters = [], layoutFilters = [] } = target.video.decoding ?? {};
+  afterInput[chainAt] = [...pictureFilters, ...layoutFilters, afterInput[chainAt]].join(',');
   return [
     '-nostdin',
     ...words.slice(0, inputStart),
     ...(hardware === undefined ? [] : ['-hwaccel', hardware.method]),
     ...inputProtection,
+    ...decoderArguments(target),
     ...['-threads', String(decoderThreads), '-i', target.file, '-map', `0:${target.video.streamIndex}`],
-    ...words.slice(inputEnd),
+    ...afterInput,
   ];
 }

@@ -50,6 +50,9 @@ const transferNames: Readonly<Record<string, string>> = {
   bt1361e: 'bt1361',
 };
 
+/** As {@link transferNames}, of colour spaces. */
+const spaceNames: Readonly<Record<string, string>> = { gbr: 'rgb' };
+
 /**
  * The options that write colour tags.
  *
@@ -60,7 +63,7 @@ export const colourArguments = (
   specifier = '',
 ): string[] => [
   ...(range === undefined ? [] : [`-color_range${specifier}`, range]),
-  ...(space === undefined ? [] : [`-colorspace${specifier}`, space]),
+  ...(space === undefined ? [] : [`-colorspace${specifier}`, spaceNames[space] ?? space]),
   ...(primaries === undefined ? [] : [`-color_primaries${specifier}`, primaries]),
   ...(transfer === undefined ? [] : [`-color_trc${specifier}`, transferNames[transfer] ?? transfer]),
   ...(chromaLocation === undefined ? [] : [`-chroma_sample_location${specifier}`, chromaLocation]),

@@ -103,6 +103,16 @@ class FrameNotes {
 }
 
 /**
+ * Options before the target as an input: the decoder, where it needs another than ffmpeg's own choice, and that its pictures come as they
+ * are stored. They are put upright by our own filters, because older ffmpeg does not know mirrored pictures, and because a picture that is
+ * turned has no fields to be deinterlaced.
+ */
+export const decoderArguments = ({ video }: TargetMedia): readonly string[] => {
+  const decoder = video.decoding?.decoder;
+  return ['-noautorotate', ...(decoder === undefined ? [] : [`-c:${video.streamIndex}`, decoder])];
+};
+
+/**
  * Decodes a range of frames with one ffmpeg child: planar rawvideo in the stream's own pixel format, upright,
  * every frame checked against the packet table by its timestamp and size. The check costs about 3 % of the
  * decoding time (1080p H.264) and is what makes a seek trustworthy: some containers land frames late.
@@ -181,6 +191,8 @@ export class FrameDecoder {
     const { range, target } = this.#options;
     const fromStart: Approach = { seekSeconds: undefined, mayComeEarlier: true };
     if (range.start === 0) return [{ seekSeconds: undefined, mayComeEarlier: false }, fromStart];
+    // A deinterlacer must have seen the frame before, or the first frame would differ from what it is in a longer range.
+    const framesBefore = target.video.decoding?.deinterlacer === undefined ? 0 : 1;
     // ffmpeg counts the seek time from the start of the file, and lands on the first frame at or after it: half
     // a step early leaves room for rounding on both sides.
     const seekTo = (frame: number): number =>
@@ -188,7 +200,10 @@ export class FrameDecoder {
         0,
         frameSeconds(target, frame) - target.startMicroseconds / 1e6 - halfStepSeconds(target, frame),
       );
-    const direct: Approach = { seekSeconds: seekTo(range.start), mayComeEarlier: false };
+    const direct: Approach = {
+      seekSeconds: seekTo(range.start - framesBefore),
+      mayComeEarlier: framesBefore > 0,
+    };
     const safeKeyframe = target.video.keyframes.lastIndexOf(1, Math.max(0, range.start - 48));
     if (safeKeyframe <= 0) return [direct, fromStart];
     return [direct, { seekSeconds: seekTo(safeKeyframe), mayComeEarlier: true }, fromStart];
@@ -196,17 +211,20 @@ export class FrameDecoder {
 
   #arguments({ seekSeconds, mayComeEarlier }: Approach): string[] {
     const { tools, target, range, threads, hardware } = this.#options;
-    const { pixelFormat, colour } = target.video;
+    const { pixelFormat, colour, streamIndex, decoding } = target.video;
     // The note is taken before the samples are laid out anew, so that it tells what the decoder gave.
-    const relay = hardware === undefined ? [] : relayFilters(colour.range, pixelFormat);
+    const relay =
+      hardware === undefined ? (decoding?.layoutFilters ?? []) : relayFilters(colour.range, pixelFormat);
+    const filters = [...(decoding?.pictureFilters ?? []), 'showinfo=checksum=0', ...relay];
     return [
       ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+info'],
       ...inputProtection,
       ...(hardware === undefined ? [] : ['-hwaccel', hardware.method]),
       ...['-threads', String(threads), '-copyts'],
       ...(seekSeconds === undefined ? [] : ['-ss', seekSeconds.toFixed(6)]),
-      ...['-i', target.file, '-map', `0:${target.video.streamIndex}`],
-      ...['-vf', ['showinfo=checksum=0', ...relay].join(',')],
+      ...decoderArguments(target),
+      ...['-i', target.file, '-map', `0:${streamIndex}`],
+      ...['-vf', filters.join(',')],
       ...passthroughArguments(tools),
       ...(mayComeEarlier ? [] : ['-frames:v', String(range.end - range.start)]),
       ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, 'pipe:1'],

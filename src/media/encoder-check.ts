@@ -10,28 +10,39 @@ import {
   encodersTaking,
   isHardwareEncoder,
   segmentExtension,
+  supportedEncoders,
   uploadDeviceOf,
   type VideoEncoding,
+  whereItGoes,
 } from './video-encoding.js';
 
 const stage = 'tools';
 
-/** Software encoders of this build that take the frames, for messages. */
-const othersHere = async (
+/** The software encoders of this build that take frames of a format. */
+const encodersHere = async (
   tools: FfmpegTools,
   { encoder, pixelFormat }: VideoEncoding,
+): Promise<readonly string[]> => {
+  const installed = (await listEncoders(tools)).map(({ name }) => name);
+  const able: string[] = [];
+  for (const name of installed.filter((other) => other !== encoder && supportedEncoders.includes(other))) {
+    const wanted = encoderInputFormat(name, pixelFormat);
+    if (wanted === undefined || isHardwareEncoder(name)) continue;
+    if ((await encoderPixelFormats(tools, name))?.includes(wanted) !== false) able.push(name);
+  }
+  return able;
+};
+
+/** Where the frames can go with the encoders of this build. */
+const whereItGoesHere = async (
+  tools: FfmpegTools,
+  encoding: VideoEncoding,
   container: OutputContainer,
 ): Promise<string> => {
-  const installed = (await listEncoders(tools)).map(({ name }) => name);
-  const candidates = encodersTaking(pixelFormat, container).filter(
-    (name) => name !== encoder && installed.includes(name),
+  const here = await encodersHere(tools, encoding);
+  return whereItGoes(encoding.pixelFormat, container, (pixelFormat, name) =>
+    encodersTaking(pixelFormat, name).filter((encoder) => here.includes(encoder)),
   );
-  const able: string[] = [];
-  for (const name of candidates) {
-    const formats = await encoderPixelFormats(tools, name);
-    if (formats?.includes(encoderInputFormat(name, pixelFormat) ?? '') !== false) able.push(name);
-  }
-  return able.length === 0 ? 'no encoder of this ffmpeg' : able.join(', ');
 };
 
 /**
@@ -62,14 +73,14 @@ export async function requireEncoding(
       `Encoder ${encoder} of this ffmpeg does not take the target's pixel format ${pixelFormat}`,
       {
         stage,
-        hint: `Into a .${container} file it goes with ${await othersHere(tools, encoding, container)}`,
+        hint: await whereItGoesHere(tools, encoding, container),
       },
     );
   }
   if (!isHardwareEncoder(encoder)) return;
   const folder = await mkdtemp(join(tmpdir(), 'faceswap-'));
   try {
-    const file = join(folder, `trial${segmentExtension(encoder)}`);
+    const file = join(folder, `trial${segmentExtension(encoder, pixelFormat)}`);
     const trial = new FrameEncoder({ tools, encoding, file, signal });
     try {
       await trial.write(new ArrayBuffer(frameBytes));
@@ -89,7 +100,7 @@ export async function requireEncoding(
       {
         stage,
         cause: error,
-        hint: `It needs its hardware and driver; without them there is ${await othersHere(tools, encoding, container)}`,
+        hint: `It needs its hardware and driver. ${await whereItGoesHere(tools, encoding, container)}`,
       },
     );
   } finally {

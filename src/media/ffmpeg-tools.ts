@@ -210,6 +210,21 @@ export function listEncoders(tools: FfmpegTools): Promise<readonly VideoEncoderI
 }
 
 /**
+ * Checks that this ffmpeg was built with a decoder that a file needs.
+ *
+ * @throws FaceswapError (unavailable) when it was not.
+ */
+export async function requireDecoder(tools: FfmpegTools, name: string, file: string): Promise<void> {
+  const { stdout } = await runTool(tools.ffmpegPath, ['-hide_banner', '-h', `decoder=${name}`], { stage });
+  if (stdout.startsWith(`Decoder ${name} `)) return;
+  throw new FaceswapError('unavailable', `The alpha of this video needs ffmpeg's decoder "${name}"`, {
+    file,
+    stage,
+    hint: 'This ffmpeg was built without it, and its own decoder would leave the alpha out; install a full build',
+  });
+}
+
+/**
  * Checks that this ffmpeg was built with an encoder. Whether an encoder of hardware works is found out with the settings
  * of the run, by `requireEncoding`.
  *

@@ -158,6 +158,14 @@ const tryHardware = async (
   }
 };
 
+/** Why a target is decoded in software whatever hardware there is; undefined where it need not be. */
+const softwareReason = ({ video }: TargetMedia): string | undefined => {
+  const { deinterlacer, decoder, layoutFilters = [] } = video.decoding ?? {};
+  if (deinterlacer !== undefined) return `${deinterlacer} works on frames of the software decoder`;
+  if (decoder !== undefined) return `its alpha needs the decoder ${decoder}`;
+  return layoutFilters.length === 0 ? undefined : 'RGB comes from the software decoder';
+};
+
 /**
  * Decides where a target is decoded, by trying it with the target itself. A method that was asked for by name and does
  * not work is an error and never replaced; `auto` takes the first that works and else software.
@@ -178,11 +186,17 @@ export async function chooseDecoder(
   if (requested === 'none') {
     return { hwaccel: 'none', reason: 'software, as hardware was not asked for', hardware: undefined };
   }
+  const needsSoftware = softwareReason(target);
+  if (needsSoftware !== undefined && requested === 'auto') {
+    return { hwaccel: 'none', reason: `software (${needsSoftware})`, hardware: undefined };
+  }
   const listed = await listHardwareMethods(tools);
   if (requested !== 'auto') {
-    const tried = listed.includes(requested)
-      ? await tryHardware(tools, target, requested, signal)
-      : 'this ffmpeg was built without it';
+    const tried =
+      needsSoftware ??
+      (listed.includes(requested)
+        ? await tryHardware(tools, target, requested, signal)
+        : 'this ffmpeg was built without it');
     if (typeof tried !== 'string') {
       return { hwaccel: requested, reason: `${requested}, as asked for`, hardware: tried };
     }

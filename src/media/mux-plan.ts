@@ -8,7 +8,7 @@ import { containerFacts, extensionsFor, type OutputContainer, outputContainer } 
 import { lostTags } from './lost-tags.js';
 import { type MediaStream, mediaStreams, probeStreams, type RawProbe } from './stream-probe.js';
 import type { TargetMedia } from './target-media.js';
-import { encoderCodec, encoderInput } from './video-encoding.js';
+import { anyFormatOf, encoderCodec, encoderInput } from './video-encoding.js';
 
 /**
  * A stream of the source that the output holds; `codec` is `copy`, the text codec it is converted to, or `attach` for
@@ -107,7 +107,7 @@ const tryMux = async (
   const { tools, target, videoEncoder, signal } = options;
   const stage = 'plan';
   const videoStream = target.streams.find(({ index }) => index === target.video.streamIndex);
-  const pixelFormat = videoEncoder === 'prores_ks' ? 'yuv422p' : 'yuv420p';
+  const pixelFormat = anyFormatOf(videoEncoder);
   const input = encoderInput(videoEncoder, pixelFormat, undefined);
   const { exit, stderr } = await runTool(
     tools.ffmpegPath,

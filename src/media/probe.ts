@@ -1,12 +1,20 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
-import type { BitDepth, ColourRange, PlanarFormat } from '../imaging/planar-frame.js';
+import type { PlanarFormat } from '../imaging/planar-frame.js';
 import { announcedEnd } from './announced-end.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
-import type { FfmpegTools } from './ffmpeg-tools.js';
+import { type FfmpegTools, requireDecoder } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
 import { sniffMediaKind } from './media-kind.js';
+import { type Orientation, readOrientation } from './orientation.js';
+import {
+  arrivingFilters,
+  type FramePixelFormat,
+  framePixelFormat,
+  isFullRangeName,
+  pixelLayout,
+} from './pixel-formats.js';
 import { parseRational } from './rational.js';
 import {
   dispositionsOf,
@@ -20,53 +28,13 @@ import {
   tagsOf,
   text,
 } from './stream-probe.js';
-import type { SupportedPixelFormat, TargetMedia } from './target-media.js';
+import type { DecodingRequest, Deinterlacer, SupportedPixelFormat, TargetMedia } from './target-media.js';
 import { slotsToSeconds, timelineOf } from './timeline.js';
 
 const stage = 'probe';
 
-type Sampling = {
-  readonly x: 0 | 1;
-  readonly y: 0 | 1;
-  readonly bitDepth: BitDepth;
-  /** Whether the name alone says full range. */
-  readonly full: boolean;
-};
-
-const supportedPixelFormats: Readonly<Record<SupportedPixelFormat, Sampling>> = {
-  yuv420p: { x: 1, y: 1, bitDepth: 8, full: false },
-  yuvj420p: { x: 1, y: 1, bitDepth: 8, full: true },
-  yuv422p: { x: 1, y: 0, bitDepth: 8, full: false },
-  yuvj422p: { x: 1, y: 0, bitDepth: 8, full: true },
-  yuv444p: { x: 0, y: 0, bitDepth: 8, full: false },
-  yuvj444p: { x: 0, y: 0, bitDepth: 8, full: true },
-  yuv420p10le: { x: 1, y: 1, bitDepth: 10, full: false },
-  yuv422p10le: { x: 1, y: 0, bitDepth: 10, full: false },
-  yuv444p10le: { x: 0, y: 0, bitDepth: 10, full: false },
-};
-
 /** Transfer functions of high dynamic range, by ffprobe's names. */
 const hdrTransfers: Readonly<Record<string, string>> = { smpte2084: 'PQ', 'arib-std-b67': 'HLG' };
-
-const isSupportedPixelFormat = (name: string): name is SupportedPixelFormat =>
-  Object.hasOwn(supportedPixelFormats, name);
-
-const rotationOf = (record: RawStream): number => {
-  // fluent-ffmpeg lays the fields of side data flat into the stream. ffprobe counts the display matrix
-  // anticlockwise, the older `rotate` tag clockwise.
-  const matrix = integer(record, 'rotation');
-  return matrix === undefined ? Number(tagsOf(record)['rotate'] ?? 0) : -matrix;
-};
-
-const uprightRotation = (degrees: number, file: string): 0 | 90 | 180 | 270 => {
-  const turn = ((Math.round(degrees) % 360) + 360) % 360;
-  if (turn === 0 || turn === 90 || turn === 180 || turn === 270) return turn;
-  throw new FaceswapError('media', `The video is rotated by ${turn} degrees, which is not supported yet`, {
-    file,
-    stage,
-    hint: 'Only quarter turns can be shown upright',
-  });
-};
 
 const chooseVideo = (probe: RawProbe, file: string): RawStream => {
   const videos = probe.streams.filter(
@@ -84,9 +52,72 @@ const chooseVideo = (probe: RawProbe, file: string): RawStream => {
 
 const stillImageDemuxers = /^(image2|[a-z0-9]+_pipe|mjpeg|gif|apng|webp)$/;
 
-const checkSupported = (record: RawStream, file: string): SupportedPixelFormat => {
-  const pixelFormat = text(record, 'pix_fmt');
-  if (pixelFormat === undefined) {
+/** Decoders that give the alpha of WebM, which lies beside the pictures and which ffmpeg's own decoders leave out. */
+const alphaDecoders: Readonly<Record<string, string>> = { vp8: 'libvpx', vp9: 'libvpx-vp9' };
+
+const alphaDecoderOf = (record: RawStream): string | undefined => {
+  const codec = text(record, 'codec_name') ?? '';
+  const hasAlpha = tagsOf(record)['alpha_mode'] === '1' && text(record, 'pix_fmt') === 'yuv420p';
+  return hasAlpha && Object.hasOwn(alphaDecoders, codec) ? alphaDecoders[codec] : undefined;
+};
+
+/** What the frames come as: ffprobe's name, or with a decoder of our choice that decoder's. */
+const decodedFormatOf = (record: RawStream): string | undefined =>
+  alphaDecoderOf(record) === undefined ? text(record, 'pix_fmt') : 'yuva420p';
+
+const isInterlaced = (record: RawStream): boolean =>
+  /^(tt|bb|tb|bt)$/.test(text(record, 'field_order') ?? '');
+
+/** Layouts that both deinterlacers take without conversion in every ffmpeg since 4.0. */
+const canDeinterlace = (pixelFormat: FramePixelFormat): boolean => {
+  const { bitDepth, alpha, isRgb } = pixelLayout(pixelFormat);
+  return bitDepth === 8 || (!alpha && !isRgb);
+};
+
+const checkInterlacing = (
+  record: RawStream,
+  file: string,
+  pixelFormat: FramePixelFormat,
+  deinterlacer: Deinterlacer | undefined,
+): void => {
+  if (deinterlacer === undefined && isInterlaced(record)) {
+    throw new FaceswapError('media', 'The video is interlaced, and a face cannot be put into half lines', {
+      file,
+      stage,
+      hint: 'Give --deinterlace bwdif: the output is then progressive, with one frame for each of the target',
+    });
+  }
+  if (deinterlacer !== undefined && !canDeinterlace(pixelFormat)) {
+    throw new FaceswapError('media', `${deinterlacer} cannot deinterlace ${pixelFormat}`, {
+      file,
+      stage,
+      hint: 'It takes YUV of any depth, and RGB and alpha of 8 bits',
+    });
+  }
+};
+
+const decodingRequest = (
+  record: RawStream,
+  decodedFormat: string,
+  orientation: Orientation,
+  deinterlacer: Deinterlacer | undefined,
+): DecodingRequest | undefined => {
+  const decoder = alphaDecoderOf(record);
+  const layoutFilters = arrivingFilters(decodedFormat);
+  // A stream that does not say that it is interlaced may be so in parts: then the flag of each frame decides.
+  const which = isInterlaced(record) ? 'all' : 'interlaced';
+  const pictureFilters = [
+    ...(deinterlacer === undefined ? [] : [`${deinterlacer}=mode=send_frame:deint=${which}`]),
+    ...orientation.filters,
+  ];
+  if (decoder === undefined && pictureFilters.length + layoutFilters.length === 0) return undefined;
+  return { decoder, deinterlacer, pictureFilters, layoutFilters };
+};
+
+const checkSupported = (record: RawStream, file: string): FramePixelFormat => {
+  const decodedFormat = decodedFormatOf(record);
+  const pixelFormat = decodedFormat === undefined ? undefined : framePixelFormat(decodedFormat);
+  if (decodedFormat === undefined) {
     throw new FaceswapError(
       'media',
       `The ${text(record, 'codec_name') ?? 'unknown'} video cannot be decoded`,
@@ -97,11 +128,20 @@ const checkSupported = (record: RawStream, file: string): SupportedPixelFormat =
       },
     );
   }
-  if (!isSupportedPixelFormat(pixelFormat)) {
-    throw new FaceswapError('media', `Pixel format ${pixelFormat} is not supported yet`, {
+  if (pixelFormat === undefined) {
+    throw new FaceswapError('media', `Pixel format ${decodedFormat} is not supported yet`, {
       file,
       stage,
-      hint: 'Convert it to 8 or 10 bits first: ffmpeg -i IN -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p OUT.mkv',
+      hint:
+        'YUV 4:2:0, 4:2:2 and 4:4:4 and RGB of 8, 10 or 12 bits are; ' +
+        'convert it first: ffmpeg -i IN -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p OUT.mkv',
+    });
+  }
+  if (pixelLayout(pixelFormat).isRgb && text(record, 'color_range') === 'tv') {
+    throw new FaceswapError('media', 'RGB video of limited range is not supported yet', {
+      file,
+      stage,
+      hint: 'Convert it to RGB of full range first',
     });
   }
   const transfer = text(record, 'color_transfer') ?? '';
@@ -115,27 +155,32 @@ const checkSupported = (record: RawStream, file: string): SupportedPixelFormat =
         'zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p10le -c:v libx264 -crf 12 OUT.mkv',
     });
   }
-  const fieldOrder = text(record, 'field_order');
-  if (fieldOrder !== undefined && /^(tt|bb|tb|bt)$/.test(fieldOrder)) {
-    throw new FaceswapError('media', 'Interlaced video is not supported yet', {
-      file,
-      stage,
-      hint: 'Deinterlace it first: ffmpeg -i IN -map 0 -c copy -vf bwdif=mode=send_frame -c:v libx264 -crf 12 OUT.mkv',
-    });
-  }
   return pixelFormat;
 };
 
 const planarFormat = (
   record: RawStream,
-  pixelFormat: SupportedPixelFormat,
+  pixelFormat: FramePixelFormat,
   size: { widthPx: number; heightPx: number },
 ): PlanarFormat => {
-  const { x, y, bitDepth, full } = supportedPixelFormats[pixelFormat];
-  const isFull = full || text(record, 'color_range') === 'pc';
-  const range: ColourRange = isFull ? 'full' : 'limited';
-  const matrix = matrixOf(text(record, 'color_space'), integer(record, 'height') ?? 0);
-  return { ...size, bitDepth, chromaShiftX: x, chromaShiftY: y, matrix, range };
+  const { chromaShiftX, chromaShiftY, bitDepth, alpha, isRgb } = pixelLayout(pixelFormat);
+  const isFull =
+    isRgb || isFullRangeName(text(record, 'pix_fmt') ?? '') || text(record, 'color_range') === 'pc';
+  return {
+    ...size,
+    bitDepth,
+    chromaShiftX,
+    chromaShiftY,
+    matrix: isRgb ? 'rgb' : matrixOf(text(record, 'color_space'), integer(record, 'height') ?? 0),
+    range: isFull ? 'full' : 'limited',
+    ...(alpha ? { alpha } : {}),
+  };
+};
+
+/** The pixel format that ffmpeg is asked for: the layout's, or the old name of it that the stream has. */
+const requestedFormat = (record: RawStream, pixelFormat: FramePixelFormat): SupportedPixelFormat => {
+  const stored = text(record, 'pix_fmt');
+  return stored === 'yuvj420p' || stored === 'yuvj422p' || stored === 'yuvj444p' ? stored : pixelFormat;
 };
 
 /**
@@ -144,12 +189,13 @@ const planarFormat = (
  * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on.
  *
  * @throws FaceswapError (media) for files that are missing, empty, damaged, renamed images, without video, of
- * a kind that is not supported yet (more than 10 bits, alpha, HDR, interlaced); (interrupted).
+ * a kind that is not supported yet (more than 12 bits, HDR, interlaced without a deinterlacer); (unavailable)
+ * when this ffmpeg has no decoder that keeps the alpha; (interrupted).
  */
 export async function probeTarget(
   tools: FfmpegTools,
   file: string,
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined; deinterlacer?: Deinterlacer | undefined } = {},
 ): Promise<TargetMedia> {
   const path = resolve(file);
   if ((await sniffMediaKind(path)) === 'image') {
@@ -165,9 +211,18 @@ export async function probeTarget(
   }
   const record = chooseVideo(probe, path);
   const pixelFormat = checkSupported(record, path);
+  checkInterlacing(record, path, pixelFormat, options.deinterlacer);
+  const orientation = await readOrientation(tools, path, record, options);
+  const decoding = decodingRequest(
+    record,
+    decodedFormatOf(record) ?? pixelFormat,
+    orientation,
+    options.deinterlacer,
+  );
+  if (decoding?.decoder !== undefined) await requireDecoder(tools, decoding.decoder, path);
   const storedWidthPx = integer(record, 'width') ?? 0;
   const storedHeightPx = integer(record, 'height') ?? 0;
-  const rotationDegrees = uprightRotation(rotationOf(record), path);
+  const { rotationDegrees } = orientation;
   const isTurned = rotationDegrees === 90 || rotationDegrees === 270;
   const storedAspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
   const stream = mediaStream(record);
@@ -187,7 +242,7 @@ export async function probeTarget(
     video: {
       streamIndex: stream.index,
       codecName: stream.codecName ?? 'unknown',
-      pixelFormat,
+      pixelFormat: requestedFormat(record, pixelFormat),
       format: planarFormat(record, pixelFormat, {
         widthPx: isTurned ? storedHeightPx : storedWidthPx,
         heightPx: isTurned ? storedWidthPx : storedHeightPx,
@@ -202,6 +257,7 @@ export async function probeTarget(
       ptsTicks: table.ptsTicks,
       keyframes: table.keyframes,
       frameCount: table.ptsTicks.length,
+      ...(decoding === undefined ? {} : { decoding }),
     },
     streams,
     audioStreams: streams.filter(({ type }) => type === 'audio'),

@@ -1,22 +1,26 @@
 import type { PlanarFormat } from '../imaging/planar-frame.js';
 import type { ColourTags } from './colour-tags.js';
+import type { FramePixelFormat } from './pixel-formats.js';
 import { type Rational, rationalToNumber } from './rational.js';
 import type { MediaStream } from './stream-probe.js';
 
-/**
- * Pixel formats that the pipeline processes now: planar YUV of 8 bits, and of 10 in little-endian words (`10le`). The
- * `yuvj` names mean full range.
- */
-export type SupportedPixelFormat =
-  | 'yuv420p'
-  | 'yuvj420p'
-  | 'yuv422p'
-  | 'yuvj422p'
-  | 'yuv444p'
-  | 'yuvj444p'
-  | 'yuv420p10le'
-  | 'yuv422p10le'
-  | 'yuv444p10le';
+/** Pixel formats in which ffmpeg hands frames to the pipeline. The `yuvj` names mean full range. */
+export type SupportedPixelFormat = FramePixelFormat | 'yuvj420p' | 'yuvj422p' | 'yuvj444p';
+
+/** A filter of ffmpeg that makes progressive frames of interlaced ones, one for each. */
+export type Deinterlacer = 'bwdif' | 'yadif';
+
+/** What ffmpeg is told so that it gives the frames as they are, where its defaults would not. */
+export type DecodingRequest = {
+  /** ffmpeg's name of a decoder; undefined: the one that it takes itself. */
+  readonly decoder: string | undefined;
+  /** It looks at one frame before and one after. */
+  readonly deinterlacer: Deinterlacer | undefined;
+  /** Filters that make the picture what it is to be: deinterlaced, then upright. */
+  readonly pictureFilters: readonly string[];
+  /** Filters that lay the samples out anew and change none. */
+  readonly layoutFilters: readonly string[];
+};
 
 /** The video stream that is processed, and when each of its frames is shown. */
 export type TargetVideo = {
@@ -54,6 +58,8 @@ export type TargetVideo = {
   /** Slot at which the last frame ends. */
   readonly endSlot: number;
   readonly frameCount: number;
+  /** Left out where ffmpeg's defaults do. */
+  readonly decoding?: DecodingRequest;
 };
 
 /** All that is known of a target video before work starts. */

@@ -3,18 +3,13 @@ import { type ColourTags, colourArguments, needsColourAtom } from './colour-tags
 import { type FfmpegTools, filterFileOption, passthroughArguments } from './ffmpeg-tools.js';
 import { slotExpression } from './frame-times.js';
 import { containerFacts, extensionsFor, type OutputContainer, type VideoCodec } from './output-container.js';
+import { type FramePixelFormat, leavingFilters, pixelLayout } from './pixel-formats.js';
 import { formatRational, type Rational, sameRational } from './rational.js';
 import type { SupportedPixelFormat, TargetMedia } from './target-media.js';
 import { type VideoPreset, videoPresets } from './video-presets.js';
 
-/** Planar formats of frames as ffmpeg names them; the range is a tag of its own. */
-export type EncodedPixelFormat =
-  | 'yuv420p'
-  | 'yuv422p'
-  | 'yuv444p'
-  | 'yuv420p10le'
-  | 'yuv422p10le'
-  | 'yuv444p10le';
+/** Layouts of frames that come in; the range is a tag of its own. */
+export type EncodedPixelFormat = FramePixelFormat;
 
 /** Everything that decides the bytes of an encoded segment. Plain data: hashed into the plan, sent to workers. */
 export type VideoEncoding = {
@@ -71,6 +66,15 @@ const asTheyAre: EncoderFormats = {
   yuv422p10le: 'yuv422p10le',
   yuv444p10le: 'yuv444p10le',
 };
+
+const withTwelveBits: EncoderFormats = {
+  ...asTheyAre,
+  yuv420p12le: 'yuv420p12le',
+  yuv422p12le: 'yuv422p12le',
+  yuv444p12le: 'yuv444p12le',
+};
+
+const planarRgb: EncoderFormats = { gbrp: 'gbrp', gbrp10le: 'gbrp10le', gbrp12le: 'gbrp12le' };
 
 /** FaceFusion's scale turned into a quantiser: 100 is 0, 0 is `worst`. */
 const quantiser = (quality: number, worst: number): string =>
@@ -146,9 +150,18 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
       ...['-preset', encoding.preset, '-crf', quantiser(encoding.quality, 51), ...bFrames(encoding)],
     ],
   },
+  libx264rgb: {
+    codec: 'h264',
+    formats: { gbrp: 'bgr0' },
+    takesOddSizes: true,
+    isHardware: false,
+    arguments: (encoding) => [
+      ...['-preset', encoding.preset, '-crf', quantiser(encoding.quality, 51), ...bFrames(encoding)],
+    ],
+  },
   libx265: {
     codec: 'hevc',
-    formats: asTheyAre,
+    formats: { ...withTwelveBits, ...planarRgb },
     takesOddSizes: false,
     isHardware: false,
     arguments: ({ preset, quality, threads }) => [
@@ -159,12 +172,14 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   'libvpx-vp9': {
     codec: 'vp9',
-    formats: asTheyAre,
+    formats: { ...withTwelveBits, ...planarRgb, yuva420p: 'yuva420p' },
     takesOddSizes: true,
     isHardware: false,
-    arguments: ({ preset, quality }) => [
+    arguments: ({ preset, quality, pixelFormat }) => [
       ...['-crf', quantiser(quality, 63), '-b:v', '0', '-deadline', 'good', '-row-mt', '1'],
       ...['-cpu-used', byPreset(preset, [5, 5, 5, 4, 3, 2, 1, 1, 0])],
+      // Pictures that are not shown have no alpha, and libvpx loses the order of the others with them.
+      ...(pixelLayout(pixelFormat).alpha ? ['-auto-alt-ref', '0'] : []),
     ],
   },
   libsvtav1: {
@@ -179,7 +194,7 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   'libaom-av1': {
     codec: 'av1',
-    formats: asTheyAre,
+    formats: withTwelveBits,
     takesOddSizes: true,
     isHardware: false,
     arguments: ({ preset, quality }) => [
@@ -189,7 +204,24 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   ffv1: {
     codec: 'ffv1',
-    formats: asTheyAre,
+    // Alpha of 12 bits goes into 16, from which each sample comes back as it was; RGB of 8 bits is packed.
+    formats: {
+      ...withTwelveBits,
+      yuva420p: 'yuva420p',
+      yuva422p: 'yuva422p',
+      yuva444p: 'yuva444p',
+      yuva420p10le: 'yuva420p10le',
+      yuva422p10le: 'yuva422p10le',
+      yuva444p10le: 'yuva444p10le',
+      yuva422p12le: 'yuva422p16le',
+      yuva444p12le: 'yuva444p16le',
+      gbrp: 'bgr0',
+      gbrp10le: 'gbrp10le',
+      gbrp12le: 'gbrp12le',
+      gbrap: 'bgra',
+      gbrap10le: 'gbrap10le',
+      gbrap12le: 'gbrap12le',
+    },
     takesOddSizes: true,
     isHardware: false,
     // The default number of slices follows the number of threads.
@@ -197,17 +229,22 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
   },
   prores_ks: {
     codec: 'prores',
-    // ProRes has 10 bits; 8-bit frames are widened.
+    // ffmpeg makes ProRes with 10 bits: 8 are widened, 12 rounded.
     formats: {
       yuv422p: 'yuv422p10le',
       yuv444p: 'yuv444p10le',
       yuv422p10le: 'yuv422p10le',
       yuv444p10le: 'yuv444p10le',
+      yuv422p12le: 'yuv422p10le',
+      yuv444p12le: 'yuv444p10le',
+      yuva444p: 'yuva444p10le',
+      yuva444p10le: 'yuva444p10le',
+      yuva444p12le: 'yuva444p10le',
     },
     takesOddSizes: false,
     isHardware: false,
     arguments: ({ pixelFormat }) => [
-      ...['-profile:v', pixelFormat.startsWith('yuv444p') ? '4' : '3', '-vendor', 'apl0'],
+      ...['-profile:v', pixelLayout(pixelFormat).chromaShiftX === 0 ? '4' : '3', '-vendor', 'apl0'],
     ],
   },
   h264_nvenc: hardware('h264', { yuv420p: 'yuv420p' }, nvenc),
@@ -246,6 +283,11 @@ export const encoderInputFormat = (encoder: string, pixelFormat: EncodedPixelFor
   return format === undefined ? undefined : (uploadDevice ?? format);
 };
 
+/** Whether a container can hold what an encoder makes of frames of a format: VP9's alpha lies beside its pictures. */
+const canHold = (container: OutputContainer, codec: VideoCodec, pixelFormat: EncodedPixelFormat): boolean =>
+  containerFacts[container].videoCodecs.includes(codec) &&
+  !(codec === 'vp9' && container === 'mp4' && pixelLayout(pixelFormat).alpha);
+
 /** The software encoders that can take frames of a format and whose codec a container can hold. */
 export const encodersTaking = (
   pixelFormat: EncodedPixelFormat,
@@ -254,11 +296,44 @@ export const encodersTaking = (
   Object.entries(encoders)
     .filter(
       ([, { codec, formats, isHardware }]) =>
-        !isHardware &&
-        formats[pixelFormat] !== undefined &&
-        containerFacts[container].videoCodecs.includes(codec),
+        !isHardware && formats[pixelFormat] !== undefined && canHold(container, codec, pixelFormat),
     )
     .map(([name]) => name);
+
+/** As {@link encodersTaking}, of pictures with odd sizes. */
+const oddSizeEncoders: typeof encodersTaking = (pixelFormat, container) =>
+  encodersTaking(pixelFormat, container).filter((name) => encoderFacts(name).takesOddSizes);
+
+/** Containers that are named where the one that was asked for cannot hold the frames. */
+const containersToName = ['mov', 'mkv', 'webm', 'mp4'] as const satisfies readonly OutputContainer[];
+
+/**
+ * Where frames of a format can go, for hints.
+ *
+ * @param takers which encoders a container offers for the format
+ */
+export const whereItGoes = (
+  pixelFormat: EncodedPixelFormat,
+  container: OutputContainer,
+  takers: typeof encodersTaking = encodersTaking,
+): string => {
+  const able = takers(pixelFormat, container);
+  if (able.length > 0) return `Into a .${container} file it goes with ${able.join(', ')}`;
+  const others = containersToName
+    .map((name) => ({ name, able: takers(pixelFormat, name) }))
+    .filter((other) => other.able.length > 0)
+    .map((other) => `.${other.name} (${other.able.join(', ')})`);
+  if (others.length === 0) return 'No encoder that is there takes it';
+  return `No encoder takes it into a .${container} file; it goes into ${others.join(' or ')}`;
+};
+
+/** Bits of a sample that an encoder does not keep: 2 where 12 bits become 10, else 0. */
+export const lostBits = ({ encoder, pixelFormat }: Pick<VideoEncoding, 'encoder' | 'pixelFormat'>): number =>
+  pixelLayout(pixelFormat).bitDepth === 12 && encoderFacts(encoder).codec === 'prores' ? 2 : 0;
+
+/** A format of frames that an encoder takes, for trials of other things. */
+export const anyFormatOf = (encoder: string): EncodedPixelFormat =>
+  (Object.keys(encoderFacts(encoder).formats) as EncodedPixelFormat[])[0] ?? 'yuv420p';
 
 /** The codec that an encoder writes. */
 export const encoderCodec = (encoder: string): VideoCodec => encoderFacts(encoder).codec;
@@ -317,16 +392,25 @@ export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
     });
   }
   if (facts.formats[pixelFormat] === undefined) {
+    const { alpha, isRgb } = pixelLayout(pixelFormat);
+    const what = isRgb ? ' of RGB' : alpha ? ' with alpha' : '';
     throw new FaceswapError(
       'usage',
-      `Encoder ${encoder} does not take the target's pixel format ${pixelFormat}`,
-      { hint: `Into a .${container} file it goes with ${encodersTaking(pixelFormat, container).join(', ')}` },
+      `Encoder ${encoder} does not take the target's pixel format ${pixelFormat}${what}`,
+      { hint: whereItGoes(pixelFormat, container) },
+    );
+  }
+  if (!canHold(container, facts.codec, pixelFormat)) {
+    throw new FaceswapError(
+      'usage',
+      `A .${container} file cannot hold the target's alpha (${pixelFormat}) from ${encoder}`,
+      { hint: whereItGoes(pixelFormat, container) },
     );
   }
   const isOdd = widthPx % (1 << chromaShiftX) !== 0 || heightPx % (1 << chromaShiftY) !== 0;
   if (isOdd && !facts.takesOddSizes) {
     throw new FaceswapError('usage', `Encoder ${encoder} does not take the odd size ${widthPx}x${heightPx}`, {
-      hint: 'Choose --output-video-encoder libvpx-vp9 (mp4, mkv, webm) or ffv1 (mkv, mov)',
+      hint: `${whereItGoes(pixelFormat, container, oddSizeEncoders)}; the size is never changed`,
     });
   }
   const keepsTimes = options.frameRate === undefined;
@@ -355,14 +439,18 @@ export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
 }
 
 /**
- * `.mp4` or `.mov`: the container of this encoder's segments. Both count time in ticks of our choice, which makes
- * a join exact; MP4 has no code for FFV1 and ProRes. (Measured on ffmpeg 5.1.9 and a build of 2018: segments in
+ * `.mp4`, `.mov` or `.mkv`: the container of this encoder's segments. The first two count time in ticks of our choice, which makes
+ * a join exact; MP4 has no code for FFV1 and ProRes. Only Matroska holds the alpha of VP9. (Measured on ffmpeg 5.1.9 and a build of 2018: segments in
  * Matroska are up to 0.5 ms off after joining, in NUT a whole frame per joint.)
  */
-export const segmentExtension = (encoder: string): string => `.${segmentMuxer(encoder)}`;
+export const segmentExtension = (encoder: string, pixelFormat?: EncodedPixelFormat): string => {
+  const muxer = segmentMuxer(encoder, pixelFormat);
+  return muxer === 'matroska' ? '.mkv' : `.${muxer}`;
+};
 
-const segmentMuxer = (encoder: string): 'mp4' | 'mov' => {
+const segmentMuxer = (encoder: string, pixelFormat?: EncodedPixelFormat): 'mp4' | 'mov' | 'matroska' => {
   const codec = encoderCodec(encoder);
+  if (codec === 'vp9' && pixelFormat !== undefined && pixelLayout(pixelFormat).alpha) return 'matroska';
   return codec === 'ffv1' || codec === 'prores' ? 'mov' : 'mp4';
 };
 
@@ -409,7 +497,9 @@ export function encoderInput(
   if (format === undefined) {
     throw new FaceswapError('usage', `Encoder ${encoder} does not take the pixel format ${pixelFormat}`);
   }
-  const filters = format === pixelFormat ? [] : relayFilters(range, format);
+  const { isRgb } = pixelLayout(pixelFormat);
+  const relay = isRgb ? [`format=${format}`] : relayFilters(range, format);
+  const filters = [...leavingFilters(pixelFormat), ...(format === pixelFormat ? [] : relay)];
   if (uploadDevice === undefined) {
     return { globalArguments: [], filters, outputArguments: ['-pix_fmt:v:0', format] };
   }
@@ -456,6 +546,7 @@ export function encoderArguments(
   // The tags stand on both sides: on the input so that nothing is converted, on the output so that they are written.
   const tags = colourArguments(colour);
   const input = encoderInput(encoder, pixelFormat, colour.range);
+  const muxer = segmentMuxer(encoder, pixelFormat);
   return [
     ...['-hide_banner', '-nostats', '-loglevel', 'repeat+level+warning', '-y'],
     ...input.globalArguments,
@@ -470,8 +561,8 @@ export function encoderArguments(
     ...encoderFacts(encoder).arguments(encoding),
     ...tags,
     ...['-flags', '+bitexact', '-fflags', '+bitexact', '-map_metadata', '-1'],
-    ...['-video_track_timescale', String(encoding.timescale)],
-    ...(needsColourAtom(colour) ? ['-movflags', '+write_colr'] : []),
-    ...['-f', segmentMuxer(encoder), file],
+    ...(muxer === 'matroska' ? [] : ['-video_track_timescale', String(encoding.timescale)]),
+    ...(muxer !== 'matroska' && needsColourAtom(colour) ? ['-movflags', '+write_colr'] : []),
+    ...['-f', muxer, file],
   ];
 }

@@ -1,5 +1,5 @@
 import type { Box } from '../imaging/affine.js';
-import type { PlanarFrame } from '../imaging/planar-frame.js';
+import type { PlanarFormat, PlanarFrame } from '../imaging/planar-frame.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
 import {
@@ -229,10 +229,12 @@ export class FrameRenderer {
     return true;
   }
 
-  #ssim(widthPx: number, heightPx: number, box: Box): number | null {
+  #ssim({ widthPx, heightPx, bitDepth }: PlanarFormat, box: Box): number | null {
     const { latest: source } = this.#sourceLuma;
     const { latest: output } = this.#outputLuma;
-    return source === null || output === null ? null : boxSsim(source, output, widthPx, heightPx, box);
+    return source === null || output === null
+      ? null
+      : boxSsim(source, output, widthPx, heightPx, box, bitDepth);
   }
 
   async #describe(picture: PlanarFrame, points: Float32Array): Promise<Float32Array> {
@@ -253,9 +255,9 @@ export class FrameRenderer {
     const { trackId, face, source, before } = selected;
     const skipReason = selected.skipReason ?? (swapped ? undefined : 'masked');
     const box = boundsOf(face.points);
-    const { widthPx, heightPx } = picture.format;
+    const { widthPx, heightPx, bitDepth } = picture.format;
     const compare = ({ before: past, latest }: LumaHistory): number | null =>
-      past === null || latest === null ? null : boxPsnrDb(past, latest, widthPx, heightPx, box);
+      past === null || latest === null ? null : boxPsnrDb(past, latest, widthPx, heightPx, box, bitDepth);
     const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
       const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
       return past === null || here === null || next === null ? null : meshJitter(past, here, next);
@@ -268,7 +270,7 @@ export class FrameRenderer {
       ...(swapped && source !== undefined ? { sourceIndex: source.index } : {}),
       tpsnrOutputDb: compare(this.#outputLuma),
       tpsnrSourceDb: compare(this.#sourceLuma),
-      ssimToSource: swapped ? this.#ssim(widthPx, heightPx, box) : null,
+      ssimToSource: swapped ? this.#ssim(picture.format, box) : null,
       jitterBefore: jitterOf((at) => this.#window.rawPoints(trackId, at)),
       jitterAfter: jitterOf((at) => this.#window.steadyPoints(trackId, at)),
       identityToSource: after === null || source === undefined ? null : cosine(after, source.descriptor),

@@ -257,6 +257,7 @@ export function makePlan({ target, config }: { target: TargetMedia; config: RunC
         ptsSha256: createHash('sha256').update(new Uint8Array(video.ptsTicks.slice().buffer)).digest('hex'),
         timeBase: formatRational(video.timeBase),
         colour: video.colour,
+        deinterlacer: video.decoding?.deinterlacer,
         processors: config.processors,
         faceSwapperModel: config.faceSwapperModel,
         // Threads of a model change no bit of what it gives, and their default is a matter of the machine.

@@ -148,6 +148,7 @@ export const videoOptions = [
   'outputVideoPreset',
   'outputVideoFps',
   'hwaccel',
+  'deinterlace',
   'trimFrameStart',
   'trimFrameEnd',
   'trimStart',

@@ -105,7 +105,7 @@ export async function renderSegment(
   { worker, lane, halt }: SegmentRenderer,
 ): Promise<RenderedSegment> {
   const { tools, target, plan, encoding, signal, logger } = context;
-  const name = `segment-${String(segment.index).padStart(4, '0')}${segmentExtension(encoding.encoder)}`;
+  const name = `segment-${String(segment.index).padStart(4, '0')}${segmentExtension(encoding.encoder, encoding.pixelFormat)}`;
   const file = join(context.jobFolder, name);
   const { video } = target;
   const { keepsTimes } = plan;

@@ -8,6 +8,7 @@ import { nearestName } from './nearest-name.js';
 import type {
   BlendMode,
   ColorMatchMode,
+  DeinterlaceMode,
   FaceSelectorMode,
   HardwareDecoding,
   LogLevel,
@@ -35,6 +36,7 @@ export const optionChoices = {
   /** x264's names without `placebo`, as in FaceFusion. */
   outputVideoPreset: videoPresets,
   hwaccel: ['none', 'auto', 'cuda', 'vaapi', 'videotoolbox', 'qsv'] satisfies HardwareDecoding[],
+  deinterlace: ['off', 'bwdif', 'yadif'] satisfies DeinterlaceMode[],
   onNoFace: ['fail', 'copy'] satisfies NoFacePolicy[],
   logLevel: ['silent', 'error', 'warn', 'info', 'debug'] satisfies LogLevel[],
 } as const;
@@ -57,6 +59,7 @@ export const runDefaults = {
   workers: 'auto',
   batchSize: 'auto',
   hwaccel: 'none',
+  deinterlace: 'off',
   cache: true,
   outputVideoQuality: 80,
   outputVideoPreset: 'medium',
@@ -87,6 +90,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   maxMemory: true,
   vramLimit: true,
   hwaccel: true,
+  deinterlace: true,
   cache: true,
   outputVideoEncoder: true,
   outputVideoQuality: true,
@@ -315,6 +319,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     maxMemoryBytes: bytesOption('maxMemory', options.maxMemory),
     vramLimitBytes: bytesOption('vramLimit', options.vramLimit),
     hwaccel: choose('hwaccel'),
+    deinterlace: choose('deinterlace'),
     cache: flagOption('cache', options.cache ?? runDefaults.cache),
     outputVideoEncoder:
       options.outputVideoEncoder === undefined

@@ -109,6 +109,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
       durationSeconds: 0,
       segments: 1,
       videoEncoder: null,
+      deinterlaced: null,
       streamsCopied: 0,
       streamsDropped: [],
     },

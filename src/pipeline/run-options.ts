@@ -16,6 +16,9 @@ export type NoFacePolicy = 'fail' | 'copy';
 /** Where the target is decoded: in software, or by ffmpeg's hardware decoders of that name; `auto` tries what is there. */
 export type HardwareDecoding = 'none' | 'auto' | 'cuda' | 'vaapi' | 'videotoolbox' | 'qsv';
 
+/** How interlaced video is made progressive, one frame for each: by ffmpeg's filter of that name, or not at all. */
+export type DeinterlaceMode = 'off' | 'bwdif' | 'yadif';
+
 /** Log levels of pino that the command offers. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -58,6 +61,7 @@ export type RunOptions = {
   /** Most device memory that models may take: bytes, or a text such as `6G`. */
   vramLimit?: number | string;
   hwaccel?: HardwareDecoding;
+  deinterlace?: DeinterlaceMode;
   /** False: neither read nor write what earlier runs found out about the target and the sources. */
   cache?: boolean;
   outputVideoEncoder?: string;
@@ -124,6 +128,7 @@ export type RunConfig = {
   /** Undefined: what the device has free. */
   readonly vramLimitBytes: number | undefined;
   readonly hwaccel: HardwareDecoding;
+  readonly deinterlace: DeinterlaceMode;
   readonly cache: boolean;
   /** Undefined: chosen by the output's container. */
   readonly outputVideoEncoder: string | undefined;

@@ -1,3 +1,4 @@
+import type { DecoderChoice } from '../media/hardware-decoder.js';
 import type { FramePool } from './frame-pool.js';
 import { latencyOf } from './latency.js';
 import type { RenderedSegment } from './render-segment.js';
@@ -18,14 +19,14 @@ export type PerformanceInput = {
   readonly workers: Pick<WorkerPlan, 'count' | 'reason' | 'limitBytes'>;
   readonly batch: ChainBatch;
   readonly pool: Pick<FramePool, 'frameBytes' | 'allocated' | 'acquired' | 'peakLent'>;
-  readonly hwaccel: string;
+  readonly decoder: Pick<DecoderChoice, 'hwaccel' | 'reason'>;
 };
 
 const frameStages: readonly FrameStage[] = ['decode', ...chainStages, 'encode'];
 
 /** The figures of a run's segments taken together; percentiles are taken over the frames of all of them. */
 export function runPerformance(input: PerformanceInput): RunPerformance {
-  const { startMs, segments, workers, batch, pool, hwaccel } = input;
+  const { startMs, segments, workers, batch, pool, decoder } = input;
   const stageLatencyMs: Partial<Record<FrameStage, Latency>> = {};
   for (const stage of frameStages) {
     const latency = latencyOf(segments.map(({ stageSamples }) => stageSamples[stage]));
@@ -50,7 +51,8 @@ export function runPerformance(input: PerformanceInput): RunPerformance {
       peakInFlight: pool.peakLent,
       limitBytes: workers.limitBytes,
     },
-    hwaccel,
+    hwaccel: decoder.hwaccel,
+    hwaccelReason: decoder.reason,
     analysis: cached === 0 ? 'computed' : cached === segments.length ? 'cached' : 'mixed',
   };
 }

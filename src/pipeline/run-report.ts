@@ -101,6 +101,8 @@ export type RunPerformance = {
   };
   /** Where the target was decoded: `none` is in software. */
   readonly hwaccel: string;
+  /** Why there, in words. */
+  readonly hwaccelReason: string;
   /** Whether the analysis of the target was computed or read from the cache. */
   readonly analysis: 'computed' | 'cached' | 'mixed';
 };
@@ -152,6 +154,8 @@ export type RunReport = {
     readonly durationSeconds: number;
     readonly segments: number;
     readonly videoEncoder: string | null;
+    /** ffmpeg's filter that made the frames progressive; null where none did. */
+    readonly deinterlaced: string | null;
     readonly streamsCopied: number;
     readonly streamsDropped: readonly {
       readonly index: number;

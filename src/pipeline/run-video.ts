@@ -99,6 +99,7 @@ const startTeam = async (
 
 /** Whether a copy of the target's bytes is what was asked for, apart from the faces. */
 const isPlainCopy = ({ config }: RunParts): boolean =>
+  config.deinterlace === 'off' &&
   extname(config.target).toLowerCase() === extname(config.output).toLowerCase() &&
   config.trimStart === undefined &&
   config.trimEnd === undefined &&
@@ -280,7 +281,7 @@ const renderVideo = async (
     workers: workerPlan,
     batch,
     pool,
-    hwaccel: decoder.hwaccel,
+    decoder,
   });
   return finishVideo(parts, prepared, { tools, jobFolder, segments, performance: figures });
 };
@@ -294,7 +295,11 @@ const openAnalyses = (
   AnalysisCache.open({
     target,
     settings: chainSettings(config),
-    decoding: { ffmpeg: tools.ffmpegVersion, hwaccel: decoder.hwaccel },
+    decoding: {
+      ffmpeg: tools.ffmpegVersion,
+      hwaccel: decoder.hwaccel,
+      filters: target.video.decoding?.pictureFilters.join(',') ?? '',
+    },
     logger,
   });
 
@@ -327,7 +332,7 @@ const finishVideo = async (
     if (!swapped) {
       parts.warnings.add({
         code: 'no-face-encoded',
-        message: `${noFaceReason(quality)}: the output shows the same pictures, encoded once more because another container, range or frame rate was asked for`,
+        message: `${noFaceReason(quality)}: the output shows the same pictures, encoded once more because another container, range, frame rate or deinterlacing was asked for`,
         file: config.target,
       });
     }
@@ -349,6 +354,7 @@ const finishVideo = async (
       durationSeconds: rationalToNumber(outputDuration(target, plan)),
       segments: segments.length,
       videoEncoder: copied ? null : encoding.encoder,
+      deinterlaced: copied ? null : (target.video.decoding?.deinterlacer ?? null),
       streamsCopied: copied ? target.streams.length : mux.kept.length,
       streamsDropped: copied
         ? []

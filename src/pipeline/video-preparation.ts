@@ -9,7 +9,7 @@ import { outputContainer } from '../media/output-container.js';
 import { probeTarget } from '../media/probe.js';
 import { rationalToNumber } from '../media/rational.js';
 import { frameSeconds, hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
-import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
+import { lostBits, type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
 import { makePlan, type RenderPlan } from './plan.js';
 import { checkEncoder } from './preflight.js';
@@ -54,6 +54,40 @@ const cutOffWarnings = (target: TargetMedia): readonly RunWarning[] => {
   return [{ code: 'target-cut-off', message, file: target.file }];
 };
 
+/** What the output's picture loses against the target's, or who may not be able to show it. */
+const pictureWarnings = (
+  { file, video }: TargetMedia,
+  encoding: VideoEncoding,
+  config: RunConfig,
+): readonly RunWarning[] => {
+  const { encoder, pixelFormat } = encoding;
+  const deinterlacer = video.decoding?.deinterlacer;
+  const warnings: RunWarning[] = [];
+  if (deinterlacer !== undefined) {
+    warnings.push({
+      code: 'deinterlaced',
+      message: `The target is deinterlaced with ${deinterlacer}: every frame of the output is progressive, and differs from the target's also outside of the faces`,
+      file,
+    });
+  }
+  const lost = lostBits(encoding);
+  if (lost > 0) {
+    warnings.push({
+      code: 'bits-lost',
+      message: `${encoder} keeps 10 bits of each sample, the target's frames have ${video.format.bitDepth}: its last ${lost} bits are rounded away; ffv1 keeps them all`,
+      file,
+    });
+  }
+  if (config.outputVideoEncoder === undefined && encoder === 'libx264' && video.format.bitDepth > 8) {
+    warnings.push({
+      code: 'high-10',
+      message: `The target has ${video.format.bitDepth} bits and so has the output: H.264 with more than 8 bits (${pixelFormat}) is decoded by software only in many players; --output-video-encoder libx265 suits more of them`,
+      file,
+    });
+  }
+  return warnings;
+};
+
 export type PrepareVideoOptions = {
   readonly config: RunConfig;
   readonly tools: FfmpegTools;
@@ -77,7 +111,10 @@ export async function prepareVideo({
   // Each question is a process of its own that takes a tenth of a second to start; together they wait for the slowest.
   const [encoder, target] = await together(
     checkEncoder(tools, config),
-    probeTarget(tools, config.target, { signal }),
+    probeTarget(tools, config.target, {
+      signal,
+      deinterlacer: config.deinterlace === 'off' ? undefined : config.deinterlace,
+    }),
   );
   onPhase('plan');
   if (target.video.frameCount < 1) {
@@ -118,6 +155,7 @@ export async function prepareVideo({
   const warnings = [
     ...cutOffWarnings(target),
     ...losses.map(({ code, message }): RunWarning => ({ code, message, file: target.file })),
+    ...pictureWarnings(target, encoding, config),
   ];
   return { target, plan, encoding, decoder, mux, warnings, frameBytes };
 }

@@ -1,4 +1,11 @@
-import type { Percentiles, QualityTotals, RunReport, Spread, StageTimes } from '../pipeline/run-report.js';
+import type {
+  Percentiles,
+  QualityTotals,
+  RunPerformance,
+  RunReport,
+  Spread,
+  StageTimes,
+} from '../pipeline/run-report.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
 const missing = 'n/a';
@@ -66,16 +73,23 @@ const halvingsText = (halvings: number): string => {
   return `, halved ${halvings === 1 ? 'once' : `${halvings} times`} for want of memory`;
 };
 
+/** Where the target was decoded, when hardware had a part in it or was asked for. */
+const decodingText = (requested: string, { hwaccel, hwaccelReason }: RunPerformance): string => {
+  if (hwaccel !== 'none') return `decoded with ${hwaccel}`;
+  return requested === 'none' ? '' : `decoded in ${hwaccelReason}`;
+};
+
 /** How the machine was used: workers, the share of the time that models took; batches, hardware and cache where there are any. */
-const machineLines = ({ performance }: RunReport): readonly TableRow[] => {
+const machineLines = ({ performance, config, media }: RunReport): readonly TableRow[] => {
   if (performance === null) return [];
-  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis, hwaccel } = performance;
+  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis } = performance;
   const modelShare = modelMs / Math.max(1, renderMs * workers.count);
   const firstFrame = firstFrameMs === null ? '' : `, first frame after ${secondsText(firstFrameMs)}`;
   const notes = [
     `models busy ${percentText(modelShare)} of the rendering${firstFrame}`,
     batch.size > 1 ? `${batch.size} faces at a time (${batch.reason})${halvingsText(batch.halvings)}` : '',
-    hwaccel === 'none' ? '' : `decoded with ${hwaccel}`,
+    decodingText(config.hwaccel, performance),
+    media.deinterlaced === null ? '' : `deinterlaced with ${media.deinterlaced}`,
     analysis === 'computed' ? '' : `analysis of the target ${analysisTexts[analysis]}`,
   ];
   const rows = notes.filter((note) => note !== '').map((note): TableRow => ['', note]);

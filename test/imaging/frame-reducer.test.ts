@@ -12,11 +12,11 @@ test('every sample is the rounded mean of its block, whatever the size, the dept
   const reducer = new FrameReducer();
   forAll(200, (random) => {
     const name = samplingNames[random.integer(0, samplingNames.length)]!;
-    const bitDepth = random.next() < 0.5 ? 8 : 10;
+    const bitDepth = ([8, 10, 12] as const)[random.integer(0, 3)]!;
     const format = { ...formatOf(random.integer(1, 90), random.integer(1, 90), name), bitDepth } as const;
     const frame = allocateFrame(format);
     for (let i = 0; i < frame.data.length; i++) {
-      frame.data[i] = random.integer(0, bitDepth === 8 ? 256 : 1024);
+      frame.data[i] = random.integer(0, 1 << bitDepth);
     }
     const factor = random.integer(1, 12);
     const reduced = reducer.reduce(frame, factor);
@@ -31,7 +31,7 @@ test('every sample is the rounded mean of its block, whatever the size, the dept
           let [sum, count] = [0, 0];
           for (let y = row * factor; y < Math.min(from.heightPx, (row + 1) * factor); y++) {
             for (let x = column * factor; x < Math.min(from.widthPx, (column + 1) * factor); x++) {
-              sum += at(frame.data, from.offset + y * from.widthPx + x) / (bitDepth === 8 ? 1 : 4);
+              sum += at(frame.data, from.offset + y * from.widthPx + x) / (1 << (bitDepth - 8));
               count++;
             }
           }
@@ -65,6 +65,7 @@ test('white and black stay white and black', () => {
   for (const [bitDepth, white] of [
     [8, 255],
     [10, 1020],
+    [12, 4080],
   ] as const) {
     const frame = allocateFrame({ ...formatOf(33, 19, 'rgb'), bitDepth });
     assert.ok(new FrameReducer().reduce(frame, 3).data.every((value) => value === 0));

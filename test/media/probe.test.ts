@@ -83,12 +83,12 @@ test('each kind of unusable file has its own line and exit code 3', () =>
         /cut off/,
       ],
       [
-        await make('deep.mkv', lavfi('testsrc2=s=64x64:d=1', '-pix_fmt', 'yuv420p12le', '-c:v', 'ffv1')),
-        /yuv420p12le/,
+        await make('deep.mkv', lavfi('testsrc2=s=64x64:d=1', '-pix_fmt', 'yuv420p14le', '-c:v', 'ffv1')),
+        /yuv420p14le/,
       ],
       [
         await make('fields.mp4', lavfi('testsrc2=s=64x64:d=1', '-pix_fmt', 'yuv420p', '-x264opts', 'tff=1')),
-        /Interlaced.*bwdif/,
+        /interlaced.*--deinterlace bwdif/,
       ],
       [
         await make(

@@ -185,7 +185,7 @@ test('an encoder whose hardware is absent is found out before the run', async (c
       await assert.rejects(requireEncoding(tools, encoding, { container: 'mp4', frameBytes }), (error) => {
         assert.ok(error instanceof FaceswapError);
         assert.equal(error.exitCode, 9);
-        assert.match(String(error), new RegExp(`${encoder} does not work here: .*Cannot.*there is libx264`));
+        assert.match(String(error), new RegExp(`${encoder} does not work here: .*Cannot.*goes with libx264`));
         return true;
       });
     });
@@ -202,7 +202,7 @@ test('the pixel formats of an encoder are read from its help', () => {
   assert.equal(parsePixelFormats("Codec 'x' is not recognized by FFmpeg.\n"), undefined);
 });
 
-test('more than 10 bits and HDR are refused with what to do', () =>
+test('more than 12 bits and HDR are refused with what to do', () =>
   inFolder(async (folder) => {
     const refuses = async (pattern: RegExp, pixelFormat: string, ...args: string[]): Promise<void> => {
       await assert.rejects(clip(folder, pixelFormat, ...args), (error) => {
@@ -212,7 +212,7 @@ test('more than 10 bits and HDR are refused with what to do', () =>
         return true;
       });
     };
-    await refuses(/yuv420p12le is not supported yet.*8 or 10 bits/, 'yuv420p12le');
+    await refuses(/yuv420p14le is not supported yet.*8, 10 or 12 bits/, 'yuv420p14le');
     await refuses(
       /HDR video \(PQ, smpte2084\) is not supported yet.*tonemap/,
       'yuv420p10le',

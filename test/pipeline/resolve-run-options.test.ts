@@ -35,6 +35,7 @@ test('every default is filled in', () => {
     maxMemoryBytes: undefined,
     vramLimitBytes: undefined,
     hwaccel: 'none',
+    deinterlace: 'off',
     cache: true,
     outputVideoEncoder: undefined,
     outputVideoQuality: 80,
@@ -170,6 +171,10 @@ const table: Record<keyof RunOptions, Case> = {
   hwaccel: {
     good: plain('hwaccel', 'none', 'auto', 'cuda'),
     bad: [['nvdec', /^--hwaccel must be one of none, auto, .*, got "nvdec"$/]],
+  },
+  deinterlace: {
+    good: plain('deinterlace', 'off', 'bwdif', 'yadif'),
+    bad: [['bwdiff', /^--deinterlace must be one of off, bwdif, yadif, got "bwdiff"/]],
   },
   cache: {
     good: plain('cache', true, false),

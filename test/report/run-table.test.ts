@@ -21,6 +21,7 @@ const report: RunReport = {
     durationSeconds: 8.008,
     segments: 1,
     videoEncoder: 'libx264',
+    deinterlaced: null,
     streamsCopied: 1,
     streamsDropped: [],
   },
@@ -53,6 +54,7 @@ const report: RunReport = {
       limitBytes: 2 ** 30,
     },
     hwaccel: 'none',
+    hwaccelReason: 'software, as hardware was not asked for',
     analysis: 'computed',
   },
   quality: {
@@ -133,6 +135,7 @@ describe('the table at the end of a run', () => {
         workers: { count: 2, reason: 'as asked for' },
         batch: { size: 8, reason: '6.0 GiB free', halvings: 1 },
         hwaccel: 'cuda',
+        hwaccelReason: 'cuda, the first that decodes this target',
         analysis: 'mixed',
       },
     });
@@ -142,6 +145,14 @@ describe('the table at the end of a run', () => {
     assert.match(table, /^ +8 faces at a time \(6\.0 GiB free\), halved once for want of memory$/m);
     assert.match(table, /^ +decoded with cuda$/m);
     assert.match(table, /^ +analysis of the target partly read from the cache$/m);
+    const software = formatRunTable({
+      ...report,
+      config: { ...report.config, hwaccel: 'auto' },
+      media: { ...report.media, deinterlaced: 'bwdif' },
+      performance: { ...performance, hwaccelReason: 'software (vaapi: no device)' },
+    });
+    assert.match(software, /^ +decoded in software \(vaapi: no device\)$/m);
+    assert.match(software, /^ +deinterlaced with bwdif$/m);
     assert.doesNotMatch(formatRunTable({ ...report, performance: null }), /workers|models/);
   });
 

@@ -49,8 +49,10 @@ export type BlendingKernels = {
   ) => void;
   readonly loadPlane8: LoadPlane;
   readonly loadPlane16: LoadPlane;
+  readonly loadPlane12: LoadPlane;
   readonly drawFace8: DrawFace;
   readonly drawFace16: DrawFace;
+  readonly drawFace12: DrawFace;
   readonly clearMemory: (at: number, bytes: number) => void;
   readonly weighPlanes: (
     difference: number,
@@ -96,8 +98,10 @@ export type BlendingKernels = {
   ) => void;
   readonly writeBands8: WriteBands;
   readonly writeBands16: WriteBands;
+  readonly writeBands12: WriteBands;
   readonly writeBasic8: WriteBasic;
   readonly writeBasic16: WriteBasic;
+  readonly writeBasic12: WriteBasic;
   readonly packCrop: (
     crop: number,
     mask: number,

@@ -15,6 +15,7 @@ type BlockMeans = (
 export type SamplingKernels = {
   readonly blockMeans8: BlockMeans;
   readonly blockMeans16: BlockMeans;
+  readonly blockMeans12: BlockMeans;
   readonly roundToBytes: (source: number, count: number, out: number) => void;
   readonly fourTaps: (
     source: number,

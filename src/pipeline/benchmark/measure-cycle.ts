@@ -52,7 +52,7 @@ const takeOutputBytes = async (file: string): Promise<number> => {
 
 const measureBare = async (context: CycleContext): Promise<BenchmarkCycle['bare']> => {
   const { tools, target, encoding, decoderThreads, hardware, signal } = context;
-  const file = join(context.folder, `bare${segmentExtension(encoding.encoder)}`);
+  const file = join(context.folder, `bare${segmentExtension(encoding.encoder, encoding.pixelFormat)}`);
   const words = bareTranscodeArguments({ tools, target, encoding, decoderThreads, hardware, file });
   const { cost, exit, stderr } = await measureProcess(tools.ffmpegPath, words, { stage, signal });
   if (exit.code !== 0) throw childFailure('ffmpeg', exit, stderr, { stage, file: target.file });
@@ -94,7 +94,7 @@ const measureRun = async (
 ): Promise<{ readonly run: BenchmarkCycle['run']; readonly report: RunReport }> => {
   const { config, source, models, target, encoding, command, folder, logger, signal } = context;
   const [program, ...before] = command;
-  const output = join(folder, `run${segmentExtension(encoding.encoder)}`);
+  const output = join(folder, `run${segmentExtension(encoding.encoder, encoding.pixelFormat)}`);
   const words = [...before, ...runnerArguments(config, { source, models, target: target.file, output })];
   // It has children and unfinished files of its own, which it ends and deletes when it is asked to stop.
   const measured = await measureProcess(program, words, { stage, signal, abortSignal: 'SIGTERM' });

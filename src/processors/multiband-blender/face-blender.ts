@@ -1,6 +1,11 @@
 import { FaceswapError } from '../../errors.js';
 import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
-import { type PlanarFormat, type PlanarFrame, sampleScale } from '../../imaging/planar-frame.js';
+import {
+  type BitDepth,
+  type PlanarFormat,
+  type PlanarFrame,
+  sampleScale,
+} from '../../imaging/planar-frame.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { Scratch } from '../../imaging/scratch.js';
 import type { FacePatch, FrameRegion } from '../face-swapper/mesh-swapper.js';
@@ -32,15 +37,16 @@ const slack = 16;
 
 /** The kernels that know the frame's sample type. */
 type DepthKernels = {
-  readonly load: 'loadPlane8' | 'loadPlane16';
-  readonly draw: 'drawFace8' | 'drawFace16';
-  readonly bands: 'writeBands8' | 'writeBands16';
-  readonly basic: 'writeBasic8' | 'writeBasic16';
+  readonly load: 'loadPlane8' | 'loadPlane16' | 'loadPlane12';
+  readonly draw: 'drawFace8' | 'drawFace16' | 'drawFace12';
+  readonly bands: 'writeBands8' | 'writeBands16' | 'writeBands12';
+  readonly basic: 'writeBasic8' | 'writeBasic16' | 'writeBasic12';
 };
 
-const kernelsOfDepth: Record<8 | 10, DepthKernels> = {
+const kernelsOfDepth: Record<BitDepth, DepthKernels> = {
   8: { load: 'loadPlane8', draw: 'drawFace8', bands: 'writeBands8', basic: 'writeBasic8' },
   10: { load: 'loadPlane16', draw: 'drawFace16', bands: 'writeBands16', basic: 'writeBasic16' },
+  12: { load: 'loadPlane12', draw: 'drawFace12', bands: 'writeBands12', basic: 'writeBasic12' },
 };
 
 /** One plane of the frame at work: its samples in kernel memory and how it lies to luma. */

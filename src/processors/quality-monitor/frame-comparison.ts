@@ -1,7 +1,7 @@
 import { FaceswapError } from '../../errors.js';
 import type { Box } from '../../imaging/affine.js';
 import { kernels } from '../../imaging/kernels/kernels.js';
-import type { BitDepth, PlanarFrame } from '../../imaging/planar-frame.js';
+import { type BitDepth, type PlanarFrame, sampleScale } from '../../imaging/planar-frame.js';
 import { Scratch } from '../../imaging/scratch.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { interOcular } from '../landmark-smoother/landmark-smoother.js';
@@ -9,7 +9,7 @@ import { interOcular } from '../landmark-smoother/landmark-smoother.js';
 /** What identical pictures score: PSNR has no upper end, and an average needs a number. */
 export const psnrCeilingDb = 100;
 
-/** Samples of a plane, row by row: bytes, or words of 10 bits. */
+/** Samples of a plane, row by row: bytes, or words of 10 or 12 bits. */
 export type PlaneSamples = Uint8Array | Uint16Array;
 
 /** The pixels of a plane that a box covers, half-open. */
@@ -27,8 +27,9 @@ function pixelBox(box: Box, widthPx: number, heightPx: number): PixelBox {
   return clipped;
 }
 
-/** Code values at the peak: words are taken as 10 bits, the only depth beyond 8 that frames have. */
-const peakOf = (plane: PlaneSamples): number => (plane instanceof Uint8Array ? 255 : 4 * 255);
+/** Code values at the peak of 255 8-bit levels. */
+const peakOf = (plane: PlaneSamples, wordBits: BitDepth): number =>
+  255 * sampleScale({ bitDepth: plane instanceof Uint8Array ? 8 : wordBits });
 
 /**
  * The address of a box's first sample. A plane that is not in kernel memory is copied there, the rows of the box only.
@@ -63,8 +64,9 @@ function checkPlanes(first: PlaneSamples, second: PlaneSamples, widthPx: number,
 
 /**
  * PSNR of two luma planes inside a box, in dB against the peak of 255 8-bit levels (DESIGN "quality monitor"), which makes
- * figures of 8 and 10 bits comparable. The box is clipped to the plane and rounded outwards. Planes in kernel memory are not copied.
+ * figures of all depths comparable. The box is clipped to the plane and rounded outwards. Planes in kernel memory are not copied.
  *
+ * @param wordBits depth of planes of words; bytes have 8 bits whatever it says
  * @returns null when nothing of the box lies inside
  * @throws FaceswapError (bug) for planes that do not fit the size or each other
  */
@@ -74,6 +76,7 @@ export function boxPsnrDb(
   widthPx: number,
   heightPx: number,
   box: Box,
+  wordBits: BitDepth = 10,
 ): number | null {
   checkPlanes(first, second, widthPx, heightPx);
   const area = pixelBox(box, widthPx, heightPx);
@@ -87,7 +90,7 @@ export function boxPsnrDb(
     first instanceof Uint8Array ? call.squaredDifferences8 : call.squaredDifferences16;
   const sum = squaredDifferences(firstAt, widthPx, secondAt, widthPx, width, height);
   if (sum === 0) return psnrCeilingDb;
-  const peak = peakOf(first);
+  const peak = peakOf(first, wordBits);
   return Math.min(psnrCeilingDb, 10 * Math.log10((peak * peak) / (sum / (width * height))));
 }
 
@@ -98,6 +101,7 @@ export function boxPsnrDb(
  * 11×11 windows at every pixel cost about a hundred times as much. The box is clipped to the plane and rounded outwards; up to 3
  * columns and rows at its right and lower edge, which fill no further window, do not count.
  *
+ * @param wordBits depth of planes of words; bytes have 8 bits whatever it says
  * @returns 1 for equal pictures, less otherwise; null when no window fits
  * @throws FaceswapError (bug) for planes that do not fit the size or each other
  */
@@ -107,6 +111,7 @@ export function boxSsim(
   widthPx: number,
   heightPx: number,
   box: Box,
+  wordBits: BitDepth = 10,
 ): number | null {
   checkPlanes(first, second, widthPx, heightPx);
   const area = pixelBox(box, widthPx, heightPx);
@@ -118,7 +123,7 @@ export function boxSsim(
   const sums = scratch.floats('sums', 8 * (columns + 3)).byteOffset;
   const { call } = kernels();
   const ssim = first instanceof Uint8Array ? call.ssim8 : call.ssim16;
-  const peak = peakOf(first);
+  const peak = peakOf(first, wordBits);
   // The kernel works on sums over 64 pixels: means are 64 times, variances 64 · 63 times as large.
   const c1 = (0.01 * peak) ** 2 * 64 * 64;
   const c2 = (0.03 * peak) ** 2 * 64 * 63;

@@ -17,6 +17,7 @@ const performance = {
   batch: { size: 1, reason: 'no model', halvings: 0 },
   frames: { bytesPerFrame: 1000, allocated: 5, acquired: 50, peakInFlight: 4, limitBytes: 5000 },
   hwaccel: 'none',
+  hwaccelReason: 'software, as hardware was not asked for',
   analysis: 'computed',
 };
 

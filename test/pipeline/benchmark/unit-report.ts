@@ -30,6 +30,7 @@ export const runPerformance: RunPerformance = {
     limitBytes: 512 * mebibyte,
   },
   hwaccel: 'none',
+  hwaccelReason: 'software, as hardware was not asked for',
   analysis: 'computed',
 };
 

@@ -64,14 +64,14 @@ test('PSNR is symmetric and falls as the error grows', () => {
 /** Two planes of one random size and depth, the second not far from the first, and a random box of whole pixels in them. */
 const randomPair = (random: Random) => {
   const [widthPx, heightPx] = [random.integer(8, 130), random.integer(8, 60)];
-  const isDeep = random.next() < 0.5;
-  const peak = isDeep ? 1020 : 255;
+  const bitDepth = ([8, 10, 12] as const)[random.integer(0, 3)]!;
+  const peak = 255 << (bitDepth - 8);
   const spread = random.integer(1, peak);
   const first = Array.from({ length: widthPx * heightPx }, () => random.integer(0, peak + 1));
   const second = first.map((value) =>
     Math.min(peak, Math.max(0, value + random.integer(-spread, spread + 1))),
   );
-  const plane = (values: number[]) => (isDeep ? Uint16Array.from(values) : Uint8Array.from(values));
+  const plane = (values: number[]) => (bitDepth === 8 ? Uint8Array.from(values) : Uint16Array.from(values));
   const left = random.integer(0, widthPx - 7);
   const top = random.integer(0, heightPx - 7);
   const area = {
@@ -80,7 +80,7 @@ const randomPair = (random: Random) => {
     right: random.integer(left + 8, widthPx + 1),
     bottom: random.integer(top + 8, heightPx + 1),
   };
-  return { widthPx, heightPx, peak, area, first: plane(first), second: plane(second) };
+  return { widthPx, heightPx, bitDepth, peak, area, first: plane(first), second: plane(second) };
 };
 
 const boxOf = ({ left, top, right, bottom }: ReturnType<typeof randomPair>['area']) => ({
@@ -90,30 +90,32 @@ const boxOf = ({ left, top, right, bottom }: ReturnType<typeof randomPair>['area
   height: bottom - top,
 });
 
-test('PSNR has the exact sums of its plain twin at both depths, in kernel memory and elsewhere', () => {
+test('PSNR has the exact sums of its plain twin at all depths, in kernel memory and elsewhere', () => {
   const scratch = new Scratch();
   forAll(300, (random) => {
-    const { widthPx, heightPx, peak, area, first, second } = randomPair(random);
+    const { widthPx, heightPx, bitDepth, peak, area, first, second } = randomPair(random);
     const sum = plainSquaredDifferences({ data: first, widthPx }, { data: second, widthPx }, area);
     const count = (area.right - area.left) * (area.bottom - area.top);
     const expected = sum === 0 ? psnrCeilingDb : 10 * Math.log10(peak ** 2 / (sum / count));
-    assert.equal(boxPsnrDb(first, second, widthPx, heightPx, boxOf(area)), expected);
+    assert.equal(boxPsnrDb(first, second, widthPx, heightPx, boxOf(area), bitDepth), expected);
     const inside =
       first instanceof Uint8Array
         ? scratch.bytes('first', first.length)
         : scratch.words('first', first.length);
     inside.set(first);
-    assert.equal(boxPsnrDb(inside, second, widthPx, heightPx, boxOf(area)), expected);
+    assert.equal(boxPsnrDb(inside, second, widthPx, heightPx, boxOf(area), bitDepth), expected);
   });
   scratch.dispose();
 });
 
 test('the largest difference over a whole wide row does not overflow', () => {
-  for (const [first, second, widthPx] of [
-    [new Uint8Array(16384), new Uint8Array(16384).fill(255), 16384],
-    [new Uint16Array(16384), new Uint16Array(16384).fill(1020), 16384],
+  for (const [first, second, bitDepth] of [
+    [new Uint8Array(16384), new Uint8Array(16384).fill(255), 8],
+    [new Uint16Array(16384), new Uint16Array(16384).fill(1020), 10],
+    [new Uint16Array(16384), new Uint16Array(16384).fill(4080), 12],
   ] as const) {
-    assertClose(boxPsnrDb(first, second, widthPx, 1, { x: 0, y: 0, width: widthPx, height: 1 })!, 0, 1e-9);
+    const row = { x: 0, y: 0, width: 16384, height: 1 };
+    assertClose(boxPsnrDb(first, second, 16384, 1, row, bitDepth)!, 0, 1e-9);
   }
 });
 
@@ -125,10 +127,10 @@ test('PSNR of ten bits says what it says of eight', () => {
 
 test('SSIM equals the definition of the paper over 8×8 windows', () => {
   forAll(200, (random) => {
-    const { widthPx, heightPx, peak, area, first, second } = randomPair(random);
+    const { widthPx, heightPx, bitDepth, peak, area, first, second } = randomPair(random);
     const expected = plainSsim({ data: first, widthPx }, { data: second, widthPx }, area, peak);
     // Sums are exact and the rest is in 64 bits: only the order of additions differs.
-    assertClose(boxSsim(first, second, widthPx, heightPx, boxOf(area))!, expected, 1e-9);
+    assertClose(boxSsim(first, second, widthPx, heightPx, boxOf(area), bitDepth)!, expected, 1e-9);
   });
 });
 

@@ -1,6 +1,6 @@
 // Laying a drawn face into a frame. Float planes have rows of a whole number of 8-sample groups (see pyramid.ts)
-// unless it is said that they are tight. Values are 8-bit levels at every depth; `T` is u8 or u16, the frame's own
-// samples.
+// unless it is said that they are tight. Values are 8-bit levels at every depth; `T` is the frame's own samples: u8, u16 for 10 bits, i16
+// for 12 (both never use the sign).
 import { expandDown, expandEven, expandOdd, firstFour, lastFour } from './pyramid';
 
 /**
@@ -148,6 +148,13 @@ export function halvePlane(
   }
 }
 
+/** 8-bit levels per code value: words of type u16 hold 10 bits, of type i16 12 bits. */
+@inline
+function levelsPerCode<T>(): f32 {
+  if (sizeof<T>() == 1) return 1;
+  return isSigned<T>() ? 0.0625 : 0.25;
+}
+
 /** Four samples of a frame's plane in 8-bit levels. */
 @inline
 function loadFour<T>(at: usize): v128 {
@@ -155,7 +162,10 @@ function loadFour<T>(at: usize): v128 {
     const bytes = i16x8.extend_low_i8x16_u(v128.load32_zero(at));
     return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(bytes));
   }
-  return f32x4.mul(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(v128.load64_zero(at))), f32x4.splat(0.25));
+  return f32x4.mul(
+    f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(v128.load64_zero(at))),
+    f32x4.splat(levelsPerCode<T>()),
+  );
 }
 
 /** A box of a frame's plane as floats; whole groups are read, so 8 samples behind the box must be readable. */
@@ -176,9 +186,14 @@ export function loadPlane8(plane: usize, planeStride: i32, width: i32, height: i
   loadPlane<u8>(plane, planeStride, width, height, out, outStride);
 }
 
-/** {@link loadPlane} of 16-bit words. */
+/** {@link loadPlane} of 10-bit words. */
 export function loadPlane16(plane: usize, planeStride: i32, width: i32, height: i32, out: usize, outStride: i32): void {
   loadPlane<u16>(plane, planeStride, width, height, out, outStride);
+}
+
+/** {@link loadPlane} of 12-bit words. */
+export function loadPlane12(plane: usize, planeStride: i32, width: i32, height: i32, out: usize, outStride: i32): void {
+  loadPlane<i16>(plane, planeStride, width, height, out, outStride);
 }
 
 /** Two neighbouring samples of each of four places; the first is the low half of a lane, the second the high half. */
@@ -246,7 +261,7 @@ function drawFace<T>(
   const lastY = f32x4.splat(<f32>(height - 1));
   const scaleX = f32x4.splat(shiftX ? 0.5 : 1);
   const scaleY = f32x4.splat(shiftY ? 0.5 : 1);
-  const levels = f32x4.splat(sizeof<T>() == 1 ? 1 : 0.25);
+  const levels = f32x4.splat(levelsPerCode<T>());
   const strides = i32x4.splat(planeStride);
   const lastWholeY = f32x4.splat(<f32>max(0, height - 2));
   const nextRow = height > 1 ? <usize>planeStride * sizeof<T>() : 0;
@@ -347,7 +362,7 @@ export function drawFace8(
   );
 }
 
-/** {@link drawFace} for 16-bit words. */
+/** {@link drawFace} for 10-bit words. */
 export function drawFace16(
   plane: usize,
   planeStride: i32,
@@ -371,6 +386,35 @@ export function drawFace16(
   bottom: i32,
 ): void {
   drawFace<u16>(
+    plane, planeStride, width, height, drawn, covered, coveredStride, lumaCovered, placeX, placeY, lumaWidth,
+    shiftX, shiftY, target, difference, stride, left, right, top, bottom
+  );
+}
+
+/** {@link drawFace} for 12-bit words. */
+export function drawFace12(
+  plane: usize,
+  planeStride: i32,
+  width: i32,
+  height: i32,
+  drawn: usize,
+  covered: usize,
+  coveredStride: i32,
+  lumaCovered: usize,
+  placeX: usize,
+  placeY: usize,
+  lumaWidth: i32,
+  shiftX: i32,
+  shiftY: i32,
+  target: usize,
+  difference: usize,
+  stride: i32,
+  left: i32,
+  right: i32,
+  top: i32,
+  bottom: i32,
+): void {
+  drawFace<i16>(
     plane, planeStride, width, height, drawn, covered, coveredStride, lumaCovered, placeX, placeY, lumaWidth,
     shiftX, shiftY, target, difference, stride, left, right, top, bottom
   );
@@ -546,7 +590,7 @@ function changeEight<T>(at: usize, low: v128, high: v128): void {
   } else {
     const words = v128.load(at);
     const values = i16x8.min_s(
-      i16x8.splat(1023),
+      i16x8.splat(isSigned<T>() ? 4095 : 1023),
       i16x8.narrow_i32x4_u(
         rounded(i32x4.extend_low_i16x8_u(words), low),
         rounded(i32x4.extend_high_i16x8_u(words), high),
@@ -686,7 +730,7 @@ export function writeBands8(
   );
 }
 
-/** {@link writeBands} into 16-bit words. */
+/** {@link writeBands} into 10-bit words. */
 export function writeBands16(
   plane: usize,
   planeStride: i32,
@@ -710,6 +754,35 @@ export function writeBands16(
   work: usize,
 ): void {
   writeBands<u16>(
+    plane, planeStride, mask, difference, target, weighed, result, coarseStride, width, height, stride, gain, share,
+    left, right, top, bottom, fadeX, fadeY, work
+  );
+}
+
+/** {@link writeBands} into 12-bit words. */
+export function writeBands12(
+  plane: usize,
+  planeStride: i32,
+  mask: usize,
+  difference: usize,
+  target: usize,
+  weighed: usize,
+  result: usize,
+  coarseStride: i32,
+  width: i32,
+  height: i32,
+  stride: i32,
+  gain: f32,
+  share: f32,
+  left: i32,
+  right: i32,
+  top: i32,
+  bottom: i32,
+  fadeX: usize,
+  fadeY: usize,
+  work: usize,
+): void {
+  writeBands<i16>(
     plane, planeStride, mask, difference, target, weighed, result, coarseStride, width, height, stride, gain, share,
     left, right, top, bottom, fadeX, fadeY, work
   );
@@ -775,7 +848,7 @@ export function writeBasic8(
   );
 }
 
-/** {@link writeBasic} into 16-bit words. */
+/** {@link writeBasic} into 10-bit words. */
 export function writeBasic16(
   plane: usize,
   planeStride: i32,
@@ -791,6 +864,26 @@ export function writeBasic16(
   fadeY: usize,
 ): void {
   writeBasic<u16>(
+    plane, planeStride, mask, difference, target, stride, left, right, top, bottom, fadeX, fadeY
+  );
+}
+
+/** {@link writeBasic} into 12-bit words. */
+export function writeBasic12(
+  plane: usize,
+  planeStride: i32,
+  mask: usize,
+  difference: usize,
+  target: usize,
+  stride: i32,
+  left: i32,
+  right: i32,
+  top: i32,
+  bottom: i32,
+  fadeX: usize,
+  fadeY: usize,
+): void {
+  writeBasic<i16>(
     plane, planeStride, mask, difference, target, stride, left, right, top, bottom, fadeX, fadeY
   );
 }

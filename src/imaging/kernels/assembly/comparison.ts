@@ -40,9 +40,11 @@ export function squaredDifferences8(
   return <f64>total;
 }
 
+/** Samples whose squared differences of words below 4096 add up to less than 2^32 per lane: 128 groups of two. */
+const wordsPerSum: usize = 1024;
+
 /**
- * Sum of squared differences of two boxes of words below 1024. Exact for rows of at most 16,384 samples, whose sums fit into 32
- * bits per lane.
+ * Sum of squared differences of two boxes of words below 4096. Exact.
  *
  * @param firstStride distance of rows in samples
  */
@@ -59,21 +61,23 @@ export function squaredDifferences16(
     const a = first + y * firstStride * 2;
     const b = second + y * secondStride * 2;
     let x: usize = 0;
-    let sums = i32x4.splat(0);
-    for (; x + 8 <= width; x += 8) {
-      const difference = i16x8.sub(v128.load(a + x * 2), v128.load(b + x * 2));
-      sums = i32x4.add(sums, i32x4.dot_i16x8_s(difference, difference));
+    while (x + 8 <= width) {
+      const end = min(width, x + wordsPerSum);
+      let sums = i32x4.splat(0);
+      for (; x + 8 <= end; x += 8) {
+        const difference = i16x8.sub(v128.load(a + x * 2), v128.load(b + x * 2));
+        sums = i32x4.add(sums, i32x4.dot_i16x8_s(difference, difference));
+      }
+      total +=
+        <u64>(<u32>i32x4.extract_lane(sums, 0)) +
+        <u64>(<u32>i32x4.extract_lane(sums, 1)) +
+        <u64>(<u32>i32x4.extract_lane(sums, 2)) +
+        <u64>(<u32>i32x4.extract_lane(sums, 3));
     }
-    let row: u64 =
-      <u64>(<u32>i32x4.extract_lane(sums, 0)) +
-      <u64>(<u32>i32x4.extract_lane(sums, 1)) +
-      <u64>(<u32>i32x4.extract_lane(sums, 2)) +
-      <u64>(<u32>i32x4.extract_lane(sums, 3));
     for (; x < width; x++) {
       const d: i32 = <i32>load<u16>(a + x * 2) - <i32>load<u16>(b + x * 2);
-      row += <u64>(d * d);
+      total += <u64>(d * d);
     }
-    total += row;
   }
   return <f64>total;
 }
@@ -245,7 +249,7 @@ export function ssim8(
   return ssim<u8>(first, firstStride, second, secondStride, columns, rows, c1, c2, sums);
 }
 
-/** {@link ssim} of words below 1024; rows are `firstStride` samples apart. */
+/** {@link ssim} of words below 4096, of which the sums over a window still fit into 31 bits; rows are `firstStride` samples apart. */
 export function ssim16(
   first: usize,
   firstStride: usize,

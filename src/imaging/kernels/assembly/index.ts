@@ -12,9 +12,11 @@ export {
 } from './appearance';
 export {
   clearMemory,
+  drawFace12,
   drawFace16,
   drawFace8,
   halvePlane,
+  loadPlane12,
   loadPlane16,
   loadPlane8,
   mixLevel,
@@ -22,8 +24,10 @@ export {
   nonZeroBounds,
   padPlane,
   weighPlanes,
+  writeBands12,
   writeBands16,
   writeBands8,
+  writeBasic12,
   writeBasic16,
   writeBasic8,
 } from './blend';
@@ -38,7 +42,7 @@ export {
   shadingRowBytes,
   triangleRecordBytes,
 } from './mesh';
-export { blockMeans8, blockMeans16, cropToRgb, fourTaps, repeatEnds, roundToBytes } from './sampling';
+export { blockMeans12, blockMeans16, blockMeans8, cropToRgb, fourTaps, repeatEnds, roundToBytes } from './sampling';
 export { packCrop, pasteCrop } from './paste';
 export { boxBlurPlane, inpaintPlanes, mixZones, raiseToPolygon, stretchMap } from './planes';
 export { expandAddPlane, reducePlane } from './pyramid';

@@ -47,7 +47,7 @@ function sumRows8(source: usize, stride: usize, columns: usize, rows: usize, lin
   }
 }
 
-/** Sums `rows` (≤ 64) lines of 10-bit words, column by column, into 16-bit words; `stride` counts bytes. */
+/** Sums `rows` lines of words, column by column, into 16-bit words: at most 64 of 10 bits, 16 of 12. `stride` counts bytes. */
 function sumRows16(source: usize, stride: usize, columns: usize, rows: usize, line: usize): void {
   let x: usize = 0;
   for (; x + 8 <= columns; x += 8) {
@@ -64,6 +64,33 @@ function sumRows16(source: usize, stride: usize, columns: usize, rows: usize, li
     let sum: u32 = 0;
     for (let y: usize = 0; y < rows; y++) {
       sum += <u32>load<u16>(at);
+      at += stride;
+    }
+    store<u16>(line + x * 2, <u16>sum);
+  }
+}
+
+/** Most lines of 12-bit words whose sums fit into 16 bits. */
+const exactDeepRows: usize = 16;
+
+/** As {@link sumRows16}, of 12-bit words that are rounded to 10 bits first: halves up and down in turn, so that the mean stays. */
+function sumRoundedRows(source: usize, stride: usize, columns: usize, rows: usize, line: usize): void {
+  const most = i16x8.splat(1023);
+  let x: usize = 0;
+  for (; x + 8 <= columns; x += 8) {
+    let at = source + x * 2;
+    let sum = i16x8.splat(0);
+    for (let y: usize = 0; y < rows; y++) {
+      sum = i16x8.add(sum, i16x8.min_s(most, i16x8.shr_u(i16x8.add(v128.load(at), i16x8.splat(<i16>(2 - (y & 1)))), 2)));
+      at += stride;
+    }
+    v128.store(line + x * 2, sum);
+  }
+  for (; x < columns; x++) {
+    let at = source + x * 2;
+    let sum: u32 = 0;
+    for (let y: usize = 0; y < rows; y++) {
+      sum += min<u32>(1023, (<u32>load<u16>(at) + 2 - <u32>(y & 1)) >> 2);
       at += stride;
     }
     store<u16>(line + x * 2, <u16>sum);
@@ -210,6 +237,37 @@ export function blockMeans16(
     const count = min(blockY, rows - y);
     sumRows16(source + y * stride * 2, stride * 2, columns, count, line);
     sumColumns(line, columns, blockX, scale / <f32>(count * blockX), out);
+    out += outStride * 4;
+  }
+}
+
+/**
+ * {@link blockMeans8} for 12-bit words; `blockY` is at most 64. Above 16 lines a sample is rounded to 10 bits, an error far below
+ * what a mean of so many is used for.
+ */
+export function blockMeans12(
+  source: usize,
+  stride: usize,
+  columns: usize,
+  rows: usize,
+  blockX: usize,
+  blockY: usize,
+  out: usize,
+  outStride: usize,
+  line: usize,
+  scale: f32,
+): void {
+  for (let y: usize = 0; y < rows; y += blockY) {
+    const count = min(blockY, rows - y);
+    const factor = scale / <f32>(count * blockX);
+    const from = source + y * stride * 2;
+    if (count <= exactDeepRows) {
+      sumRows16(from, stride * 2, columns, count, line);
+      sumColumns(line, columns, blockX, factor, out);
+    } else {
+      sumRoundedRows(from, stride * 2, columns, count, line);
+      sumColumns(line, columns, blockX, 4 * factor, out);
+    }
     out += outStride * 4;
   }
 }
