@@ -5,6 +5,7 @@ import { type Mesh, type PixelBox, rasterizeNearest } from '../../imaging/mesh-r
 import type { PlanarFormat } from '../../imaging/planar-frame.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { Scratch } from '../../imaging/scratch.js';
+import { toneAddress } from '../../imaging/tone-curve.js';
 import { boundsOf } from '../face-landmarker/mesh-bounds.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { appearanceSize } from './appearance.js';
@@ -68,7 +69,7 @@ const smallestRegionPx = 8;
  * Draws source textures onto target meshes. One per thread; owns its buffers.
  *
  * `assembly/mesh.ts` does it: the nearest triangle per pixel, then the texture between the two mip levels of its size, the
- * Lab line, the planes' own values.
+ * Lab line, the planes' own values (by the inverse of the tone curve where the frame is of high dynamic range).
  */
 export class MeshSwapper {
   readonly #scratch = new Scratch();
@@ -106,6 +107,7 @@ export class MeshSwapper {
     if (region === null) return null;
     this.#place(points, request.points, region);
     const drawn = evenBox(box, region);
+    const tone = toneAddress(format.hdr);
     const buffers = this.#buffers(format, region, drawn, source.texture);
     const { texture, nearest, planes, coverage, mask, placeX, placeY } = buffers;
     for (const plane of planes) plane.fill(0);
@@ -132,6 +134,7 @@ export class MeshSwapper {
       addressOf(buffers.interiorCorners),
       zoneSize,
       addressOf(buffers.colour),
+      tone,
       addressOf(planes[0]),
       addressOf(planes[1]),
       addressOf(planes[2]),

@@ -15,6 +15,7 @@ import { facingOf } from '../../../src/processors/face-swapper/rectify.js';
 import type { FaceTexture } from '../../../src/processors/face-swapper/source-face.js';
 import { labToSrgb } from './lab.js';
 import { plainRaster } from './mesh-raster.js';
+import { plainToSignal } from './tone-curve.js';
 
 /** The region that `MeshSwapper` works in: the mesh's box and 22 % around it, from even pixels. */
 const regionAround = (points: Float32Array, format: PlanarFormat): FrameRegion | null => {
@@ -140,7 +141,8 @@ export const plainDraw = (
         rgb,
         0,
       );
-      const [red, green, blue] = rgb as unknown as [number, number, number];
+      const shown = rgb as unknown as [number, number, number];
+      const [red, green, blue] = format.hdr === undefined ? shown : plainToSignal(format.hdr, shown);
       coverage[at] = 1;
       const free = (raster.weight[at] as number) * sampleMap(open, appearanceSize, u, v);
       mask[at] = (texel[3] as number) * free;

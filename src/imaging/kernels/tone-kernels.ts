@@ -1,0 +1,19 @@
+/** The kernels of `assembly/tone.ts`, which documents them. */
+export type ToneKernels = {
+  readonly signalToDisplay: (
+    first: number,
+    second: number,
+    third: number,
+    count: number,
+    tables: number,
+    scale: number,
+    offset: number,
+  ) => void;
+  readonly displayToSignal: (
+    first: number,
+    second: number,
+    third: number,
+    count: number,
+    tables: number,
+  ) => void;
+};
