@@ -16,6 +16,8 @@ type ContainerFacts = {
   readonly videoCodecs: readonly VideoCodec[];
   /** The text subtitle codec to convert to; undefined: the container holds no text subtitles. */
   readonly textSubtitleEncoder: string | undefined;
+  /** Whether the container itself holds mastering display and content light. */
+  readonly holdsLight: boolean;
 };
 
 /** Facts about every container; which other streams it can hold is asked of ffmpeg itself. */
@@ -26,6 +28,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc', 'vp9', 'av1'],
     textSubtitleEncoder: 'mov_text',
+    holdsLight: true,
   },
   mov: {
     muxer: 'mov',
@@ -33,6 +36,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc', 'prores', 'ffv1'],
     textSubtitleEncoder: 'mov_text',
+    holdsLight: true,
   },
   mkv: {
     muxer: 'matroska',
@@ -40,6 +44,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc', 'vp9', 'av1', 'ffv1', 'prores'],
     textSubtitleEncoder: 'srt',
+    holdsLight: true,
   },
   webm: {
     muxer: 'webm',
@@ -47,6 +52,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libvpx-vp9',
     videoCodecs: ['vp9', 'av1'],
     textSubtitleEncoder: 'webvtt',
+    holdsLight: true,
   },
   avi: {
     muxer: 'avi',
@@ -55,6 +61,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     // FFV1 is left out: AVI has no place for its colour tags.
     videoCodecs: ['h264'],
     textSubtitleEncoder: undefined,
+    holdsLight: false,
   },
   ts: {
     muxer: 'mpegts',
@@ -62,6 +69,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     defaultEncoder: 'libx264',
     videoCodecs: ['h264', 'hevc'],
     textSubtitleEncoder: undefined,
+    holdsLight: false,
   },
 };
 
@@ -87,6 +95,13 @@ export function outputContainer(file: string): OutputContainer {
 /** The encoder that a container gets when none is asked for: libx264, or libvpx-vp9 in WebM. */
 export const defaultVideoEncoder = (container: OutputContainer): string =>
   containerFacts[container].defaultEncoder;
+
+/**
+ * The encoder that high dynamic range gets in a container when none is asked for: HEVC, which is what its players decode, where it can be
+ * held.
+ */
+export const defaultHdrEncoder = (container: OutputContainer): string =>
+  containerFacts[container].videoCodecs.includes('hevc') ? 'libx265' : defaultVideoEncoder(container);
 
 /** The containers that can hold a codec, as extensions for messages. */
 export const extensionsFor = (codec: VideoCodec): string =>

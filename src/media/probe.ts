@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import type { BitDepth, ColourRange, PlanarFormat } from '../imaging/planar-frame.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
+import { checkHdr, hdrSignalOf } from './hdr-signal.js';
+import { readLight } from './hdr-metadata.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
 import { sniffMediaKind } from './media-kind.js';
@@ -43,9 +45,6 @@ const supportedPixelFormats: Readonly<Record<SupportedPixelFormat, Sampling>> = 
   yuv422p10le: { x: 1, y: 0, bitDepth: 10, full: false },
   yuv444p10le: { x: 0, y: 0, bitDepth: 10, full: false },
 };
-
-/** Transfer functions of high dynamic range, by ffprobe's names. */
-const hdrTransfers: Readonly<Record<string, string>> = { smpte2084: 'PQ', 'arib-std-b67': 'HLG' };
 
 const isSupportedPixelFormat = (name: string): name is SupportedPixelFormat =>
   Object.hasOwn(supportedPixelFormats, name);
@@ -103,17 +102,7 @@ const checkSupported = (record: RawStream, file: string): SupportedPixelFormat =
       hint: 'Convert it to 8 or 10 bits first: ffmpeg -i IN -map 0 -c copy -c:v libx264 -crf 12 -pix_fmt yuv420p OUT.mkv',
     });
   }
-  const transfer = text(record, 'color_transfer') ?? '';
-  const hdrName = Object.hasOwn(hdrTransfers, transfer) ? hdrTransfers[transfer] : undefined;
-  if (hdrName !== undefined) {
-    throw new FaceswapError('media', `HDR video (${hdrName}, ${transfer}) is not supported yet`, {
-      file,
-      stage,
-      hint:
-        'Convert it to standard range first: ffmpeg -i IN -map 0 -c copy -vf zscale=t=linear:npl=100,format=gbrpf32le,' +
-        'zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p10le -c:v libx264 -crf 12 OUT.mkv',
-    });
-  }
+  checkHdr(record, file);
   const fieldOrder = text(record, 'field_order');
   if (fieldOrder !== undefined && /^(tt|bb|tb|bt)$/.test(fieldOrder)) {
     throw new FaceswapError('media', 'Interlaced video is not supported yet', {
@@ -133,17 +122,21 @@ const planarFormat = (
   const { x, y, bitDepth, full } = supportedPixelFormats[pixelFormat];
   const isFull = full || text(record, 'color_range') === 'pc';
   const range: ColourRange = isFull ? 'full' : 'limited';
-  const matrix = matrixOf(text(record, 'color_space'), integer(record, 'height') ?? 0);
-  return { ...size, bitDepth, chromaShiftX: x, chromaShiftY: y, matrix, range };
+  const hdr = hdrSignalOf(record);
+  const space = text(record, 'color_space') ?? (hdr === undefined ? undefined : 'bt2020nc');
+  const matrix = matrixOf(space, integer(record, 'height') ?? 0);
+  const format = { ...size, bitDepth, chromaShiftX: x, chromaShiftY: y, matrix, range };
+  return hdr === undefined ? format : { ...format, hdr };
 };
 
 /**
  * Reads all that faceswap needs to know about a target video. The video stream is the one that ffmpeg and
  * players would choose among those that are not cover art: the first with the `default` disposition, else the
- * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on.
+ * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on, and as BT.2020 where the transfer function is
+ * one of high dynamic range.
  *
  * @throws FaceswapError (media) for files that are missing, empty, damaged, renamed images, without video, of
- * a kind that is not supported yet (more than 10 bits, alpha, HDR, interlaced, variable frame rate); (interrupted).
+ * a kind that is not supported yet (more than 10 bits, alpha, Dolby Vision without a picture of its own, interlaced, variable frame rate); (interrupted).
  */
 export async function probeTarget(
   tools: FfmpegTools,
@@ -183,6 +176,8 @@ export async function probeTarget(
     });
   }
   const { frameRate, slots } = timeline;
+  const hasLight = hdrSignalOf(record) !== undefined || text(record, 'dv_profile') !== undefined;
+  const light = hasLight ? await readLight(tools, path, stream.index, { ...options, stage }) : undefined;
   const streams = mediaStreams(probe);
   const startSeconds = Number(text(probe.format, 'start_time') ?? 0);
   return {
@@ -206,6 +201,7 @@ export async function probeTarget(
       frameRate,
       timeBase: stream.timeBase,
       colour: colourTagsOf(record),
+      ...(light === undefined ? {} : { light }),
       ptsTicks,
       keyframes,
       slots,

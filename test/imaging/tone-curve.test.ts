@@ -78,7 +78,11 @@ test('grey up to the lightest skin is shown as sRGB shows its light, and diffuse
     }
   }
   // ITU-R BT.2408-7, table 1: 203 cd/m² is 58 % of PQ and 75 % of HLG.
-  assertClose(plainToDisplay({ transfer: 'pq', primaries: 'bt2020' }, [0.5807, 0.5807, 0.5807])[0], 0.902, 1e-3);
+  assertClose(
+    plainToDisplay({ transfer: 'pq', primaries: 'bt2020' }, [0.5807, 0.5807, 0.5807])[0],
+    0.902,
+    1e-3,
+  );
   assertClose(plainToDisplay({ transfer: 'hlg', primaries: 'bt2020' }, [0.75, 0.75, 0.75])[0], 0.909, 1e-3);
 });
 

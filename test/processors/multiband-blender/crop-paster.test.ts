@@ -109,7 +109,10 @@ test('a crop of high dynamic range that is laid back as it was cut leaves a smoo
         return [0.65 * red, 0.65 * green, 0.65 * blue];
       };
       const { format, data } = deepened(paintFrame(formatOf(160, 150, name), skin));
-      const frame = wrapFrame({ ...format, hdr: { transfer, primaries: 'bt2020' } }, data.buffer as ArrayBuffer);
+      const frame = wrapFrame(
+        { ...format, hdr: { transfer, primaries: 'bt2020' } },
+        data.buffer as ArrayBuffer,
+      );
       const toFrame = cropToFrame({ x: 80, y: 74 }, 90, 0.3, 96);
       const swapped = { ...flatCrop(96, [0, 0, 0], toFrame), mask: softBoxMask(96, 0.3, [0, 0, 0, 0]) };
       swapped.crop.set(cut(frame, swapped));

@@ -95,7 +95,9 @@ const fromBt709: Record<HdrPrimaries, readonly Three[]> = {
 const clip = (v: number): number => Math.min(1, Math.max(0, v));
 
 const mapped = (matrix: readonly Three[], light: readonly number[]): Three =>
-  matrix.map((row) => clip(row.reduce((sum, weight, k) => sum + weight * at(light, k), 0))) as unknown as Three;
+  matrix.map((row) =>
+    clip(row.reduce((sum, weight, k) => sum + weight * at(light, k), 0)),
+  ) as unknown as Three;
 
 /** The plain twin of the kernel `signalToDisplay`, by formulas. */
 export const plainToDisplay = ({ transfer, primaries }: HdrSignal, code: Three): [number, number, number] => {
@@ -104,7 +106,10 @@ export const plainToDisplay = ({ transfer, primaries }: HdrSignal, code: Three):
 };
 
 /** The plain twin of the kernel `displayToSignal`, by formulas. */
-export const plainToSignal = ({ transfer, primaries }: HdrSignal, display: Three): [number, number, number] => {
+export const plainToSignal = (
+  { transfer, primaries }: HdrSignal,
+  display: Three,
+): [number, number, number] => {
   const light = display.map((value) => decode(clip(value)));
   return mapped(fromBt709[primaries], light).map((value) => coded(transfer, encode(value))) as [
     number,
