@@ -60,11 +60,18 @@ const encodeSrgb = (linear: number): number =>
 const decodeSrgb = (value: number): number =>
   value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 
+/** Where highlights begin to be compressed, as an sRGB value: 106 cd/m², about where BT.2408 puts the lightest skin. */
+const knee = 0.75;
+
 /**
- * Where highlights begin to be compressed, as an sRGB value: 123 cd/m². BT.2408 puts the lightest skin at 110 cd/m², so that skin
- * is shown as it is.
+ * Luminance in cd/m² of the white of the wide scale: sRGB values as well, not compressed and clipped there. Faces are matched and drawn
+ * in it, because a drawn highlight that came near the display's white would be taken for one of thousands of cd/m², and in one channel
+ * first.
  */
-const knee = 0.8;
+const wideWhite = 600;
+
+/** What Lab of the wide scale is multiplied by to become Lab relative to {@link referenceWhite}: see the kernel `widenLab`. */
+export const wideLabFactor = Math.cbrt(wideWhite / referenceWhite);
 
 /** Parts that the tables divide 0..1 into. */
 const tableParts = 4096;
@@ -75,42 +82,53 @@ const tableParts = 4096;
  */
 const darkEnd = 8 / tableParts;
 
-/** A function of code values 0..1 onto 0..1 that rises all the way, and its inverse. */
+/** A function of code values 0..1 onto 0..1 that rises all the way, its inverse, and the two steps between display and wide values. */
 type ToneCurve = {
   readonly toDisplay: (code: number) => number;
   readonly toSignal: (display: number) => number;
+  readonly toWide: (display: number) => number;
+  readonly wideToSignal: (wide: number) => number;
 };
+
+/** The bend b of x ↦ b · ln(1 + x / b), which leaves 0 with slope 1, such that `range` comes to lie at `room`. */
+function bendOf(range: number, room: number): number {
+  let [low, high] = [1e-3, 10];
+  for (let i = 0; i < 60; i++) {
+    const middle = (low + high) / 2;
+    if (middle * Math.log1p(range / middle) < room) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}
 
 /**
  * The curve of a transfer function: code values become those that sRGB has for the same light, relative to {@link referenceWhite}, up
- * to {@link knee}; from there on a hyperbola with the same slope leads to 1 at the peak (diffuse white comes to lie at 0.90 or 0.91).
+ * to {@link knee}; from there on a logarithm with the same slope leads to 1 at the peak (diffuse white comes to lie at 0.85 or 0.87), so
+ * that equal steps are equal ratios of light and an error in a highlight stays a small share of it.
  *
  * HLG's system gamma is taken per channel instead of on luminance, which a function of one channel cannot do.
  */
 function toneCurve(transfer: HdrTransfer): ToneCurve {
   const brightest = encodeSrgb(peak[transfer] / referenceWhite);
-  const range = brightest - knee;
-  const slope = range / (1 - knee);
-  const compress = (value: number): number => {
-    if (value <= knee) return value;
-    const share = (value - knee) / range;
-    return knee + ((1 - knee) * slope * share) / (1 + (slope - 1) * share);
-  };
-  const expand = (value: number): number => {
-    if (value <= knee) return value;
-    const share = (value - knee) / (1 - knee);
-    return knee + (range * share) / (slope - (slope - 1) * share);
-  };
+  const bend = bendOf(brightest - knee, 1 - knee);
+  const compress = (value: number): number =>
+    value <= knee ? value : knee + bend * Math.log1p((value - knee) / bend);
+  const expand = (value: number): number =>
+    value <= knee ? value : knee + bend * Math.expm1((value - knee) / bend);
+  const wider = wideWhite / referenceWhite;
   const darkCode = codeOf[transfer](referenceWhite * decodeSrgb(darkEnd));
+  const toSignal = (display: number): number =>
+    display < darkEnd
+      ? (darkCode * display) / darkEnd
+      : codeOf[transfer](referenceWhite * decodeSrgb(expand(display)));
   return {
     toDisplay: (code) =>
       code < darkCode
         ? (darkEnd * code) / darkCode
         : compress(encodeSrgb(luminanceOf[transfer](code) / referenceWhite)),
-    toSignal: (display) =>
-      display < darkEnd
-        ? (darkCode * display) / darkEnd
-        : codeOf[transfer](referenceWhite * decodeSrgb(expand(display))),
+    toSignal,
+    toWide: (display) => Math.min(1, encodeSrgb(decodeSrgb(expand(display)) / wider)),
+    wideToSignal: (wide) => toSignal(compress(encodeSrgb(decodeSrgb(wide) * wider))),
   };
 }
 
@@ -179,22 +197,21 @@ const toXyz = (primaries: HdrPrimaries): Matrix => {
 const primariesMatrix = (from: HdrPrimaries, to: HdrPrimaries): Matrix =>
   times(inverse(toXyz(to)), toXyz(from));
 
-/** Floats of {@link toneTables}: two matrices and two tables. */
-const tableLength = 18 + 2 * (tableParts + 1);
+/** Floats of {@link toneTables}: two matrices and four tables. */
+const tableLength = 18 + 4 * (tableParts + 1);
 
 /**
- * What the kernels of `assembly/tone.ts` read: the matrix to BT.709 primaries, the one back, the curve to display values and the one
- * back.
+ * What the kernels of `assembly/tone.ts` read: the matrix to BT.709 primaries, the one back, and the curves
+ * from code to display values, back, from display to wide values and from those to code values.
  */
 function toneTables({ transfer, primaries }: HdrSignal): Float32Array {
-  const { toDisplay, toSignal } = toneCurve(transfer);
+  const { toDisplay, toSignal, toWide, wideToSignal } = toneCurve(transfer);
   const out = new Float32Array(tableLength);
   out.set(primariesMatrix(primaries, 'bt709'));
   out.set(primariesMatrix('bt709', primaries), 9);
-  for (let i = 0; i <= tableParts; i++) {
-    out[18 + i] = toDisplay(i / tableParts);
-    out[18 + tableParts + 1 + i] = toSignal(i / tableParts);
-  }
+  [toDisplay, toSignal, toWide, wideToSignal].forEach((curve, k) => {
+    for (let i = 0; i <= tableParts; i++) out[18 + k * (tableParts + 1) + i] = curve(i / tableParts);
+  });
   return out;
 }
 

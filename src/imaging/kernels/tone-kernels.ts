@@ -1,3 +1,5 @@
+type TonePlanes = (first: number, second: number, third: number, count: number, tables: number) => void;
+
 /** The kernels of `assembly/tone.ts`, which documents them. */
 export type ToneKernels = {
   readonly signalToDisplay: (
@@ -9,11 +11,8 @@ export type ToneKernels = {
     scale: number,
     offset: number,
   ) => void;
-  readonly displayToSignal: (
-    first: number,
-    second: number,
-    third: number,
-    count: number,
-    tables: number,
-  ) => void;
+  readonly displayToSignal: TonePlanes;
+  readonly displayToWide: TonePlanes;
+  readonly wideToSignal: TonePlanes;
+  readonly widenLab: (first: number, second: number, third: number, count: number, factor: number) => void;
 };

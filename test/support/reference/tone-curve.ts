@@ -28,20 +28,28 @@ const codeOf = (transfer: HdrTransfer, wanted: number): number => {
 const encode = (v: number): number => (v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055);
 const decode = (v: number): number => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
 
-const knee = 0.8;
+const knee = 0.75;
 const dark = 8 / 4096;
 
-/** An sRGB value beyond the knee comes to lie on the hyperbola that leaves it with slope 1 and reaches 1 at the peak. */
-const hyperbola = (transfer: HdrTransfer): { reach: number; bend: number } => {
+/** An sRGB value beyond the knee comes to lie on the logarithm that leaves it with slope 1 and reaches 1 at the peak. */
+const bendOf = (transfer: HdrTransfer): number => {
   const reach = encode(luminance(transfer, 1) / 203) - knee;
-  return { reach, bend: 1 / (1 - knee) - 1 / reach };
+  let bend = 0.1;
+  // Newton's method on bend · ln(1 + reach / bend) = 1 − knee.
+  for (let i = 0; i < 30; i++) {
+    const log = Math.log(1 + reach / bend);
+    bend -= (bend * log - (1 - knee)) / (log - reach / (bend + reach));
+  }
+  return bend;
 };
 
+const bends: Record<HdrTransfer, number> = { pq: bendOf('pq'), hlg: bendOf('hlg') };
+
 const compress = (transfer: HdrTransfer, v: number): number =>
-  v <= knee ? v : knee + (v - knee) / (1 + hyperbola(transfer).bend * (v - knee));
+  v <= knee ? v : knee + bends[transfer] * Math.log(1 + (v - knee) / bends[transfer]);
 
 const expand = (transfer: HdrTransfer, v: number): number =>
-  v <= knee ? v : knee + (v - knee) / (1 - hyperbola(transfer).bend * (v - knee));
+  v <= knee ? v : knee + bends[transfer] * (Math.exp((v - knee) / bends[transfer]) - 1);
 
 const darkCodes: Record<HdrTransfer, number> = {
   pq: codeOf('pq', 203 * decode(dark)),
@@ -116,4 +124,30 @@ export const plainToSignal = (
     number,
     number,
   ];
+};
+
+/** The plain twin of the kernel `displayToWide`: sRGB values relative to a white of 600 cd/m². */
+export const plainToWide = (transfer: HdrTransfer, display: number): number =>
+  Math.min(1, encode((decode(expand(transfer, clip(display))) * 203) / 600));
+
+/** The plain twin of the kernel `wideToSignal`. */
+export const plainWideToSignal = (
+  { transfer, primaries }: HdrSignal,
+  wide: Three,
+): [number, number, number] => {
+  const light = mapped(
+    fromBt709[primaries],
+    wide.map((value) => decode(clip(value))),
+  );
+  return light.map((value) => coded(transfer, compress(transfer, encode((value * 600) / 203)))) as [
+    number,
+    number,
+    number,
+  ];
+};
+
+/** The Lab of a colour relative to 203 cd/m², seen relative to 600 cd/m². */
+export const narrowedLab = (lightness: number, a: number, b: number): [number, number, number] => {
+  const factor = Math.cbrt(600 / 203);
+  return [(lightness + 16) / factor - 16, a / factor, b / factor];
 };

@@ -42,7 +42,7 @@ export { blockMeans8, blockMeans16, cropToRgb, fourTaps, repeatEnds, roundToByte
 export { packCrop, pasteCrop } from './paste';
 export { boxBlurPlane, inpaintPlanes, mixZones, raiseToPolygon, stretchMap } from './planes';
 export { expandAddPlane, reducePlane } from './pyramid';
-export { displayToSignal, signalToDisplay } from './tone';
+export { displayToSignal, displayToWide, signalToDisplay, widenLab, wideToSignal } from './tone';
 
 /** The first address behind the module's own constants. */
 export function heapStart(): usize {

@@ -8,6 +8,8 @@ const parts: i32 = 4096;
 const back: usize = 4 * 9;
 const toDisplay: usize = 4 * 18;
 const toSignal: usize = toDisplay + 4 * <usize>(parts + 1);
+const toWide: usize = toSignal + 4 * <usize>(parts + 1);
+const wideToCode: usize = toWide + 4 * <usize>(parts + 1);
 
 /** The first `count` floats of four; the others are 0. */
 @inline
@@ -100,17 +102,60 @@ export function signalToDisplay(
  * @param count values per plane
  */
 export function displayToSignal(first: usize, second: usize, third: usize, count: usize, tables: usize): void {
+  writeSignal(first, second, third, count, tables, tables + toSignal);
+}
+
+/** {@link displayToSignal} for values of the wide scale. */
+export function wideToSignal(first: usize, second: usize, third: usize, count: usize, tables: usize): void {
+  writeSignal(first, second, third, count, tables, tables + wideToCode);
+}
+
+function writeSignal(
+  first: usize,
+  second: usize,
+  third: usize,
+  count: usize,
+  tables: usize,
+  table: usize,
+): void {
   for (let i: usize = 0; i < count; i += 4) {
     const at = i << 2;
     const some = count - i;
     const r = decodeSrgb(loadSome(first + at, some));
     const g = decodeSrgb(loadSome(second + at, some));
     const b = decodeSrgb(loadSome(third + at, some));
-    const red = curve(tables + toSignal, encodeSrgb(weighted(tables + back, r, g, b)));
-    const green = curve(tables + toSignal, encodeSrgb(weighted(tables + back + 12, r, g, b)));
-    const blue = curve(tables + toSignal, encodeSrgb(weighted(tables + back + 24, r, g, b)));
+    const red = curve(table, encodeSrgb(weighted(tables + back, r, g, b)));
+    const green = curve(table, encodeSrgb(weighted(tables + back + 12, r, g, b)));
+    const blue = curve(table, encodeSrgb(weighted(tables + back + 24, r, g, b)));
     storeSome(first + at, red, some);
     storeSome(second + at, green, some);
     storeSome(third + at, blue, some);
+  }
+}
+
+/** Turns planes of display values (clipped to 0..1) into those of the wide scale in place. @param count values per plane */
+export function displayToWide(first: usize, second: usize, third: usize, count: usize, tables: usize): void {
+  const table = tables + toWide;
+  for (let i: usize = 0; i < count; i += 4) {
+    const at = i << 2;
+    const some = count - i;
+    storeSome(first + at, curve(table, loadSome(first + at, some)), some);
+    storeSome(second + at, curve(table, loadSome(second + at, some)), some);
+    storeSome(third + at, curve(table, loadSome(third + at, some)), some);
+  }
+}
+
+/**
+ * Lab of the wide scale becomes Lab relative to diffuse white, in place: L + 16, a and b grow by the cube root of the light's factor.
+ *
+ * @param count values per plane, a multiple of 4
+ */
+export function widenLab(first: usize, second: usize, third: usize, count: usize, factor: f32): void {
+  const factors = f32x4.splat(factor);
+  const more = f32x4.splat(16 * (factor - 1));
+  for (let i: usize = 0; i < count * 4; i += 16) {
+    v128.store(first + i, f32x4.add(f32x4.mul(v128.load(first + i), factors), more));
+    v128.store(second + i, f32x4.mul(v128.load(second + i), factors));
+    v128.store(third + i, f32x4.mul(v128.load(third + i), factors));
   }
 }
