@@ -6,14 +6,17 @@ import { kernels } from './kernels/kernels.js';
 import type { ColourMatrix, ColourRange, PlanarFrame, PlaneLayout } from './planar-frame.js';
 import { needsAveraging, SampledAxis } from './sampled-axis.js';
 import { Scratch } from './scratch.js';
+import { toneAddress } from './tone-curve.js';
 
-/** How the crop's R'G'B' values (0..1) are scaled into the output: `value · scale + offset`. */
+/** How the crop's sRGB values (0..1) are scaled into the output: `value · scale + offset`. */
 export type CropScaling = { readonly scale: number; readonly offset: number };
 
 /** Floats per row of the crop, and of all parameters, that `cropToRgb` reads. */
 const rowLength = 6;
 const parameterLength = 26;
 const matrixAt = 12;
+
+const unscaled: CropScaling = { scale: 1, offset: 0 };
 
 const planeNames = ['plane0', 'plane1', 'plane2'] as const;
 
@@ -28,6 +31,8 @@ const planeNames = ['plane0', 'plane1', 'plane2'] as const;
  * of half the crop's resolution they keep 80 % at 4.7 times, this 84 %. Lanczos-3 lets 3 % through and keeps all, but takes
  * six float multiply-adds per sample of the frame and direction where a block takes one 16-bit addition for eight samples,
  * and it rings around the eyes; the models, trained on bilinear crops, do not need it. Figures: bench/crop-filters.ts.
+ *
+ * Values of high dynamic range are turned into what sRGB shows (`tone-curve.ts`); those of standard range are taken as sRGB.
  */
 export class FrameCropper {
   readonly #scratch = new Scratch();
@@ -70,6 +75,8 @@ export class FrameCropper {
     if (out.length !== length) {
       throw new FaceswapError('bug', `A crop of ${length} floats was to go into ${out.length}`);
     }
+    // The first of a thread may make the memory grow, so it comes before all addresses.
+    const tone = toneAddress(format.hdr);
     const { call, memory } = kernels();
     const isForeign = out.buffer !== memory.buffer;
     const address = isForeign ? this.#scratch.floats('out', length).byteOffset : out.byteOffset;
@@ -99,7 +106,7 @@ export class FrameCropper {
 
     call.cropToRgb(
       this.#rows(frame, toFrame, widthPx, heightPx, edge === 'black'),
-      this.#parameters(frame, toFrame, scaling),
+      this.#parameters(frame, toFrame, tone === 0 ? scaling : unscaled),
       lumaAt,
       this.#lumaX.outCount + 1,
       secondAt,
@@ -109,6 +116,19 @@ export class FrameCropper {
       widthPx,
       heightPx,
     );
+    if (tone !== 0) {
+      const plane = 4 * widthPx * heightPx;
+      const { scale, offset } = scaling;
+      call.signalToDisplay(
+        address,
+        address + plane,
+        address + 2 * plane,
+        widthPx * heightPx,
+        tone,
+        scale,
+        offset,
+      );
+    }
     if (isForeign) out.set(this.#scratch.floats('out', length));
   }
 

@@ -1,4 +1,5 @@
 import { FaceswapError } from '../errors.js';
+import type { HdrSignal } from './tone-curve.js';
 
 /** How the three planes relate to RGB. `rgb` means that the planes are R, G and B themselves (still images). */
 export type ColourMatrix = 'bt601' | 'bt709' | 'bt2020' | 'rgb';
@@ -22,6 +23,8 @@ export type PlanarFormat = {
   readonly range: ColourRange;
   /** True where a plane of alpha, as large as the first, lies behind the three. It travels along and nobody reads it. */
   readonly alpha?: boolean;
+  /** What R'G'B' mean in a picture of high dynamic range; absent: they are taken as sRGB. */
+  readonly hdr?: HdrSignal;
 };
 
 /** One plane inside a frame's buffer, tightly packed (stride = width); `offset` counts samples. */

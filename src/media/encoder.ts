@@ -8,6 +8,7 @@ import {
   startTool,
 } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
+import { addLightAtoms } from './light-atoms.js';
 import { encoderArguments, encoderFilters, type VideoEncoding } from './video-encoding.js';
 
 export type FrameEncoderOptions = {
@@ -104,6 +105,8 @@ export class FrameEncoder {
     const exit = await this.#child.exited;
     this.#removeFilterFile();
     if (exit.code !== 0 || this.#options.signal?.aborted === true) throw this.#failure(exit);
+    const { encoding, file } = this.#options;
+    if (encoding.light !== undefined) await addLightAtoms(file, encoding.light);
   }
 
   /** Kills ffmpeg and waits until it is gone; the file is left for the caller to delete. Safe at any time. */

@@ -17,6 +17,8 @@ type ContainerFacts = {
   /** The text subtitle codec to convert to; undefined: the container holds no text subtitles. */
   readonly textSubtitleEncoder: string | undefined;
   readonly holdsChapters: boolean;
+  /** Whether the container itself holds mastering display and content light. */
+  readonly holdsLight: boolean;
 };
 
 /** Facts about every container; which other streams it can hold is asked of ffmpeg itself. */
@@ -28,6 +30,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     videoCodecs: ['h264', 'hevc', 'vp9', 'av1'],
     textSubtitleEncoder: 'mov_text',
     holdsChapters: true,
+    holdsLight: true,
   },
   mov: {
     muxer: 'mov',
@@ -36,6 +39,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     videoCodecs: ['h264', 'hevc', 'prores', 'ffv1'],
     textSubtitleEncoder: 'mov_text',
     holdsChapters: true,
+    holdsLight: true,
   },
   mkv: {
     muxer: 'matroska',
@@ -44,6 +48,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     videoCodecs: ['h264', 'hevc', 'vp9', 'av1', 'ffv1', 'prores'],
     textSubtitleEncoder: 'srt',
     holdsChapters: true,
+    holdsLight: true,
   },
   webm: {
     muxer: 'webm',
@@ -52,6 +57,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     videoCodecs: ['vp9', 'av1'],
     textSubtitleEncoder: 'webvtt',
     holdsChapters: true,
+    holdsLight: true,
   },
   avi: {
     muxer: 'avi',
@@ -61,6 +67,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     videoCodecs: ['h264'],
     textSubtitleEncoder: undefined,
     holdsChapters: false,
+    holdsLight: false,
   },
   ts: {
     muxer: 'mpegts',
@@ -69,6 +76,7 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
     videoCodecs: ['h264', 'hevc'],
     textSubtitleEncoder: undefined,
     holdsChapters: false,
+    holdsLight: false,
   },
 };
 
@@ -94,6 +102,13 @@ export function outputContainer(file: string): OutputContainer {
 /** The encoder that a container gets when none is asked for: libx264, or libvpx-vp9 in WebM. */
 export const defaultVideoEncoder = (container: OutputContainer): string =>
   containerFacts[container].defaultEncoder;
+
+/**
+ * The encoder that high dynamic range gets in a container when none is asked for: HEVC, which is what its players decode, where it can be
+ * held.
+ */
+export const defaultHdrEncoder = (container: OutputContainer): string =>
+  containerFacts[container].videoCodecs.includes('hevc') ? 'libx265' : defaultVideoEncoder(container);
 
 /** The containers that can hold a codec, as extensions for messages. */
 export const extensionsFor = (codec: VideoCodec): string =>

@@ -2,6 +2,7 @@ import { FaceswapError } from '../errors.js';
 import { type ColourTags, colourTagsOf } from './colour-tags.js';
 import type { FrameRange } from './decoder.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
+import { type HdrMetadata, readLight, sameMastering } from './hdr-metadata.js';
 import { readFrameTable } from './frame-table.js';
 import { codecAfter, type KeptStream, type MuxPlan, outputOrder } from './mux-plan.js';
 import type { OutputContainer } from './output-container.js';
@@ -28,6 +29,8 @@ export type ExpectedOutput = {
   readonly heightPx: number;
   readonly sampleAspectRatio: Rational;
   readonly colour: ColourTags;
+  /** Mastering display and content light; left out where there are none, or the output cannot carry them. */
+  readonly light?: HdrMetadata | undefined;
   /** Slots per second: that of the `VideoEncoding`. */
   readonly clock: Rational;
   /** Slot of every frame on that clock, such as those of the target; their number is the frame count. */
@@ -38,6 +41,12 @@ export type ExpectedOutput = {
   /** The source and the frames taken from it, for the offsets between the streams. */
   readonly target: TargetMedia;
   readonly range: FrameRange;
+};
+
+/** What an ffmpeg may fail to write without saying so. */
+export type VerifiedOutput = {
+  /** Names of the metadata about light that the file does not show. */
+  readonly missingLight: readonly string[];
 };
 
 const mismatch = (file: string, field: string, found: unknown, expected: unknown): FaceswapError =>
@@ -211,9 +220,33 @@ const checkSound = (
 };
 
 /**
+ * Compares what the file says about its light with what it should.
+ *
+ * @returns names of what it does not say, as far as this ffprobe can tell
+ */
+const checkLight = (file: string, found: HdrMetadata, expected: HdrMetadata): readonly string[] => {
+  const missing: string[] = [];
+  const { mastering, contentLight } = expected;
+  if (mastering !== undefined) {
+    if (found.mastering === undefined) missing.push('mastering display');
+    else if (!sameMastering(found.mastering, mastering)) {
+      throw mismatch(file, 'mastering display', JSON.stringify(found.mastering), JSON.stringify(mastering));
+    }
+  }
+  if (contentLight !== undefined) {
+    const [is, wanted] = [found.contentLight, contentLight];
+    if (is === undefined) missing.push('content light level');
+    else if (is.maxContent !== wanted.maxContent || is.maxAverage !== wanted.maxAverage) {
+      throw mismatch(file, 'content light level', JSON.stringify(is), JSON.stringify(wanted));
+    }
+  }
+  return missing;
+};
+
+/**
  * Compares the finished file with what it must be: size, aspect ratio, colour tags, frame rate, the time of every
  * single frame, the other streams and their delay against the picture. Reads packet headers, decodes nothing
- * (AVI excepted, which has no presentation times).
+ * (AVI excepted, which has no presentation times, and the first frame of high dynamic range).
  *
  * @throws FaceswapError (bug) that names the first field that differs, (media) when ffprobe cannot read the file.
  */
@@ -222,7 +255,7 @@ export async function verifyOutput(
   file: string,
   expected: ExpectedOutput,
   options: { signal?: AbortSignal | undefined } = {},
-): Promise<void> {
+): Promise<VerifiedOutput> {
   const where = { signal: options.signal, stage: 'verify' };
   const probe = await probeStreams(tools, file, where);
   const streams = mediaStreams(probe);
@@ -235,4 +268,8 @@ export async function verifyOutput(
   checkTimes(file, { ptsTicks, timeBase: video.timeBase }, expected);
   checkStart(file, video, expected);
   checkSound(file, matches, video, expected);
+  const { light } = expected;
+  if (light?.mastering === undefined && light?.contentLight === undefined) return { missingLight: [] };
+  const { metadata } = await readLight(tools, file, video.index, where);
+  return { missingLight: checkLight(file, metadata, light) };
 }

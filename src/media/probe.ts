@@ -5,6 +5,8 @@ import type { PlanarFormat } from '../imaging/planar-frame.js';
 import { announcedEnd } from './announced-end.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
 import { type FfmpegTools, requireDecoder } from './ffmpeg-tools.js';
+import { readLight } from './hdr-metadata.js';
+import { checkHdr, hdrSignalOf } from './hdr-signal.js';
 import { readFrameTable } from './frame-table.js';
 import { sniffMediaKind } from './media-kind.js';
 import { type Orientation, readOrientation } from './orientation.js';
@@ -32,9 +34,6 @@ import type { DecodingRequest, Deinterlacer, SupportedPixelFormat, TargetMedia }
 import { slotsToSeconds, timelineOf } from './timeline.js';
 
 const stage = 'probe';
-
-/** Transfer functions of high dynamic range, by ffprobe's names. */
-const hdrTransfers: Readonly<Record<string, string>> = { smpte2084: 'PQ', 'arib-std-b67': 'HLG' };
 
 const chooseVideo = (probe: RawProbe, file: string): RawStream => {
   const videos = probe.streams.filter(
@@ -144,17 +143,7 @@ const checkSupported = (record: RawStream, file: string): FramePixelFormat => {
       hint: 'Convert it to RGB of full range first',
     });
   }
-  const transfer = text(record, 'color_transfer') ?? '';
-  const hdrName = Object.hasOwn(hdrTransfers, transfer) ? hdrTransfers[transfer] : undefined;
-  if (hdrName !== undefined) {
-    throw new FaceswapError('media', `HDR video (${hdrName}, ${transfer}) is not supported yet`, {
-      file,
-      stage,
-      hint:
-        'Convert it to standard range first: ffmpeg -i IN -map 0 -c copy -vf zscale=t=linear:npl=100,format=gbrpf32le,' +
-        'zscale=p=bt709,tonemap=hable,zscale=t=bt709:m=bt709:r=tv,format=yuv420p10le -c:v libx264 -crf 12 OUT.mkv',
-    });
-  }
+  checkHdr(record, file);
   return pixelFormat;
 };
 
@@ -166,14 +155,17 @@ const planarFormat = (
   const { chromaShiftX, chromaShiftY, bitDepth, alpha, isRgb } = pixelLayout(pixelFormat);
   const isFull =
     isRgb || isFullRangeName(text(record, 'pix_fmt') ?? '') || text(record, 'color_range') === 'pc';
+  const hdr = isRgb ? undefined : hdrSignalOf(record);
+  const space = text(record, 'color_space') ?? (hdr === undefined ? undefined : 'bt2020nc');
   return {
     ...size,
     bitDepth,
     chromaShiftX,
     chromaShiftY,
-    matrix: isRgb ? 'rgb' : matrixOf(text(record, 'color_space'), integer(record, 'height') ?? 0),
+    matrix: isRgb ? 'rgb' : matrixOf(space, integer(record, 'height') ?? 0),
     range: isFull ? 'full' : 'limited',
     ...(alpha ? { alpha } : {}),
+    ...(hdr === undefined ? {} : { hdr }),
   };
 };
 
@@ -186,11 +178,12 @@ const requestedFormat = (record: RawStream, pixelFormat: FramePixelFormat): Supp
 /**
  * Reads all that faceswap needs to know about a target video. The video stream is the one that ffmpeg and
  * players would choose among those that are not cover art: the first with the `default` disposition, else the
- * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on.
+ * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on, and as BT.2020 where the transfer function is
+ * one of high dynamic range.
  *
  * @throws FaceswapError (media) for files that are missing, empty, damaged, renamed images, without video, of
- * a kind that is not supported yet (more than 12 bits, HDR, interlaced without a deinterlacer); (unavailable)
- * when this ffmpeg has no decoder that keeps the alpha; (interrupted).
+ * a kind that is not supported yet (more than 12 bits, Dolby Vision without a picture of its own, interlaced without a
+ * deinterlacer); (unavailable) when this ffmpeg has no decoder that keeps the alpha; (interrupted).
  */
 export async function probeTarget(
   tools: FfmpegTools,
@@ -231,6 +224,8 @@ export async function probeTarget(
     parseRational(text(record, 'r_frame_rate')),
     parseRational(text(record, 'avg_frame_rate')),
   ]);
+  const hasLight = hdrSignalOf(record) !== undefined || text(record, 'dv_profile') !== undefined;
+  const light = hasLight ? await readLight(tools, path, stream.index, { ...options, stage }) : undefined;
   const streams = mediaStreams(probe);
   const startSeconds = Number(text(probe.format, 'start_time') ?? 0);
   return {
@@ -254,6 +249,7 @@ export async function probeTarget(
       ...timeline,
       timeBase: stream.timeBase,
       colour: colourTagsOf(record),
+      ...(light === undefined ? {} : { light }),
       ptsTicks: table.ptsTicks,
       keyframes: table.keyframes,
       frameCount: table.ptsTicks.length,

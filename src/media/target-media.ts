@@ -1,5 +1,6 @@
 import type { PlanarFormat } from '../imaging/planar-frame.js';
 import type { ColourTags } from './colour-tags.js';
+import type { LightDescription } from './hdr-metadata.js';
 import type { FramePixelFormat } from './pixel-formats.js';
 import { type Rational, rationalToNumber } from './rational.js';
 import type { MediaStream } from './stream-probe.js';
@@ -46,6 +47,8 @@ export type TargetVideo = {
   readonly clock: Rational;
   readonly timeBase: Rational;
   readonly colour: ColourTags;
+  /** What the file says about the light of a picture of high dynamic range; absent for standard range. */
+  readonly light?: LightDescription;
   /** Presentation time of every shown frame in ticks of `timeBase`, ascending; index = frame index. */
   readonly ptsTicks: Float64Array;
   /** 1 where the frame is a keyframe; aligned with `ptsTicks`. */

@@ -2,6 +2,7 @@ import { FaceswapError } from '../errors.js';
 import { type ColourTags, colourArguments, needsColourAtom } from './colour-tags.js';
 import { type FfmpegTools, filterFileOption, passthroughArguments } from './ffmpeg-tools.js';
 import { slotExpression } from './frame-times.js';
+import { type HdrMetadata, masteringText } from './hdr-metadata.js';
 import { containerFacts, extensionsFor, type OutputContainer, type VideoCodec } from './output-container.js';
 import { type FramePixelFormat, leavingFilters, pixelLayout } from './pixel-formats.js';
 import { formatRational, type Rational, sameRational } from './rational.js';
@@ -29,6 +30,8 @@ export type VideoEncoding = {
   readonly clock: Rational;
   readonly sampleAspectRatio: Rational;
   readonly colour: ColourTags;
+  /** Mastering display and content light of a picture of high dynamic range. */
+  readonly light?: HdrMetadata;
   /** Ticks per second of the segment's timestamps: keeps `clock`, and the source's own ticks, exact. */
   readonly timescale: number;
   /** False where the container stores no presentation times (AVI). */
@@ -55,6 +58,8 @@ type EncoderFacts = {
   readonly uploadDevice?: 'vaapi';
   /** Whether the encoder needs hardware, so that being listed does not mean that it works. */
   readonly isHardware: boolean;
+  /** Whether it writes mastering display and content light into the stream itself; containers hold them besides. */
+  readonly writesLight?: true;
   readonly arguments: (encoding: VideoEncoding) => readonly string[];
 };
 
@@ -85,6 +90,29 @@ const byPreset = (preset: VideoPreset, values: readonly (number | string)[]): st
   String(values[videoPresets.indexOf(preset)]);
 
 const bFrames = ({ mayReorder }: VideoEncoding): readonly string[] => (mayReorder ? [] : ['-bf', '0']);
+
+/**
+ * Mastering display and content light as parameters of an encoder library.
+ *
+ * @param inUnits whether the library counts in the units of HEVC's message, or takes fractions
+ */
+const lightParameters = (
+  { light }: VideoEncoding,
+  masteringName: string,
+  contentName: string,
+  inUnits = true,
+): readonly string[] => [
+  ...(light?.mastering === undefined ? [] : [`${masteringName}=${masteringText(light.mastering, inUnits)}`]),
+  ...(light?.contentLight === undefined
+    ? []
+    : [`${contentName}=${light.contentLight.maxContent},${light.contentLight.maxAverage}`]),
+];
+
+/** An option that takes a library's parameters; none without any. */
+const lightOption = (option: string, own: readonly string[], light: readonly string[]): readonly string[] => {
+  const all = [...own, ...light];
+  return all.length === 0 ? [] : [option, all.join(':')];
+};
 
 const nvenc = (encoding: VideoEncoding): readonly string[] => [
   ...[
@@ -146,8 +174,10 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
     formats: asTheyAre,
     takesOddSizes: false,
     isHardware: false,
+    writesLight: true,
     arguments: (encoding) => [
       ...['-preset', encoding.preset, '-crf', quantiser(encoding.quality, 51), ...bFrames(encoding)],
+      ...lightOption('-x264-params', [], lightParameters(encoding, 'mastering-display', 'cll')),
     ],
   },
   libx264rgb: {
@@ -164,10 +194,20 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
     formats: { ...withTwelveBits, ...planarRgb },
     takesOddSizes: false,
     isHardware: false,
-    arguments: ({ preset, quality, threads }) => [
-      ...['-preset', preset, '-crf', quantiser(quality, 51), '-tag:v', 'hvc1'],
+    writesLight: true,
+    arguments: (encoding) => [
+      ...['-preset', encoding.preset, '-crf', quantiser(encoding.quality, 51), '-tag:v', 'hvc1'],
       // x265 writes its processor's features into the stream unless told not to, and its thread pools change bits.
-      ...['-x265-params', `info=0:log-level=error:pools=${threads}:frame-threads=${Math.min(threads, 4)}`],
+      ...lightOption(
+        '-x265-params',
+        [
+          'info=0',
+          'log-level=error',
+          `pools=${encoding.threads}`,
+          `frame-threads=${Math.min(encoding.threads, 4)}`,
+        ],
+        lightParameters(encoding, 'master-display', 'max-cll'),
+      ),
     ],
   },
   'libvpx-vp9': {
@@ -187,9 +227,15 @@ const encoders: Readonly<Record<string, EncoderFacts>> = {
     formats: { yuv420p: 'yuv420p', yuv420p10le: 'yuv420p10le' },
     takesOddSizes: false,
     isHardware: false,
-    arguments: ({ preset, quality, threads }) => [
-      ...['-crf', quantiser(quality, 63), '-preset', byPreset(preset, [12, 11, 10, 9, 8, 7, 5, 4, 3])],
-      ...['-svtav1-params', `lp=${threads}`],
+    writesLight: true,
+    arguments: (encoding) => [
+      ...['-crf', quantiser(encoding.quality, 63)],
+      ...['-preset', byPreset(encoding.preset, [12, 11, 10, 9, 8, 7, 5, 4, 3])],
+      ...lightOption(
+        '-svtav1-params',
+        [`lp=${encoding.threads}`],
+        lightParameters(encoding, 'mastering-display', 'content-light', false),
+      ),
     ],
   },
   'libaom-av1': {
@@ -334,6 +380,12 @@ export const lostBits = ({ encoder, pixelFormat }: Pick<VideoEncoding, 'encoder'
 /** A format of frames that an encoder takes, for trials of other things. */
 export const anyFormatOf = (encoder: string): EncodedPixelFormat =>
   (Object.keys(encoderFacts(encoder).formats) as EncodedPixelFormat[])[0] ?? 'yuv420p';
+/**
+ * Whether mastering display and content light reach an output: in the container (see `light-atoms.ts`), or where that has no place for
+ * them, in the stream.
+ */
+export const carriesLight = (encoder: string, container: OutputContainer): boolean =>
+  containerFacts[container].holdsLight || encoderFacts(encoder).writesLight === true;
 
 /** The codec that an encoder writes. */
 export const encoderCodec = (encoder: string): VideoCodec => encoderFacts(encoder).codec;
@@ -432,6 +484,7 @@ export function videoEncodingFor(options: VideoEncodingOptions): VideoEncoding {
     clock,
     sampleAspectRatio: video.sampleAspectRatio,
     colour: video.colour,
+    ...(video.light === undefined ? {} : { light: video.light.metadata }),
     timescale: segmentTimescale(video, clock, keepsTimes),
     mayReorder: container !== 'avi',
     threads,

@@ -5,6 +5,7 @@ import { muxOutput, type SegmentFile } from '../media/muxer.js';
 import { verifyOutput } from '../media/output-verification.js';
 import { hasOwnLastDuration, slotCount, type TargetMedia } from '../media/target-media.js';
 import { slotsToSeconds } from '../media/timeline.js';
+import { carriesLight } from '../media/video-encoding.js';
 import { formatRational, rationalToNumber } from '../media/rational.js';
 import { AnalysisCache } from './analysis-cache.js';
 import { cacheFolder } from './cache-folder.js';
@@ -164,7 +165,7 @@ const muxSegments = async (
     signal,
   });
   progress.emit({ type: 'phase', phase: 'verify' });
-  await verifyOutput(
+  const { missingLight } = await verifyOutput(
     output.tools,
     output.temporary,
     {
@@ -175,6 +176,7 @@ const muxSegments = async (
       heightPx: encoding.heightPx,
       sampleAspectRatio: encoding.sampleAspectRatio,
       colour: encoding.colour,
+      light: carriesLight(encoding.encoder, mux.container) ? encoding.light : undefined,
       slots: outputSlots(target, plan),
       plan: mux,
       target,
@@ -182,6 +184,13 @@ const muxSegments = async (
     },
     { signal },
   );
+  if (missingLight.length > 0) {
+    parts.warnings.add({
+      code: 'hdr-metadata-missing',
+      message: `This ffmpeg finds no ${missingLight.join(' and no ')} in the output, which the target has`,
+      file: target.file,
+    });
+  }
 };
 
 /**

@@ -63,6 +63,7 @@ export class SegmentAnalyser {
         pointsInCrop(mesh, this.#cropPoints),
         hideOutside(facingOf(mesh.points, this.#facing), mesh.points, frame.format),
         observation.appearance,
+        frame.format.hdr,
       );
       faces.set(trackId, observation);
       readingMs += performance.now() - readMs;

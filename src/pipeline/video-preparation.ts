@@ -7,15 +7,16 @@ import { muxLosses } from '../media/mux-losses.js';
 import { type MuxPlan, planMux } from '../media/mux-plan.js';
 import { outputContainer } from '../media/output-container.js';
 import { probeTarget } from '../media/probe.js';
-import { rationalToNumber } from '../media/rational.js';
-import { frameSeconds, hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
-import { lostBits, type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
+import { hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
+import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
 import { makePlan, type RenderPlan } from './plan.js';
+import { encoderForLight } from './hdr-encoder.js';
 import { checkEncoder } from './preflight.js';
 import type { RunPhase } from './progress.js';
 import type { RunConfig } from './run-options.js';
 import type { RunWarning } from './run-report.js';
+import { cutOffWarnings, pictureWarnings } from './target-warnings.js';
 
 /** A video run, decided in full and not begun. */
 export type PreparedVideo = {
@@ -45,49 +46,6 @@ const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<[A
   return [await first, await second];
 };
 
-/** A target that ends before its header says is rendered as far as it goes. */
-const cutOffWarnings = (target: TargetMedia): readonly RunWarning[] => {
-  const { announcedEndSeconds, durationSeconds } = target;
-  if (announcedEndSeconds === undefined) return [];
-  const found = frameSeconds(target, 0) - target.startMicroseconds / 1e6 + rationalToNumber(durationSeconds);
-  const message = `The file announces ${announcedEndSeconds.toFixed(2)} s but its video ends at ${found.toFixed(2)} s: it is cut off, and only what is there is rendered`;
-  return [{ code: 'target-cut-off', message, file: target.file }];
-};
-
-/** What the output's picture loses against the target's, or who may not be able to show it. */
-const pictureWarnings = (
-  { file, video }: TargetMedia,
-  encoding: VideoEncoding,
-  config: RunConfig,
-): readonly RunWarning[] => {
-  const { encoder, pixelFormat } = encoding;
-  const deinterlacer = video.decoding?.deinterlacer;
-  const warnings: RunWarning[] = [];
-  if (deinterlacer !== undefined) {
-    warnings.push({
-      code: 'deinterlaced',
-      message: `The target is deinterlaced with ${deinterlacer}: every frame of the output is progressive, and differs from the target's also outside of the faces`,
-      file,
-    });
-  }
-  const lost = lostBits(encoding);
-  if (lost > 0) {
-    warnings.push({
-      code: 'bits-lost',
-      message: `${encoder} keeps 10 bits of each sample, the target's frames have ${video.format.bitDepth}: its last ${lost} bits are rounded away; ffv1 keeps them all`,
-      file,
-    });
-  }
-  if (config.outputVideoEncoder === undefined && encoder === 'libx264' && video.format.bitDepth > 8) {
-    warnings.push({
-      code: 'high-10',
-      message: `The target has ${video.format.bitDepth} bits and so has the output: H.264 with more than 8 bits (${pixelFormat}) is decoded by software only in many players; --output-video-encoder libx265 suits more of them`,
-      file,
-    });
-  }
-  return warnings;
-};
-
 export type PrepareVideoOptions = {
   readonly config: RunConfig;
   readonly tools: FfmpegTools;
@@ -109,7 +67,7 @@ export async function prepareVideo({
 }: PrepareVideoOptions): Promise<PreparedVideo> {
   onPhase('probe');
   // Each question is a process of its own that takes a tenth of a second to start; together they wait for the slowest.
-  const [encoder, target] = await together(
+  const [usualEncoder, target] = await together(
     checkEncoder(tools, config),
     probeTarget(tools, config.target, {
       signal,
@@ -122,6 +80,7 @@ export async function prepareVideo({
   }
   const plan = makePlan({ target, config });
   const container = outputContainer(config.output);
+  const { encoder, warnings: hdrWarnings } = await encoderForLight(tools, { target, config, usualEncoder });
   const encoding = videoEncodingFor({
     target,
     encoder,
@@ -155,6 +114,7 @@ export async function prepareVideo({
   const warnings = [
     ...cutOffWarnings(target),
     ...losses.map(({ code, message }): RunWarning => ({ code, message, file: target.file })),
+    ...hdrWarnings,
     ...pictureWarnings(target, encoding, config),
   ];
   return { target, plan, encoding, decoder, mux, warnings, frameBytes };

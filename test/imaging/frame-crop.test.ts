@@ -322,6 +322,27 @@ test('any crop of noise equals its plain twin within a hundredth of a level', ()
   });
 });
 
+test('a crop of high dynamic range equals its plain twin within a tenth of a level', () => {
+  const cropper = new FrameCropper();
+  forAll(120, (random) => {
+    const name = samplingNames[random.integer(0, samplingNames.length)]!;
+    const noise = noisyFrame(random, random.integer(5, 90), random.integer(5, 90), name, 10);
+    const transfer = random.next() < 0.5 ? 'pq' : 'hlg';
+    const frame = { ...noise, format: { ...noise.format, hdr: { transfer, primaries: 'bt2020' } } } as const;
+    const [width, height] = [random.integer(1, 30), random.integer(1, 30)];
+    const place = { x: random.between(-5, 90), y: random.between(-5, 90) };
+    const map = cropToFrame(place, width * random.between(0.4, 4), random.between(-3, 3), width);
+    const edge = random.next() < 0.5 ? 'black' : 'repeat';
+    const scaling = { scale: 2, offset: -1 };
+    const expected = new Float32Array(3 * width * height);
+    const actual = new Float32Array(3 * width * height).fill(Number.NaN);
+    plainCrop(frame, map, width, height, expected, scaling, edge);
+    cropper.crop(frame, map, width, height, actual, scaling, edge);
+    // The curves are up to ten times as steep as a line, and sRGB is steep near black.
+    assert.ok(127.5 * largestDifference(actual, expected) < 0.1, `${name} ${transfer} ${edge}`);
+  });
+});
+
 test('a frame of ten bits gives what one of eight gives, with finer steps', () => {
   const random = seededRandom(3);
   const eight = noisyFrame(random, 90, 70, 'yuv420', 8);

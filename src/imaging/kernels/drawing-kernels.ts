@@ -48,6 +48,7 @@ export type DrawingKernels = {
     interior: number,
     interiorSide: number,
     colour: number,
+    tone: number,
     first: number,
     second: number,
     third: number,

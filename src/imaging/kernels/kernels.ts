@@ -6,6 +6,7 @@ import type { DrawingKernels } from './drawing-kernels.js';
 import { KernelMemory } from './kernel-memory.js';
 import type { PlaneKernels } from './plane-kernels.js';
 import type { SamplingKernels } from './sampling-kernels.js';
+import type { ToneKernels } from './tone-kernels.js';
 
 /**
  * What the WebAssembly module exports; addresses are those of typed arrays in the thread's {@link KernelMemory}. Each
@@ -15,7 +16,8 @@ export type KernelExports = BlendingKernels &
   ComparisonKernels &
   DrawingKernels &
   PlaneKernels &
-  SamplingKernels & {
+  SamplingKernels &
+  ToneKernels & {
     readonly heapStart: () => number;
   };
 

@@ -3,6 +3,7 @@ import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { PyramidSteps } from '../../imaging/pyramid.js';
 import { Scratch } from '../../imaging/scratch.js';
+import { type HdrSignal, toneAddress, wideLabFactor } from '../../imaging/tone-curve.js';
 import { landmarkInputPx } from '../face-landmarker/face-landmarker.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
@@ -181,6 +182,7 @@ export class AppearanceReader {
    * @param points 468 × (x, y, z) in pixels of the crop
    * @param facing 468 numbers, how squarely each point faces the camera
    * @param out receives the appearance; its owner may hand it in again once it is no longer read. A new one when left out
+   * @param hdr what the crop was read from: its highlights are then measured as they are, so that L may exceed 100
    * @throws FaceswapError (bug) when the crop has another size than it should
    */
   read(
@@ -189,10 +191,12 @@ export class AppearanceReader {
     points: Float32Array,
     facing: Float32Array,
     out: AppearanceBuffer = allocateAppearance(),
+    hdr?: HdrSignal,
   ): FaceAppearance {
+    const tone = toneAddress(hdr);
     const buffers = this.#buffers(crop, sizePx);
     const { lab, seen, product, open, rimLines } = buffers;
-    this.#flatten(buffers, sizePx, points, facing);
+    this.#flatten(buffers, sizePx, points, facing, tone);
     this.#multiply(seen, buffers.skin, product);
     const model = skinModel(lab, product, this.#scratch, this.#model);
     measureSkin(lab, buffers, model, appearanceSize, this.#scratch, { open, mean: out.mean, std: out.std });
@@ -217,6 +221,7 @@ export class AppearanceReader {
     sizePx: number,
     points: Float32Array,
     facing: Float32Array,
+    tone: number,
   ): void {
     const { call } = kernels();
     for (let i = 0; i < meshPointCount; i++) {
@@ -243,7 +248,10 @@ export class AppearanceReader {
       addressOf(third),
       addressOf(seen),
     );
-    call.srgbToLabPlanes(addressOf(first), addressOf(second), addressOf(third), texelCount);
+    const colours = [addressOf(first), addressOf(second), addressOf(third), texelCount] as const;
+    if (tone !== 0) call.displayToWide(...colours, tone);
+    call.srgbToLabPlanes(...colours);
+    if (tone !== 0) call.widenLab(...colours, wideLabFactor);
   }
 
   #multiply(first: Float32Array, second: Float32Array, out: Float32Array): void {

@@ -5,6 +5,7 @@ import { type Mesh, type PixelBox, rasterizeNearest } from '../../imaging/mesh-r
 import type { PlanarFormat } from '../../imaging/planar-frame.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { Scratch } from '../../imaging/scratch.js';
+import { toneAddress, wideLabFactor } from '../../imaging/tone-curve.js';
 import { boundsOf } from '../face-landmarker/mesh-bounds.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { appearanceSize } from './appearance.js';
@@ -68,7 +69,7 @@ const smallestRegionPx = 8;
  * Draws source textures onto target meshes. One per thread; owns its buffers.
  *
  * `assembly/mesh.ts` does it: the nearest triangle per pixel, then the texture between the two mip levels of its size, the
- * Lab line, the planes' own values.
+ * Lab line, the planes' own values (by way of the tone curve's wide scale where the frame is of high dynamic range).
  */
 export class MeshSwapper {
   readonly #scratch = new Scratch();
@@ -106,6 +107,7 @@ export class MeshSwapper {
     if (region === null) return null;
     this.#place(points, request.points, region);
     const drawn = evenBox(box, region);
+    const tone = toneAddress(format.hdr);
     const buffers = this.#buffers(format, region, drawn, source.texture);
     const { texture, nearest, planes, coverage, mask, placeX, placeY } = buffers;
     for (const plane of planes) plane.fill(0);
@@ -132,6 +134,7 @@ export class MeshSwapper {
       addressOf(buffers.interiorCorners),
       zoneSize,
       addressOf(buffers.colour),
+      tone,
       addressOf(planes[0]),
       addressOf(planes[1]),
       addressOf(planes[2]),
@@ -246,8 +249,11 @@ const chromaHeightOf = ({ height }: FrameRegion, { chromaShiftY }: PlanarFormat)
 /** The Lab line, and the way from R'G'B' to the frame's planes: 3 × (gain, offset), then 3 × (red, green, blue, offset). */
 function writeColour(out: Float32Array, format: PlanarFormat, { gain, offset }: ColourMatch): void {
   for (let c = 0; c < 3; c++) {
-    out[2 * c] = gain[c] as number;
-    out[2 * c + 1] = offset[c] as number;
+    // In high dynamic range the kernel works on the wide scale, whose Lab is smaller: see `widenLab`.
+    const factor = format.hdr === undefined ? 1 : wideLabFactor;
+    const more = c === 0 ? 16 : 0;
+    out[2 * c] = (gain[c] as number) / factor;
+    out[2 * c + 1] = factor === 1 ? (offset[c] as number) : ((offset[c] as number) + more) / factor - more;
   }
   const { isRgb, kr, kb, lumaSpan, chromaSpan, yOffset } = colourCoefficients(format.matrix, format.range);
   if (isRgb) {

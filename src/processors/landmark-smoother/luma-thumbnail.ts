@@ -1,4 +1,6 @@
+import { colourCoefficients } from '../../imaging/colour.js';
 import { type PlanarFormat, type PlanarFrame, sampleScale } from '../../imaging/planar-frame.js';
+import { displayCurve } from '../../imaging/tone-curve.js';
 
 const columns = 32;
 const rows = 18;
@@ -13,18 +15,23 @@ export const thumbnailCells = columns * rows;
 export class LumaThumbnail {
   #format: PlanarFormat | undefined;
   #step = 1;
+  #toDisplay: ((level: number) => number) | undefined;
   /** First sample of every column and row of cells, and the end of it. */
   readonly #left = new Int32Array(columns);
   readonly #right = new Int32Array(columns);
   readonly #top = new Int32Array(rows);
   readonly #bottom = new Int32Array(rows);
 
-  /** Writes the cells' means in 8-bit levels. RGB frames are stills and have no cuts; their first plane (red) serves. */
+  /**
+   * Writes the cells' means in 8-bit levels; of high dynamic range those that standard range would have. RGB frames are stills and
+   * have no cuts; their first plane (red) serves.
+   */
   read({ data, format, layout }: PlanarFrame, out: Float32Array): void {
     if (format !== this.#format) this.#fit(format);
     const { offset, widthPx } = layout.planes[0];
     const scale = sampleScale(format);
     const step = this.#step;
+    const toDisplay = this.#toDisplay;
     for (let row = 0; row < rows; row++) {
       const top = this.#top[row] as number;
       const bottom = this.#bottom[row] as number;
@@ -40,7 +47,8 @@ export class LumaThumbnail {
             count++;
           }
         }
-        out[row * columns + column] = count === 0 ? 0 : sum / (count * scale);
+        const mean = count === 0 ? 0 : sum / (count * scale);
+        out[row * columns + column] = toDisplay === undefined ? mean : toDisplay(mean);
       }
     }
   }
@@ -48,10 +56,19 @@ export class LumaThumbnail {
   #fit(format: PlanarFormat): void {
     const { widthPx, heightPx } = format;
     this.#format = format;
+    this.#toDisplay = levelCurve(format);
     this.#step = Math.max(1, Math.floor(Math.min(widthPx / columns, heightPx / rows) / 6));
     share(widthPx, this.#left, this.#right);
     share(heightPx, this.#top, this.#bottom);
   }
+}
+
+/** What becomes of a level of luma, 0..255, in high dynamic range. */
+function levelCurve({ hdr, matrix, range }: PlanarFormat): ((level: number) => number) | undefined {
+  if (hdr === undefined) return undefined;
+  const { yOffset, lumaSpan } = colourCoefficients(matrix, range);
+  const curve = displayCurve(hdr);
+  return (level) => yOffset + lumaSpan * curve(Math.min(1, Math.max(0, (level - yOffset) / lumaSpan)));
 }
 
 /** Shares a length out evenly to cells of at least one sample, which overlap where the length is shorter than their number. */

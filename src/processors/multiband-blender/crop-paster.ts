@@ -4,6 +4,7 @@ import { type ColourCoefficients, colourCoefficients } from '../../imaging/colou
 import { addressOf, kernels } from '../../imaging/kernels/kernels.js';
 import type { PlanarFormat } from '../../imaging/planar-frame.js';
 import { Scratch } from '../../imaging/scratch.js';
+import { toneAddress } from '../../imaging/tone-curve.js';
 import type { FacePatch, FrameRegion } from '../face-swapper/mesh-swapper.js';
 import { fadeShare } from './face-blender.js';
 
@@ -27,7 +28,8 @@ const faceShare = 0.62;
 /**
  * Draws swapped crops as patches that {@link FaceBlender} lays into the frame, in either of its modes. Each pixel of
  * the frame under the crop is looked up in the crop between its four pixels; a crop that is at least twice as fine as
- * the frame is averaged over blocks of whole pixels first, so that nothing of it is skipped. One per thread; owns its
+ * the frame is averaged over blocks of whole pixels first, so that nothing of it is skipped. For a frame of high dynamic range a copy of
+ * the crop is turned into the frame's own R'G'B' before that. One per thread; owns its
  * buffers.
  */
 export class CropPaster {
@@ -47,7 +49,8 @@ export class CropPaster {
     const region = regionOf(format, toFrame, sizePx);
     if (region === null) return null;
     const { call } = kernels();
-    const cropAt = this.#own('crop', crop);
+    const tone = toneAddress(format.hdr);
+    const cropAt = tone === 0 ? this.#own('crop', crop) : this.#copy('crop', crop);
     const maskAt = this.#own('mask', mask);
     const { width, height } = region;
     const { chromaShiftX, chromaShiftY } = format;
@@ -65,6 +68,7 @@ export class CropPaster {
     fillMap(map, toCrop, region, block);
     const colour = this.#scratch.floats('colour', 20);
     fillColour(colour, colourCoefficients(format.matrix, format.range));
+    if (tone !== 0) call.displayToSignal(cropAt, cropAt + 4 * area, cropAt + 8 * area, area, tone);
     call.packCrop(cropAt, maskAt, sizePx, block, addressOf(colour), texture, reducedPx);
     const isVisible = call.pasteCrop(
       texture,
@@ -103,7 +107,10 @@ export class CropPaster {
   }
 
   #own(name: string, values: Float32Array): number {
-    if (values.buffer === kernels().memory.buffer) return values.byteOffset;
+    return values.buffer === kernels().memory.buffer ? values.byteOffset : this.#copy(name, values);
+  }
+
+  #copy(name: string, values: Float32Array): number {
     const copy = this.#scratch.floats(`own ${name}`, values.length);
     copy.set(values);
     return addressOf(copy);

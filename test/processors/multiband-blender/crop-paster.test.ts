@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Affine, cropToFrame } from '../../../src/imaging/affine.js';
 import { FrameCropper } from '../../../src/imaging/frame-crop.js';
-import type { PlanarFrame } from '../../../src/imaging/planar-frame.js';
+import { type PlanarFrame, wrapFrame } from '../../../src/imaging/planar-frame.js';
 import type { FacePatch } from '../../../src/processors/face-swapper/mesh-swapper.js';
 import { CropPaster, type SwappedCrop } from '../../../src/processors/multiband-blender/crop-paster.js';
 import { FaceBlender } from '../../../src/processors/multiband-blender/face-blender.js';
 import { softBoxMask } from '../../../src/processors/multiband-blender/soft-mask.js';
 import { deepened } from '../../support/deep-frames.js';
 import { plainDrawn } from '../../support/reference/crop-paster.js';
-import { formatOf, paintFrame, samplingNames, skinPicture } from '../../support/unit-frames.js';
+import { formatOf, paintFrame, type Picture, samplingNames, skinPicture } from '../../support/unit-frames.js';
 import { forAll, type Random, seededRandom } from '../../support/unit-random.js';
 import { assertClose, at, largestDifference } from '../../support/unit-values.js';
 
@@ -95,6 +95,31 @@ test('a crop that is laid back as it was cut leaves a smooth frame as it is', ()
           largestDifference(result.data, frame.data) <= (frame.format.bitDepth === 8 ? 1 : 4),
           `${name} ${mode}`,
         );
+      }
+    }
+  }
+});
+
+test('a crop of high dynamic range that is laid back as it was cut leaves a smooth frame as it is', () => {
+  for (const name of samplingNames) {
+    for (const transfer of ['pq', 'hlg'] as const) {
+      // Code values of skin in daylight.
+      const skin: Picture = (x, y) => {
+        const [red, green, blue] = skinPicture(x, y);
+        return [0.65 * red, 0.65 * green, 0.65 * blue];
+      };
+      const { format, data } = deepened(paintFrame(formatOf(160, 150, name), skin));
+      const frame = wrapFrame(
+        { ...format, hdr: { transfer, primaries: 'bt2020' } },
+        data.buffer as ArrayBuffer,
+      );
+      const toFrame = cropToFrame({ x: 80, y: 74 }, 90, 0.3, 96);
+      const swapped = { ...flatCrop(96, [0, 0, 0], toFrame), mask: softBoxMask(96, 0.3, [0, 0, 0, 0]) };
+      swapped.crop.set(cut(frame, swapped));
+      for (const mode of modes) {
+        const result = pasted(frame, swapped, mode);
+        const largest = largestDifference(result.data, frame.data);
+        assert.ok(largest <= 4, `${name} ${transfer} ${mode}: ${largest}`);
       }
     }
   }

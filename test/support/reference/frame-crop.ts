@@ -2,6 +2,7 @@ import { type Affine, affineScale, applyAffine } from '../../../src/imaging/affi
 import { colourCoefficients } from '../../../src/imaging/colour.js';
 import type { CropScaling } from '../../../src/imaging/frame-crop.js';
 import { type PlanarFrame, sampleScale } from '../../../src/imaging/planar-frame.js';
+import { plainToDisplay } from './tone-curve.js';
 
 const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
@@ -134,6 +135,7 @@ export const plainCrop = (
         green = k.isRgb ? p1 / 255 : luma + (p1 - 128) * k.gu + (p2 - 128) * k.gv;
         blue = k.isRgb ? p2 / 255 : luma + (p1 - 128) * k.bu;
       }
+      if (format.hdr !== undefined) [red, green, blue] = plainToDisplay(format.hdr, [red, green, blue]);
       out[index] = clamp(red, 0, 1) * scale + offset;
       out[area + index] = clamp(green, 0, 1) * scale + offset;
       out[2 * area + index] = clamp(blue, 0, 1) * scale + offset;

@@ -15,6 +15,7 @@ import { facingOf } from '../../../src/processors/face-swapper/rectify.js';
 import type { FaceTexture } from '../../../src/processors/face-swapper/source-face.js';
 import { labToSrgb } from './lab.js';
 import { plainRaster } from './mesh-raster.js';
+import { narrowedLab, plainWideToSignal } from './tone-curve.js';
 
 /** The region that `MeshSwapper` works in: the mesh's box and 22 % around it, from even pixels. */
 const regionAround = (points: Float32Array, format: PlanarFormat): FrameRegion | null => {
@@ -133,14 +134,15 @@ export const plainDraw = (
       if (u < 0) continue;
       const v = raster.v[at] as number;
       sampleTexture(source.texture, u, v, raster.footprint[at] as number, texel);
-      labToSrgb(
+      const matched = [
         (texel[0] as number) * gainL + offsetL,
         (texel[1] as number) * gainA + offsetA,
         (texel[2] as number) * gainB + offsetB,
-        rgb,
-        0,
-      );
-      const [red, green, blue] = rgb as unknown as [number, number, number];
+      ] as const;
+      const [lightness, a, b] = format.hdr === undefined ? matched : narrowedLab(...matched);
+      labToSrgb(lightness, a, b, rgb, 0);
+      const shown = rgb as unknown as [number, number, number];
+      const [red, green, blue] = format.hdr === undefined ? shown : plainWideToSignal(format.hdr, shown);
       coverage[at] = 1;
       const free = (raster.weight[at] as number) * sampleMap(open, appearanceSize, u, v);
       mask[at] = (texel[3] as number) * free;

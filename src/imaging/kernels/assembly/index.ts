@@ -46,6 +46,7 @@ export { blockMeans12, blockMeans16, blockMeans8, cropToRgb, fourTaps, repeatEnd
 export { packCrop, pasteCrop } from './paste';
 export { boxBlurPlane, inpaintPlanes, mixZones, raiseToPolygon, stretchMap } from './planes';
 export { expandAddPlane, reducePlane } from './pyramid';
+export { displayToSignal, displayToWide, signalToDisplay, widenLab, wideToSignal } from './tone';
 
 /** The first address behind the module's own constants. */
 export function heapStart(): usize {

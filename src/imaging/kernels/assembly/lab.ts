@@ -25,7 +25,7 @@ export function labCurveInverse(f: v128): v128 {
 }
 
 /** Linear light 0..1 of sRGB code values 0..1 (IEC 61966-2-1), clipped: within 3e-6 of the exact curve. */
-function decodeSrgb(value: v128): v128 {
+export function decodeSrgb(value: v128): v128 {
   const v = f32x4.pmin(f32x4.splat(1), f32x4.pmax(f32x4.splat(0), value));
   let curve = f32x4.splat(0.0621690413);
   curve = f32x4.add(f32x4.mul(curve, v), f32x4.splat(-0.27758035));

@@ -3,6 +3,7 @@
 // coloured once however many triangles lie over it. Edges are found in doubles, so that no pixel between two triangles is
 // missed; values along a run are floats.
 import { labToSrgbPlanes } from './lab';
+import { wideToSignal } from './tone';
 
 // A prepared triangle: where the barycentric coordinates b and c of its second and third corner are 0, and their slopes;
 // six values at its three corners; its texture levels.
@@ -361,6 +362,7 @@ function rowBytesOf(width: i32): usize {
  * @param left the box, in pixels of the region: left and top even, at least four wide
  * @param open the map of what may be replaced, and `interior` that of what may be moved: from `gatherCorners`
  * @param colour 18 floats: gain and offset of L, a, b; three rows of a matrix R'G'B' 0..1 → planes and its offset
+ * @param tone what turns the wide scale, which R'G'B' are then of, into the frame's own R'G'B' (`toneAddress`), 0 for standard range
  * @param first three planes in frame order, the first of regionWidth, the others of chromaWidth
  * @param coverage regionWidth wide like the four that follow
  * @param rows `shadingRowBytes` of work memory
@@ -381,6 +383,7 @@ export function shadeTriangles(
   interior: usize,
   interiorSide: i32,
   colour: usize,
+  tone: usize,
   first: usize,
   second: usize,
   third: usize,
@@ -451,6 +454,15 @@ export function shadeTriangles(
         rowBlue + firstByte,
         <usize>((finish - begin + 3) & ~3),
       );
+      if (tone !== 0) {
+        wideToSignal(
+          rowRed + firstByte,
+          rowGreen + firstByte,
+          rowBlue + firstByte,
+          <usize>((finish - begin + 3) & ~3),
+          tone,
+        );
+      }
       const out: usize = 4 * (<usize>regionWidth * <usize>y + <usize>left);
       for (let group = begin; group < finish; group += 4) {
         // The last group reaches back over the one before it, so that nothing is written past the box.
