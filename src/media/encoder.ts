@@ -5,6 +5,7 @@ import {
   interruptedError,
   type RunningTool,
   startTool,
+  type ToolTrace,
 } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { encoderArguments, type VideoEncoding } from './video-encoding.js';
@@ -56,7 +57,8 @@ export class FrameEncoder {
     }
     const { stdin } = this.#child.process;
     const failed = await new Promise<boolean>((resolve) => {
-      if (stdin === null || stdin.destroyed) return resolve(true);
+      // A process that could not be started for want of file handles has no stdin at all.
+      if (!stdin || stdin.destroyed) return resolve(true);
       stdin.write(new Uint8Array(buffer), (error) => resolve(error !== null && error !== undefined));
     });
     if (failed) throw this.#failure(await this.#child.exited);
@@ -77,10 +79,18 @@ export class FrameEncoder {
     if (exit.code !== 0 || this.#options.signal?.aborted === true) throw this.#failure(exit);
   }
 
-  /** Kills ffmpeg and waits until it is gone; the file is left for the caller to delete. Safe at any time. */
-  async abort(): Promise<void> {
+  /**
+   * Kills ffmpeg and waits until it is gone; the file is left for the caller to delete. Safe at any time. False when ffmpeg
+   * cannot be ended.
+   */
+  abort(): Promise<boolean> {
     this.#state = 'aborted';
-    await this.#child.kill();
+    return this.#child.kill();
+  }
+
+  /** What ffmpeg was called with and the last that it said. */
+  get trace(): ToolTrace {
+    return { commandLine: this.#child.commandLine, stderr: this.#child.stderr.lines };
   }
 
   #failure(exit: ChildExit): FaceswapError {

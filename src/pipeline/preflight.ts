@@ -127,6 +127,7 @@ const videoOptions = [
   'trimFrameEnd',
   'trimStart',
   'trimEnd',
+  'timeout',
 ] as const satisfies (keyof RunOptions)[];
 
 const refuseVideoOptions = (options: RunOptions, target: string): void => {

@@ -95,6 +95,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   trimFrameEnd: true,
   trimStart: true,
   trimEnd: true,
+  timeout: true,
   onNoFace: true,
   overwrite: true,
   report: true,
@@ -327,6 +328,10 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     outputVideoFps: resolveFps(options.outputVideoFps),
     trimStart,
     trimEnd,
+    timeoutMs:
+      options.timeout === undefined
+        ? undefined
+        : 1000 * numberOption('timeout', options.timeout, { lowest: 1, highest: 1e6, integer: false }),
     onNoFace: choose('onNoFace'),
     overwrite: flagOption('overwrite', options.overwrite ?? runDefaults.overwrite),
     report:

@@ -19,13 +19,14 @@ export type PerformanceInput = {
   readonly batch: ChainBatch;
   readonly pool: Pick<FramePool, 'frameBytes' | 'allocated' | 'acquired' | 'peakLent'>;
   readonly hwaccel: string;
+  readonly retries: number;
 };
 
 const frameStages: readonly FrameStage[] = ['decode', ...chainStages, 'encode'];
 
 /** The figures of a run's segments taken together; percentiles are taken over the frames of all of them. */
 export function runPerformance(input: PerformanceInput): RunPerformance {
-  const { startMs, segments, workers, batch, pool, hwaccel } = input;
+  const { startMs, segments, workers, batch, pool, hwaccel, retries } = input;
   const stageLatencyMs: Partial<Record<FrameStage, Latency>> = {};
   for (const stage of frameStages) {
     const latency = latencyOf(segments.map(({ stageSamples }) => stageSamples[stage]));
@@ -50,6 +51,7 @@ export function runPerformance(input: PerformanceInput): RunPerformance {
       peakInFlight: pool.peakLent,
       limitBytes: workers.limitBytes,
     },
+    retries,
     hwaccel,
     analysis: cached === 0 ? 'computed' : cached === segments.length ? 'cached' : 'mixed',
   };

@@ -7,12 +7,14 @@ import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
 import { ProgressChannel } from './progress-channel.js';
 import { resolveRunOptions } from './resolve-run-options.js';
+import { type Clock, defaultRetryPolicy, type RetryPolicy, systemClock } from './retry.js';
 import { type RunLogger, silentLogger } from './run-logger.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { RunParts, RunResult } from './run-parts.js';
 import type { RunReport } from './run-report.js';
+import { defaultStallLimits, type StallLimits } from './stall-watch.js';
 import { WarningList } from './warning-list.js';
-import type { WorkerClient } from './worker-client.js';
+import type { WorkerClient, WorkerMemory } from './worker-client.js';
 
 /** What a caller may give besides the options. */
 export type RunContext = {
@@ -34,6 +36,11 @@ export type RunInternals = {
   readonly models?: ChainModelFiles | undefined;
   /** Module that the worker thread runs. */
   readonly workerEntry?: URL | undefined;
+  /** Memory of each worker thread. */
+  readonly workerMemory?: WorkerMemory | undefined;
+  readonly retryPolicy?: RetryPolicy | undefined;
+  readonly stallLimits?: StallLimits | undefined;
+  readonly clock?: Clock | undefined;
 };
 
 /** Everything that a run opens, closed again in reverse order. */
@@ -42,7 +49,10 @@ class RunResources {
   readonly #output: string;
   readonly #startWorker: () => WorkerClient;
   readonly #workers = new Map<number, WorkerClient>();
+  /** Threads that died before the end of the run. */
+  readonly #dead: WorkerClient[] = [];
   #jobFolder: JobFolder | undefined;
+  #keepsJobFolder = false;
 
   constructor(options: { logger: RunLogger; output: string; startWorker: () => WorkerClient }) {
     this.#logger = options.logger;
@@ -56,6 +66,18 @@ class RunResources {
     return worker;
   }
 
+  replaceWorker(number: number): WorkerClient {
+    const dead = this.#workers.get(number);
+    if (dead !== undefined) this.#dead.push(dead);
+    this.#workers.delete(number);
+    return this.openWorker(number);
+  }
+
+  keepJobFolder(): void {
+    this.#keepsJobFolder = true;
+    this.#jobFolder?.keep();
+  }
+
   async openJobFolder(): Promise<string> {
     const { createJobFolder } = await import('./job-folder.js');
     this.#jobFolder ??= await createJobFolder(this.#output);
@@ -63,7 +85,8 @@ class RunResources {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#workers.values()].map((worker) => worker.close()));
+    await Promise.all([...this.#workers.values(), ...this.#dead].map((worker) => worker.close()));
+    if (this.#keepsJobFolder) return;
     try {
       await this.#jobFolder?.remove();
     } catch (error) {
@@ -147,7 +170,15 @@ const finishRun = async (
 const execute = async (
   options: RunOptions,
   { signal, logger = silentLogger }: RunContext,
-  { channel, workerEntry, models }: RunInternals & { readonly channel: ProgressChannel },
+  {
+    channel,
+    workerEntry,
+    workerMemory,
+    models,
+    retryPolicy,
+    stallLimits,
+    clock,
+  }: RunInternals & { readonly channel: ProgressChannel },
 ): Promise<RunReport> => {
   const startMs = performance.now();
   const config = resolveRunOptions(options);
@@ -156,7 +187,7 @@ const execute = async (
   const resources = new RunResources({
     logger,
     output: config.output,
-    startWorker: () => new Client({ logger, entry: workerEntry }),
+    startWorker: () => new Client({ logger, entry: workerEntry, memory: workerMemory }),
   });
   const parts: RunParts = {
     config,
@@ -164,7 +195,12 @@ const execute = async (
     models: models ?? null,
     startMs,
     openWorker: (number = 0) => resources.openWorker(number),
+    replaceWorker: (number) => resources.replaceWorker(number),
     openJobFolder: () => resources.openJobFolder(),
+    keepJobFolder: () => resources.keepJobFolder(),
+    retryPolicy: retryPolicy ?? defaultRetryPolicy,
+    stallLimits: stallLimits ?? defaultStallLimits,
+    clock: clock ?? systemClock,
     progress: channel,
     warnings: new WarningList(channel),
     logger,

@@ -69,12 +69,15 @@ const halvingsText = (halvings: number): string => {
 /** How the machine was used: workers, the share of the time that models took; batches, hardware and cache where there are any. */
 const machineLines = ({ performance }: RunReport): readonly TableRow[] => {
   if (performance === null) return [];
-  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis, hwaccel } = performance;
+  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis, hwaccel, retries } = performance;
   const modelShare = modelMs / Math.max(1, renderMs * workers.count);
   const firstFrame = firstFrameMs === null ? '' : `, first frame after ${secondsText(firstFrameMs)}`;
   const notes = [
     `models busy ${percentText(modelShare)} of the rendering${firstFrame}`,
     batch.size > 1 ? `${batch.size} faces at a time (${batch.reason})${halvingsText(batch.halvings)}` : '',
+    retries === 0
+      ? ''
+      : `tried again ${retries === 1 ? 'once' : `${retries} times`} after transient failures`,
     hwaccel === 'none' ? '' : `decoded with ${hwaccel}`,
     analysis === 'computed' ? '' : `analysis of the target ${analysisTexts[analysis]}`,
   ];

@@ -51,6 +51,7 @@ const report: RunReport = {
       peakInFlight: 17,
       limitBytes: 2 ** 30,
     },
+    retries: 0,
     hwaccel: 'none',
     analysis: 'computed',
   },
