@@ -111,6 +111,7 @@ export async function renderSegments(
   const failed: FailedSegment[] = [];
   let finished = 0;
   let retries = 0;
+  let targetIsLost = false;
 
   const announce = (segment: PlanSegment, state: 'started' | 'done' | 'failed'): void =>
     progress.emit({ type: 'segment', index: segment.index, total: segments.length, state });
@@ -138,7 +139,7 @@ export async function renderSegments(
 
   /** Whether the others would fail as well. */
   const isHopeless = ({ segment, failure, trace }: FailedSegment, { worker }: TeamMember): boolean => {
-    if (concernsAll.has(failure.kind)) return true;
+    if (targetIsLost || concernsAll.has(failure.kind)) return true;
     if (failure.isTransient) return finished === 0 && failed.length + 1 >= hopelessFailures;
     // A full disk, a child that cannot be ended, a thread that hangs.
     if (failure.kind === 'resources' || worker.failure !== undefined) return true;
@@ -182,7 +183,9 @@ export async function renderSegments(
             });
           } catch (error) {
             if (stop.aborted || FaceswapError.from(error).context.stage !== 'decode') throw error;
-            throw (await targetFailure(target)) ?? error;
+            const lost = await targetFailure(target);
+            if (lost?.isTransient === false) targetIsLost = true;
+            throw lost ?? error;
           }
         },
         {
