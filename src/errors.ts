@@ -21,6 +21,12 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /** Stable machine-readable name of each failure kind, as it appears in `--json` output. */
 export type ErrorKind = Exclude<keyof typeof ExitCode, 'ok'>;
 
+/**
+ * Why the same work may succeed when it is done again: `again` as it is (a child was killed, a share did not answer),
+ * `smaller` with less memory. Failures without it are the same every time.
+ */
+export type RetryAdvice = 'again' | 'smaller';
+
 /** Where a failure happened and what its reader can do about it. */
 export type ErrorContext = {
   /** The file that was being read or written. */
@@ -29,8 +35,14 @@ export type ErrorContext = {
   frame?: number | undefined;
   /** Pipeline stage: `probe`, `plan`, `decode`, `analyse`, `swap`, `encode`, `join`, `mux`, … */
   stage?: string | undefined;
+  /** Zero-based index of the segment, as in the names of its files. */
+  segment?: number | undefined;
   /** One sentence that tells the reader what to do. */
   hint?: string | undefined;
+  /** Set where the failure is transient. */
+  retry?: RetryAdvice | undefined;
+  /** How often the work had been tried again before this failure was final. */
+  retries?: number | undefined;
   /** The lower-level failure, for the debug log. */
   cause?: unknown;
 };
@@ -43,7 +55,10 @@ export type ErrorRecord = {
   file?: string | undefined;
   frame?: number | undefined;
   stage?: string | undefined;
+  segment?: number | undefined;
   hint?: string | undefined;
+  retry?: RetryAdvice | undefined;
+  retries?: number | undefined;
 };
 
 /**
@@ -66,11 +81,24 @@ export class FaceswapError extends Error {
     return ExitCode[this.kind];
   }
 
-  /** One line: what, where (file, frame, stage), what to do. */
+  /** Whether the same work may succeed when it is done again. */
+  get isTransient(): boolean {
+    return this.context.retry !== undefined;
+  }
+
+  /** The same failure with more told about it; its stack and cause stay. */
+  with(more: ErrorContext): FaceswapError {
+    const error = new FaceswapError(this.kind, this.message, { cause: this.cause, ...this.context, ...more });
+    if (this.stack !== undefined) error.stack = this.stack;
+    return error;
+  }
+
+  /** One line: what, where (file, segment, frame, stage), what to do. */
   override toString(): string {
-    const { file, frame, stage, hint } = this.context;
+    const { file, segment, frame, stage, hint } = this.context;
     const where = [
       file === undefined ? undefined : JSON.stringify(file),
+      segment === undefined ? undefined : `segment ${segment}`,
       frame === undefined ? undefined : `frame ${frame}`,
       stage === undefined ? undefined : `stage ${stage}`,
     ].filter((part) => part !== undefined);
@@ -80,14 +108,23 @@ export class FaceswapError extends Error {
 
   /** Plain data for `--json` and for the trip between threads. */
   toRecord(): ErrorRecord {
-    const { file, frame, stage, hint } = this.context;
-    return { kind: this.kind, exitCode: this.exitCode, message: this.message, file, frame, stage, hint };
+    const { kind, exitCode, message } = this;
+    const { file, frame, stage, segment, hint, retry, retries } = this.context;
+    return { kind, exitCode, message, file, frame, stage, segment, hint, retry, retries };
   }
 
   /** The inverse of {@link FaceswapError.toRecord}. */
   static fromRecord(record: ErrorRecord): FaceswapError {
-    const { file, frame, stage, hint } = record;
-    return new FaceswapError(record.kind, record.message, { file, frame, stage, hint });
+    const { file, frame, stage, segment, hint, retry, retries } = record;
+    return new FaceswapError(record.kind, record.message, {
+      file,
+      frame,
+      stage,
+      segment,
+      hint,
+      retry,
+      retries,
+    });
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { ExitCode, FaceswapError } from '../errors.js';
 import { dryRun, run, type RunContext, type RunHandle } from '../index.js';
+import { endAbandonedThreads } from '../pipeline/abandoned-threads.js';
 import { singleRunOptions } from '../pipeline/run-batch-options.js';
 import type { RunOptions } from '../pipeline/run-options.js';
 import type { RunReport, RunWarning } from '../pipeline/run-report.js';
@@ -13,6 +14,9 @@ import { listenForInterruption } from './interruption.js';
 import { mergeOptionValues, type OptionValues, readCommandLine } from './option-values.js';
 import { writeResult } from './output.js';
 import { createProgressDisplay, type ProgressDisplay, resolveProgressMode } from './progress-display.js';
+
+/** How long a thread that hung may take to end with the process. */
+const abandonedThreadGraceMs = 5_000;
 
 /** The values of the config file that the command line names, if it names one. */
 const readConfig = async ({ config }: OptionValues): Promise<OptionValues> =>
@@ -156,5 +160,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     });
   } finally {
     interruption.dispose();
+    // Everything has been told and cleaned up. Node would wait for ever for a thread that hangs in a driver.
+    if (!(await endAbandonedThreads(abandonedThreadGraceMs))) process.kill(process.pid, 'SIGKILL');
   }
 };

@@ -327,6 +327,13 @@ export const runOptionTable = [
     description: 'neither use nor keep what is found out about target and sources',
   },
   {
+    name: 'timeout',
+    group: 'Machine',
+    kind: 'number',
+    placeholder: 'seconds',
+    description: 'most time for one try at a segment of the video; default: as long as frames pass',
+  },
+  {
     name: 'dry-run',
     group: 'Run',
     kind: 'flag',

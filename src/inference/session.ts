@@ -356,6 +356,7 @@ const runtimeError = (error: unknown, what: string, modelPath: string): Faceswap
       file: modelPath,
       cause: error,
       hint: 'Free memory or lower the batch size',
+      retry: 'smaller',
     });
   }
   return new FaceswapError('model', `${what}: ${reason}`, { file: modelPath, cause: error });

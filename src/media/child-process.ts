@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
+import { basename } from 'node:path';
 import { FaceswapError } from '../errors.js';
 
 /** How a child ended: one of the two is not null. */
@@ -63,8 +64,53 @@ export type RunningTool = {
   /** Resolves after the process ended and its streams were read to their ends; rejects only when it could not start. */
   readonly exited: Promise<ChildExit>;
   readonly stderr: LineTail;
-  /** SIGKILL, then waits for the end. Safe to call at any time. */
-  readonly kill: () => Promise<void>;
+  /** The program and its arguments. */
+  readonly commandLine: readonly string[];
+  /**
+   * SIGKILL to the child and its group, then waits for the end, ten seconds at most: a child that waits for a share that is gone
+   * cannot be ended by anybody. False when it is still there. Safe to call at any time.
+   */
+  readonly kill: () => Promise<boolean>;
+};
+
+/** What a child was called with and the last that it said. */
+export type ToolTrace = { readonly commandLine: readonly string[]; readonly stderr: readonly string[] };
+
+/** How long a killed child may take to be gone. */
+const killGraceMs = 10_000;
+
+/** Errors of the system that go by: too many processes or files, or no memory, at this moment. */
+const passingStartFailures: ReadonlySet<unknown> = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+const startFailure = (path: string, stage: string, cause: unknown): FaceswapError => {
+  const code: unknown = cause instanceof Error && 'code' in cause ? cause.code : undefined;
+  if (passingStartFailures.has(code)) {
+    return new FaceswapError('resources', `Cannot start ${path}: the system refused it (${String(code)})`, {
+      stage,
+      cause,
+      hint: 'Close other programs, lower --workers, or raise the limits (ulimit -n, ulimit -u)',
+      retry: 'again',
+    });
+  }
+  return new FaceswapError('unavailable', `Cannot start ${path}`, {
+    stage,
+    cause,
+    hint: 'Check that the file exists and may be executed',
+  });
+};
+
+/** Sends a signal to a child and to all that it started itself: the program may be a script around ffmpeg. */
+const signalGroup = (child: ChildProcess, signal: NodeJS.Signals): void => {
+  if (process.platform === 'win32' || child.pid === undefined) {
+    child.kill(signal);
+    return;
+  }
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // The group is gone, or not yet made.
+    child.kill(signal);
+  }
 };
 
 export type StartToolOptions = {
@@ -89,47 +135,59 @@ export const interruptedError = (stage: string): FaceswapError =>
 export function startTool(path: string, args: readonly string[], options: StartToolOptions): RunningTool {
   const { signal, stage } = options;
   if (signal?.aborted === true) throw interruptedError(stage);
-  const child = spawn(path, args, {
-    stdio: [options.stdin, options.stdout, 'pipe'],
-    detached: process.platform !== 'win32',
-    windowsHide: true,
-  });
+  let child: ChildProcess;
+  try {
+    child = spawn(path, args, {
+      stdio: [options.stdin, options.stdout, 'pipe'],
+      detached: process.platform !== 'win32',
+      windowsHide: true,
+    });
+  } catch (error) {
+    throw startFailure(path, stage, error);
+  }
   const stderr = new LineTail(options.onStderrLine);
   child.stderr?.setEncoding('utf8').on('data', (text: string) => stderr.push(text));
+  let hasEnded = false;
   const onAbort = (): void => {
-    child.kill(options.abortSignal ?? 'SIGKILL');
+    if (!hasEnded) signalGroup(child, options.abortSignal ?? 'SIGKILL');
   };
   // A dying parent must not leave a child that waits on a half-open pipe.
   process.once('exit', onAbort);
   signal?.addEventListener('abort', onAbort, { once: true });
   const exited = new Promise<ChildExit>((resolve, reject) => {
     child.once('error', (cause) => {
-      if (child.pid !== undefined) return;
-      reject(
-        new FaceswapError('unavailable', `Cannot start ${path}`, {
-          stage,
-          cause,
-          hint: 'Check that the file exists and may be executed',
-        }),
-      );
+      if (child.pid === undefined) reject(startFailure(path, stage, cause));
     });
     child.once('close', (code, exitSignal) => {
       stderr.end();
       resolve({ code, signal: exitSignal });
     });
   }).finally(() => {
+    hasEnded = true;
     process.removeListener('exit', onAbort);
     signal?.removeEventListener('abort', onAbort);
   });
   // Callers look at `exited` when they are ready; until then a failure to start must not count as unhandled.
   exited.catch(() => undefined);
-  const kill = async (): Promise<void> => {
+  const kill = async (): Promise<boolean> => {
     child.stdout?.destroy();
     child.stdin?.destroy();
-    child.kill('SIGKILL');
-    await exited.catch(() => undefined);
+    if (!hasEnded) signalGroup(child, 'SIGKILL');
+    let grace: NodeJS.Timeout | undefined;
+    const tooLong = new Promise<boolean>((resolve) => {
+      grace = setTimeout(() => resolve(false), killGraceMs);
+    });
+    const gone = exited.then(
+      () => true,
+      () => true,
+    );
+    try {
+      return await Promise.race([gone, tooLong]);
+    } finally {
+      clearTimeout(grace);
+    }
   };
-  return { process: child, exited, stderr, kill };
+  return { process: child, exited, stderr, commandLine: [path, ...args], kill };
 }
 
 /** `exit code 1` or `signal SIGKILL`. */
@@ -143,9 +201,20 @@ export function lastWords(lines: readonly string[], count = 3): string {
   return (errors.length > 0 ? errors : clean).slice(-count).join(' | ').slice(0, 600);
 }
 
+/** How ffmpeg words a disk or share that does not answer (EIO, ESTALE, ETIMEDOUT, EREMOTEIO). */
+const unreadable =
+  /Input\/output error|Stale (NFS )?file handle|Connection timed out|Remote I\/O error|Resource temporarily unavailable/i;
+
+/**
+ * Whether ffmpeg's last words say that a disk or share did not answer. It takes that for the end of the file and may exit
+ * with 0.
+ */
+export const saysUnreadable = (lines: readonly string[]): boolean => unreadable.test(lastWords(lines));
+
 /**
  * Turns a child's bad end into an error. Killed from outside or out of disk are failures of the machine
- * (`resources`), an exit code is ffmpeg's verdict on the media (`media`).
+ * (`resources`), an exit code is ffmpeg's verdict on the media (`media`). Transient: killed, out of memory, a disk or share
+ * that did not answer.
  */
 export function childFailure(
   tool: string,
@@ -162,12 +231,30 @@ export function childFailure(
     });
   }
   if (/Cannot allocate memory/i.test(words)) {
-    return new FaceswapError('resources', `${tool} ran out of memory${said}`, context);
+    return new FaceswapError('resources', `${tool} ran out of memory${said}`, {
+      ...context,
+      retry: 'smaller',
+    });
   }
   if (exit.signal !== null) {
     return new FaceswapError('resources', `${tool} was killed by ${exit.signal}${said}`, {
       ...context,
       hint: 'Out of memory, or somebody ended it; run the command again',
+      retry: 'again',
+    });
+  }
+  if (/Too many open files/i.test(words)) {
+    return new FaceswapError('resources', `${tool} could not open all its files${said}`, {
+      ...context,
+      hint: 'Raise the limit (ulimit -n) or lower --workers',
+      retry: 'again',
+    });
+  }
+  if (saysUnreadable(lines)) {
+    return new FaceswapError('media', `${tool} could not read or write${said}`, {
+      ...context,
+      hint: 'Check the disk or the network share',
+      retry: 'again',
     });
   }
   return new FaceswapError('media', `${tool} failed with ${describeExit(exit)}${said}`, context);
@@ -181,7 +268,33 @@ export type RunToolOptions = {
   readonly onStdout?: ((text: string) => void) | undefined;
   /** Sees every line of stderr first; those for which it returns true are not kept. */
   readonly onStderrLine?: ((line: string) => boolean) | undefined;
+  /** The tool is killed when it says nothing for so long; ten minutes when left out. */
+  readonly silenceMs?: number | undefined;
 };
+
+/** A tool that answers a question says something long before; a stopped one never does. */
+const defaultSilenceMs = 600_000;
+
+/** The transient failure of a child that neither goes on nor ends. */
+export const silenceFailure = (tool: string, silenceMs: number, stage: string): FaceswapError =>
+  new FaceswapError('resources', `${tool} said nothing for ${Math.round(silenceMs / 1000)} s and was ended`, {
+    stage,
+    hint: 'The machine or a disk is overloaded, or somebody stopped it; run the command again',
+    retry: 'again',
+  });
+
+/**
+ * Calls back when nothing has happened for a while.
+ *
+ * @returns `heard` puts the time back to zero, `stop` ends the watch.
+ */
+export function watchSilence(
+  silenceMs: number,
+  onSilence: () => void,
+): { readonly heard: () => void; readonly stop: () => void } {
+  const timer = setTimeout(onSilence, silenceMs);
+  return { heard: () => timer.refresh(), stop: () => clearTimeout(timer) };
+}
 
 /** What a finished child said. */
 export type ToolResult = {
@@ -193,7 +306,8 @@ export type ToolResult = {
 /**
  * Runs a tool to its end and returns what it said, whatever its exit code.
  *
- * @throws FaceswapError (unavailable) when it cannot start, (interrupted) on abort.
+ * @throws FaceswapError (unavailable, resources) when it cannot start, (resources) when it says nothing for too long,
+ * (interrupted) on abort.
  */
 export async function runTool(
   path: string,
@@ -212,16 +326,25 @@ export async function runTool(
       if (chars <= maxChars) parts.push(text);
     });
   let failure: unknown;
+  const silenceMs = options.silenceMs ?? defaultSilenceMs;
+  const fail = (error: unknown): void => {
+    failure ??= error;
+    void tool.kill();
+  };
+  const { heard, stop } = watchSilence(silenceMs, () =>
+    fail(silenceFailure(basename(path), silenceMs, stage)),
+  );
+  tool.process.stderr?.on('data', heard);
   tool.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    heard();
     if (failure !== undefined) return;
     try {
       onStdout(text);
     } catch (error) {
-      failure = error;
-      tool.process.kill('SIGKILL');
+      fail(error);
     }
   });
-  const exit = await tool.exited;
+  const exit = await tool.exited.finally(stop);
   if (signal?.aborted === true) throw interruptedError(stage);
   if (failure !== undefined) throw failure;
   return { exit, stdout: parts.join(''), stderr: tool.stderr.lines };

@@ -1,12 +1,14 @@
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
-import { openBytePipe } from './byte-pipe.js';
+import { type BytePipe, openBytePipe } from './byte-pipe.js';
 import {
   childFailure,
   inputProtection,
   interruptedError,
   type RunningTool,
+  saysUnreadable,
   startTool,
+  type ToolTrace,
 } from './child-process.js';
 import { type FfmpegTools, hardwareReason, passthroughArguments } from './ffmpeg-tools.js';
 import type { HardwareDecoder } from './hardware-decoder.js';
@@ -28,6 +30,8 @@ export type FrameDecoderOptions = {
   readonly acquire: () => Promise<ArrayBuffer>;
   /** Takes back a buffer that was acquired and never delivered (failure, early stop). */
   readonly release?: ((buffer: ArrayBuffer) => void) | undefined;
+  /** Called for each frame on the way to the first one that is thrown away. */
+  readonly onSkip?: (() => void) | undefined;
   /** Decoder threads of ffmpeg; they change no pixel. */
   readonly threads: number;
   /** Decode in hardware; without it in software. */
@@ -181,10 +185,19 @@ export class FrameDecoder {
     }
   }
 
-  /** Ends the child and waits until it is gone. Safe to call at any time and more than once. */
-  async close(): Promise<void> {
+  /**
+   * Ends the child and waits until it is gone. Safe to call at any time and more than once. False when the child cannot be
+   * ended.
+   */
+  async close(): Promise<boolean> {
     this.#isClosed = true;
-    await this.#child?.kill();
+    return (await this.#child?.kill()) ?? true;
+  }
+
+  /** What the last child was called with and the last that it said; undefined before the first. */
+  get trace(): ToolTrace | undefined {
+    if (this.#child === undefined) return undefined;
+    return { commandLine: this.#child.commandLine, stderr: this.#child.stderr.lines };
   }
 
   #approaches(): Approach[] {
@@ -269,15 +282,36 @@ export class FrameDecoder {
         if (signal?.aborted === true) throw interruptedError(stage);
         if (this.#isClosed) return;
         if (filled < byteLength) throw await this.#endedEarly(child, index);
-        if (!this.#isExpected(await notes.next(), index, approach)) continue;
+        if (!this.#isExpected(await notes.next(), index, approach)) {
+          this.#options.onSkip?.();
+          continue;
+        }
         this.#held = undefined;
         yield { index, buffer: held };
         index += 1;
       }
+      if (!approach.mayComeEarlier) await this.#expectEnd(pipe);
     } finally {
       pipe.close();
       await child.kill();
     }
+  }
+
+  /**
+   * Bytes after the last frame mean that some before were not what they were taken for.
+   *
+   * @throws FaceswapError (media)
+   */
+  async #expectEnd(pipe: BytePipe): Promise<void> {
+    const { range, target, signal } = this.#options;
+    const surplus = await pipe.fill(new Uint8Array(1));
+    if (surplus === 0 || signal?.aborted === true || this.#isClosed) return;
+    throw new FaceswapError('media', `ffmpeg gave more bytes than ${range.end - range.start} frames have`, {
+      file: target.file,
+      frame: range.end - 1,
+      stage,
+      hint: 'Another program than ffmpeg writes to its output: check FACESWAP_FFMPEG',
+    });
   }
 
   /**
@@ -340,7 +374,9 @@ export class FrameDecoder {
         { ...context, hint: softwareHint },
       );
     }
-    if (exit.code !== 0) return childFailure('ffmpeg', exit, child.stderr.lines, context);
+    if (exit.code !== 0 || saysUnreadable(child.stderr.lines)) {
+      return childFailure('ffmpeg', exit, child.stderr.lines, context);
+    }
     if (index === range.start && index > 0) return new WrongStart('the video ended before it');
     return new FaceswapError(
       'media',

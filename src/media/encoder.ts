@@ -6,6 +6,7 @@ import {
   interruptedError,
   type RunningTool,
   startTool,
+  type ToolTrace,
 } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { addLightAtoms } from './light-atoms.js';
@@ -85,7 +86,8 @@ export class FrameEncoder {
     }
     const { stdin } = this.#child.process;
     const failed = await new Promise<boolean>((resolve) => {
-      if (stdin === null || stdin.destroyed) return resolve(true);
+      // A process that could not be started for want of file handles has no stdin at all.
+      if (!stdin || stdin.destroyed) return resolve(true);
       stdin.write(new Uint8Array(buffer), (error) => resolve(error !== null && error !== undefined));
     });
     if (failed) throw this.#failure(await this.#child.exited);
@@ -109,11 +111,18 @@ export class FrameEncoder {
     if (encoding.light !== undefined) await addLightAtoms(file, encoding.light);
   }
 
-  /** Kills ffmpeg and waits until it is gone; the file is left for the caller to delete. Safe at any time. */
-  async abort(): Promise<void> {
+  /**
+   * Kills ffmpeg and waits until it is gone; the file is left for the caller to delete. Safe at any time. False when ffmpeg
+   * cannot be ended.
+   */
+  abort(): Promise<boolean> {
     this.#state = 'aborted';
-    await this.#child.kill();
-    this.#removeFilterFile();
+    return this.#child.kill().finally(() => this.#removeFilterFile());
+  }
+
+  /** What ffmpeg was called with and the last that it said. */
+  get trace(): ToolTrace {
+    return { commandLine: this.#child.commandLine, stderr: this.#child.stderr.lines };
   }
 
   #removeFilterFile(): void {

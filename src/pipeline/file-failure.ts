@@ -28,7 +28,27 @@ export function fileFailure(error: unknown, file: string, stage: string): Facesw
       });
     case 'EMFILE':
     case 'ENFILE':
-      return new FaceswapError('resources', 'Too many open files', { file, stage, cause: error });
+      return new FaceswapError('resources', 'Too many open files', {
+        file,
+        stage,
+        cause: error,
+        hint: 'Raise the limit (ulimit -n) or lower --workers',
+        retry: 'again',
+      });
+    case 'EIO':
+    case 'ESTALE':
+    case 'ETIMEDOUT':
+      return new FaceswapError(
+        'media',
+        'The file cannot be read or written: its disk or share does not answer',
+        {
+          file,
+          stage,
+          cause: error,
+          hint: 'Check the disk or the network share',
+          retry: 'again',
+        },
+      );
     case 'ENOENT':
       return new FaceswapError('media', 'The file does not exist', { file, stage, cause: error });
     case 'EACCES':

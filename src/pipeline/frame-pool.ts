@@ -17,9 +17,8 @@ type PoolState = {
  * worker whose decoder is quick from taking the buffers that another one needs to go on.
  */
 export class FrameLane {
-  /** Most buffers that may be out at once. */
-  readonly count: number;
   readonly #pool: PoolState;
+  #count: number;
   readonly #waiters: Waiter[] = [];
   #lent = 0;
   #peakLent = 0;
@@ -27,7 +26,12 @@ export class FrameLane {
   /** Use {@link FramePool.lane}. */
   constructor(pool: PoolState, count: number) {
     this.#pool = pool;
-    this.count = count;
+    this.#count = count;
+  }
+
+  /** Most buffers that may be out at once. */
+  get count(): number {
+    return this.#count;
   }
 
   /** Bytes of each buffer. */
@@ -95,6 +99,20 @@ export class FrameLane {
     pool.free.push(buffer);
   }
 
+  /**
+   * Makes the lane whole again when all that had its buffers are done and some were lost on the way, as in a worker that died.
+   * A lost buffer must not be given back later.
+   */
+  reclaim(): void {
+    this.#pool.lent -= this.#lent;
+    this.#lent = 0;
+  }
+
+  /** From now on no more than `count` buffers may be out at once; call it while none is. Never makes the lane larger. */
+  shrink(count: number): void {
+    this.#count = Math.min(this.#count, Math.max(1, count));
+  }
+
   #lend(buffer: ArrayBuffer): ArrayBuffer {
     const pool = this.#pool;
     this.#lent += 1;
@@ -115,6 +133,7 @@ export class FrameLane {
       throw new FaceswapError('resources', `No memory for a frame of ${pool.frameBytes} bytes`, {
         cause,
         hint: 'Close other programs, lower --max-memory or use a smaller target',
+        retry: 'smaller',
       });
     }
   }

@@ -9,6 +9,22 @@ export function throwIfInterrupted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw interruption();
 }
 
+/** A signal that aborts with either of two; `dispose` lets go of them. */
+export function eitherSignal(
+  first: AbortSignal,
+  second: AbortSignal | undefined,
+): { readonly signal: AbortSignal; readonly dispose: () => void } {
+  const controller = new AbortController();
+  const sources = second === undefined ? [first] : [first, second];
+  const listeners = sources.map((source) => {
+    const listener = (): void => controller.abort(source.reason);
+    if (source.aborted) listener();
+    else source.addEventListener('abort', listener, { once: true });
+    return () => source.removeEventListener('abort', listener);
+  });
+  return { signal: controller.signal, dispose: () => listeners.forEach((remove) => remove()) };
+}
+
 /** The promise, or a rejection with the signal's reason as soon as that aborts; the promise itself runs on. */
 export async function untilAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
   promise.catch(() => {});

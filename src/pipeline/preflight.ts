@@ -154,6 +154,7 @@ export const videoOptions = [
   'trimStart',
   'trimEnd',
   'strict',
+  'timeout',
 ] as const satisfies (keyof RunOptions)[];
 
 const refuseVideoOptions = (options: RunOptions, target: string): void => {

@@ -3,7 +3,7 @@ import type { ProgressEvent } from './progress.js';
 /**
  * Carries progress from a run to one reader without ever making the run wait. A `frames` event that nobody
  * has read is replaced by the next one; all others are kept, so that what waits for a reader that does not
- * come is bounded by phases, segments and warnings.
+ * come is bounded by phases, segments, retries and warnings.
  */
 export class ProgressChannel<Event extends { readonly type: string } = ProgressEvent>
   implements AsyncIterable<Event>

@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../errors.js';
 import type { RunWarning } from './run-report.js';
 
 /** What a run is doing, in order. */
@@ -20,6 +21,19 @@ export type ProgressEvent =
       readonly type: 'segment';
       readonly index: number;
       readonly total: number;
-      readonly state: 'started' | 'done';
+      readonly state: 'started' | 'done' | 'failed';
+    }
+  | {
+      /** Work is begun again after a transient failure. */
+      readonly type: 'retry';
+      /** Null: not a segment but the joining of all. */
+      readonly segment: number | null;
+      /** Number of the try that follows; 2 is the first. */
+      readonly attempt: number;
+      /** Tries in all. */
+      readonly tries: number;
+      /** How long is waited before. */
+      readonly delayMs: number;
+      readonly error: ErrorRecord;
     }
   | { readonly type: 'warning'; readonly warning: RunWarning };

@@ -1,6 +1,7 @@
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FaceswapError } from '../errors.js';
+import type { ToolTrace } from '../media/child-process.js';
 import { contentHash } from '../media/content-hash.js';
 import { FrameDecoder } from '../media/decoder.js';
 import { FrameEncoder } from '../media/encoder.js';
@@ -17,11 +18,13 @@ import { FrameQueue } from './frame-queue.js';
 import { interruption, throwIfInterrupted, untilAborted } from './interruption.js';
 import { type Journal, syncFile } from './journal.js';
 import { type PlanSegment, type RenderPlan, timesWritten } from './plan.js';
+import type { Clock } from './retry.js';
 import type { FrameRow, FrameStage, StageTimes } from './run-report.js';
 import type { RunLogger } from './run-logger.js';
 import { formatTimeline } from './segment-timeline.js';
 import { chainStages } from './stage-samples.js';
 import { StageSpans } from './stage-spans.js';
+import { type FrameTimes, type Stall, type StallLimits, StallWatch } from './stall-watch.js';
 import type { WorkerClient } from './worker-client.js';
 import type { WorkerResults } from './worker-protocol.js';
 
@@ -40,16 +43,40 @@ export type RenderContext = {
   readonly analyses: AnalysisCache | null;
   readonly logger: RunLogger;
   readonly signal: AbortSignal | undefined;
+  /** What a segment is given before it counts as stuck. */
+  readonly patience: SegmentPatience;
   /** Called for each rendered frame; in order within a segment, while segments are rendered side by side. */
   readonly onRow: (row: FrameRow) => void;
+};
+
+/** What a segment is given before it counts as stuck. */
+export type SegmentPatience = {
+  readonly clock: Clock;
+  readonly limits: StallLimits;
+  /** Shared by all segments of a run. */
+  readonly times: FrameTimes;
+  /** Frames that a worker may collect before it works on them. */
+  readonly framesPerRun: number;
+  /** Most time for one try at a whole segment; undefined: as long as frames pass. */
+  readonly timeoutMs: number | undefined;
+};
+
+/** What the children of a segment that failed were called with and the last that they said; absent: never started. */
+export type SegmentTrace = {
+  readonly decoder: ToolTrace | undefined;
+  readonly encoder: ToolTrace | undefined;
+  /** The first frame that was not finished. */
+  readonly frame: number;
 };
 
 /** Who renders a segment: one of a run's workers with its share of the frame pool. */
 export type SegmentRenderer = {
   readonly worker: WorkerClient;
   readonly lane: FrameLane;
-  /** Aborts when another segment has failed. */
+  /** Aborts when the run is given up because of another segment. */
   readonly halt: AbortSignal;
+  /** Called when this one has failed, after its children have ended. */
+  readonly onTrace?: ((trace: SegmentTrace) => void) | undefined;
 };
 
 /** A finished segment. */
@@ -94,17 +121,22 @@ const spansBetween = (spans: StageSpans, startMs: number, endMs: number): StageS
  * them can run away from the others. The file appears under its final name only when it is whole and on the disk;
  * then the journal says so.
  *
- * The first failure of the three stops the other two; their children have ended when this rejects. The lane is not
- * fit for use afterwards, because buffers may be lost in the worker.
+ * The first failure of the three stops the other two; their children have ended when this rejects, and the unfinished file is
+ * gone. The worker has then answered all that it was asked and the lane is whole again, so that the segment can be rendered once
+ * more with the same two; not so after an interruption or a halt, when nobody waits for the worker's answers.
+ *
+ * A decoder or encoder that lets no frame pass for too long, and a segment that takes longer than it may, fail as transient. A
+ * worker that hangs is abandoned: its thread cannot be ended safely.
  *
  * @throws FaceswapError: the first failure; `interrupted` whenever the signal has aborted.
  */
 export async function renderSegment(
   context: RenderContext,
   segment: PlanSegment,
-  { worker, lane, halt }: SegmentRenderer,
+  { worker, lane, halt, onTrace }: SegmentRenderer,
 ): Promise<RenderedSegment> {
-  const { tools, target, plan, encoding, signal, logger } = context;
+  const { tools, target, plan, encoding, signal, logger, patience } = context;
+  const { clock, limits, times } = patience;
   const name = `segment-${String(segment.index).padStart(4, '0')}${segmentExtension(encoding.encoder, encoding.pixelFormat)}`;
   const file = join(context.jobFolder, name);
   const { video } = target;
@@ -120,8 +152,6 @@ export async function renderSegment(
   const onHalt = (): void => fail(halt.reason);
   throwIfInterrupted(signal);
   halt.throwIfAborted();
-  signal?.addEventListener('abort', onInterrupt, { once: true });
-  halt.addEventListener('abort', onHalt, { once: true });
 
   const rows: FrameRow[] = [];
   const decodedFrames = segment.decode.end - segment.decode.start;
@@ -139,6 +169,11 @@ export async function renderSegment(
   let framesInDecoder = 0;
   let framesInWorker = 0;
   let framesToEncode = 0;
+  let framesSkipped = 0;
+  let asked = 0;
+  let answered = 0;
+  let lastAsked: Promise<unknown> = Promise.resolve();
+  let encoderIs: 'waiting' | 'writing' | 'finishing' = 'waiting';
 
   /** A chain that has seen all it was given and still holds every buffer would leave everybody waiting for ever. */
   const checkStarvation = (): void => {
@@ -163,6 +198,9 @@ export async function renderSegment(
       framesInDecoder -= 1;
       lane.release(buffer);
     },
+    onSkip: () => {
+      framesSkipped += 1;
+    },
     threads: context.decoderThreads,
     hardware: context.hardware,
     signal: stop.signal,
@@ -174,16 +212,28 @@ export async function renderSegment(
     slots: keepsTimes ? video.slots.subarray(segment.render.start, segment.render.end) : undefined,
     signal: stop.signal,
   });
+  signal?.addEventListener('abort', onInterrupt, { once: true });
+  halt.addEventListener('abort', onHalt, { once: true });
   const replies = new FrameQueue<{ readonly reply: Promise<SegmentReply> }>();
 
+  const count = <Answer>(ask: Promise<Answer>): Promise<Answer> => {
+    asked += 1;
+    const counted = ask.finally(() => {
+      answered += 1;
+    });
+    lastAsked = counted.catch(() => {});
+    return counted;
+  };
+
   /** Replies are awaited in order by the encoding loop; one that it never reaches must not count as unhandled. */
-  const expect = (asked: Promise<SegmentReply>): void => {
+  const expect = (ask: Promise<SegmentReply>): void => {
     const askedMs = performance.now();
-    const reply = asked.then((answer) => {
+    const reply = count(ask).then((answer) => {
       // The worker does one thing after another, so it began with this when it had done all that came before.
       const sinceMs = Math.max(askedMs, workedUntilMs);
       workedUntilMs = performance.now();
       works.add(sinceMs, workedUntilMs);
+      times.add('swap', workedUntilMs - sinceMs);
       return answer;
     });
     reply.catch(() => {});
@@ -191,9 +241,10 @@ export async function renderSegment(
   };
 
   const decodeAll = async (): Promise<void> => {
-    const analysis = (await context.analyses?.load(segment)) ?? null;
+    const loading = context.analyses?.load(segment) ?? Promise.resolve(null);
+    const analysis = await untilAborted(loading, stop.signal);
     analysisWasGiven = analysis !== null;
-    await worker.beginSegment(
+    const beginning = worker.beginSegment(
       {
         format: video.format,
         frameRate: video.frameRate,
@@ -202,8 +253,11 @@ export async function renderSegment(
       },
       analysis,
     );
+    await untilAborted(count(beginning), stop.signal);
     for await (const frame of decoder.frames()) {
-      decodes.add(acquiredAtMs, performance.now());
+      const decodedMs = performance.now();
+      decodes.add(acquiredAtMs, decodedMs);
+      times.add('decode', decodedMs - acquiredAtMs);
       stop.signal.throwIfAborted();
       framesInDecoder -= 1;
       framesInWorker += 1;
@@ -224,9 +278,15 @@ export async function renderSegment(
       rows.push(row);
       const repeats = timesWritten(video, plan, index);
       const writeMs = performance.now();
-      for (let count = 0; count < repeats; count += 1) await encoder.write(buffer);
-      encodes.add(writeMs, performance.now());
-      writtenFrames += repeats;
+      encoderIs = 'writing';
+      for (let time = 0; time < repeats; time += 1) {
+        await encoder.write(buffer);
+        writtenFrames += 1;
+      }
+      encoderIs = 'waiting';
+      const writtenMs = performance.now();
+      encodes.add(writeMs, writtenMs);
+      times.add('encode', writtenMs - writeMs);
       context.onRow(row);
     }
     framesToEncode -= 1;
@@ -244,7 +304,9 @@ export async function renderSegment(
     }
     if (stop.signal.aborted) return;
     const endMs = performance.now();
+    encoderIs = 'finishing';
     await encoder.finish();
+    encoderIs = 'waiting';
     finishMs = performance.now() - endMs;
   };
 
@@ -258,8 +320,55 @@ export async function renderSegment(
     }
   };
 
+  const nextFrame = (): number => segment.render.start + rows.length;
+  const onStall = ({ stage, idleMs }: Stall): void => {
+    const error = stallFailure(stage, idleMs, nextFrame());
+    if (stage === 'swap') {
+      // Whatever failed first, this is what keeps the worker from being used again.
+      failure = error;
+      worker.abandon(error);
+    }
+    fail(error);
+  };
+  const watch = new StallWatch(limits, {
+    times,
+    framesPerRun: patience.framesPerRun,
+    nowMs: clock.nowMs(),
+  });
+  const deadlineMs = clock.nowMs() + (patience.timeoutMs ?? Number.POSITIVE_INFINITY);
+  const stopWatching = clock.every(limits.tickMs, () => {
+    const nowMs = clock.nowMs();
+    // Children that were told to end are waited for elsewhere.
+    const runs = !stop.signal.aborted;
+    const stall = watch.look(nowMs, {
+      decode: {
+        isBusy: runs && framesInDecoder > 0,
+        passed: decodes.count + framesSkipped,
+        isSlowPart: decodes.count === 0,
+      },
+      swap: {
+        isBusy: asked > answered,
+        passed: answered,
+        isSlowPart: rows.length === 0 || framesInWorker === 0,
+      },
+      encode: {
+        isBusy: runs && encoderIs !== 'waiting',
+        passed: writtenFrames + (encoderIs === 'finishing' ? 1 : 0),
+        isSlowPart: writtenFrames === 0 || encoderIs === 'finishing',
+      },
+    });
+    if (stall !== undefined) onStall(stall);
+    else if (runs && nowMs > deadlineMs) fail(timeoutFailure(patience.timeoutMs ?? 0, nextFrame()));
+  });
+
   try {
-    await Promise.all([guarded(decodeAll), guarded(encodeAll)]);
+    const loops = Promise.all([guarded(decodeAll), guarded(encodeAll)]);
+    await untilAborted(loops, stop.signal).catch(() => {});
+    if (failure !== undefined) {
+      const areGone = await Promise.all([decoder.close(), encoder.abort()]);
+      if (areGone.includes(false)) failure = unendableFailure();
+      else await loops;
+    }
     if (failure === undefined && rows.length !== segment.render.end - segment.render.start) {
       fail(
         new FaceswapError('bug', `The chain gave back ${rows.length} frames of segment ${segment.index}`, {
@@ -277,10 +386,19 @@ export async function renderSegment(
       );
     }
   } finally {
+    await decoder.close();
+    if (failure !== undefined) {
+      await encoder.abort();
+      await rm(`${file}.part`, { force: true });
+      onTrace?.({ decoder: decoder.trace, encoder: encoder.trace, frame: nextFrame() });
+      if (signal?.aborted !== true && !halt.aborted) {
+        await lastAsked;
+        lane.reclaim();
+      }
+    }
     signal?.removeEventListener('abort', onInterrupt);
     halt.removeEventListener('abort', onHalt);
-    await decoder.close();
-    if (failure !== undefined) await encoder.abort();
+    stopWatching();
   }
   throwIfInterrupted(signal);
   if (failure !== undefined) throw FaceswapError.from(failure, 'render');
@@ -327,6 +445,43 @@ export async function renderSegment(
     },
   };
 }
+
+const stageNames = { decode: 'decoder', swap: 'worker', encode: 'encoder' } as const;
+
+const stallFailure = (stage: Stall['stage'], idleMs: number, frame: number): FaceswapError => {
+  const message = `The ${stageNames[stage]} has let no frame pass for ${Math.round(idleMs / 1000)} s`;
+  if (stage === 'swap') {
+    return new FaceswapError('bug', `${message}: a model or the driver of its device hangs`, {
+      stage,
+      frame,
+      hint: 'Update the driver, or try another --execution-provider; please report it with the output of --log-level debug',
+    });
+  }
+  return new FaceswapError('resources', message, {
+    stage,
+    frame,
+    hint: 'The machine or a disk is overloaded, or somebody stopped it; run the command again',
+    retry: 'again',
+  });
+};
+
+const timeoutFailure = (timeoutMs: number, frame: number): FaceswapError =>
+  new FaceswapError('resources', `The segment took longer than --timeout allows (${timeoutMs / 1000} s)`, {
+    stage: 'render',
+    frame,
+    hint: 'Give more time with --timeout, or leave it out',
+    retry: 'again',
+  });
+
+const unendableFailure = (): FaceswapError =>
+  new FaceswapError(
+    'resources',
+    'ffmpeg cannot be ended: it waits for a disk or share that does not answer',
+    {
+      stage: 'render',
+      hint: 'Check the disk or the network share; the process goes when that answers',
+    },
+  );
 
 type SegmentLog = Pick<RenderedSegment, 'stageTimes'> & {
   readonly segment: PlanSegment;

@@ -100,6 +100,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   trimFrameEnd: true,
   trimStart: true,
   trimEnd: true,
+  timeout: true,
   onNoFace: true,
   overwrite: true,
   strict: true,
@@ -334,6 +335,10 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     outputVideoFps: resolveFps(options.outputVideoFps),
     trimStart,
     trimEnd,
+    timeoutMs:
+      options.timeout === undefined
+        ? undefined
+        : 1000 * numberOption('timeout', options.timeout, { lowest: 1, highest: 1e6, integer: false }),
     onNoFace: choose('onNoFace'),
     overwrite: flagOption('overwrite', options.overwrite ?? runDefaults.overwrite),
     strict: flagOption('strict', options.strict ?? runDefaults.strict),

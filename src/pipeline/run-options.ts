@@ -77,6 +77,8 @@ export type RunOptions = {
   /** Like the frame trims, as seconds or `[[hh:]mm:]ss[.fraction]`; exclusive with them. */
   trimStart?: string | number;
   trimEnd?: string | number;
+  /** Most seconds for one try at a segment (about ten seconds of video), at least 1. Without it a try may take as long as frames pass. */
+  timeout?: number;
   onNoFace?: NoFacePolicy;
   overwrite?: boolean;
   /** Refuse a target of which the output's container cannot hold every stream, chapter and tag. */
@@ -138,6 +140,8 @@ export type RunConfig = {
   readonly outputVideoFps: Rational | undefined;
   readonly trimStart: TrimPoint | undefined;
   readonly trimEnd: TrimPoint | undefined;
+  /** Undefined: as long as frames pass. */
+  readonly timeoutMs: number | undefined;
   readonly onNoFace: NoFacePolicy;
   readonly overwrite: boolean;
   readonly strict: boolean;

@@ -1,9 +1,11 @@
 import type { ChainModelFiles } from './chain-models.js';
 import type { ProgressChannel } from './progress-channel.js';
+import type { Clock, RetryPolicy } from './retry.js';
 import type { RunLogger } from './run-logger.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { FrameRow, QualityTotals, RunReport, StageTimes } from './run-report.js';
 import type { SourceMemory } from './source-faces.js';
+import type { StallLimits } from './stall-watch.js';
 import type { WarningList } from './warning-list.js';
 import type { WorkerClient } from './worker-client.js';
 
@@ -20,8 +22,18 @@ export type RunParts = {
   readonly openWorker: (number?: number) => WorkerClient;
   /** Where prepared source faces are kept besides the process's own memory; undefined: nowhere. */
   readonly sourceMemory: SourceMemory | undefined;
+  /** Starts another worker thread in the place of one that has died. */
+  readonly replaceWorker: (number: number) => WorkerClient;
   /** Makes the folder for unfinished files at the first call; the runner deletes it. Absolute path. */
   readonly openJobFolder: () => Promise<string>;
+  /** From now on the folder for unfinished files outlives the run. */
+  readonly keepJobFolder: () => void;
+  /** How often failed work is tried again. */
+  readonly retryPolicy: RetryPolicy;
+  /** How long a stage may hold a frame. */
+  readonly stallLimits: StallLimits;
+  /** Of retries and of the watch over stages that hang. */
+  readonly clock: Clock;
   readonly progress: ProgressChannel;
   readonly warnings: WarningList;
   readonly logger: RunLogger;

@@ -20,13 +20,14 @@ export type PerformanceInput = {
   readonly batch: ChainBatch;
   readonly pool: Pick<FramePool, 'frameBytes' | 'allocated' | 'acquired' | 'peakLent'>;
   readonly decoder: Pick<DecoderChoice, 'hwaccel' | 'reason'>;
+  readonly retries: number;
 };
 
 const frameStages: readonly FrameStage[] = ['decode', ...chainStages, 'encode'];
 
 /** The figures of a run's segments taken together; percentiles are taken over the frames of all of them. */
 export function runPerformance(input: PerformanceInput): RunPerformance {
-  const { startMs, segments, workers, batch, pool, decoder } = input;
+  const { startMs, segments, workers, batch, pool, decoder, retries } = input;
   const stageLatencyMs: Partial<Record<FrameStage, Latency>> = {};
   for (const stage of frameStages) {
     const latency = latencyOf(segments.map(({ stageSamples }) => stageSamples[stage]));
@@ -51,6 +52,7 @@ export function runPerformance(input: PerformanceInput): RunPerformance {
       peakInFlight: pool.peakLent,
       limitBytes: workers.limitBytes,
     },
+    retries,
     hwaccel: decoder.hwaccel,
     hwaccelReason: decoder.reason,
     analysis: cached === 0 ? 'computed' : cached === segments.length ? 'cached' : 'mixed',

@@ -99,6 +99,8 @@ export type RunPerformance = {
     readonly peakInFlight: number;
     readonly limitBytes: number;
   };
+  /** How often a segment, or the joining of all, was begun again after a transient failure. */
+  readonly retries: number;
   /** Where the target was decoded: `none` is in software. */
   readonly hwaccel: string;
   /** Why there, in words. */

@@ -12,7 +12,7 @@ import { cacheFolder } from './cache-folder.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import type { ChainMachine } from './face-chain.js';
 import { fileFailure } from './file-failure.js';
-import { frameNeed } from './frame-budget.js';
+import { batchFramesOf, frameNeed } from './frame-budget.js';
 import { FramePool } from './frame-pool.js';
 import { throwIfInterrupted, untilInterrupted } from './interruption.js';
 import { Journal } from './journal.js';
@@ -20,39 +20,32 @@ import { noFaceFailure, noFaceReason } from './no-face.js';
 import { chainSettings, type RenderPlan } from './plan.js';
 import { qualityTotals } from './quality-totals.js';
 import { RenderProgress } from './render-progress.js';
-import { type RenderContext, type RenderedSegment, renderSegment } from './render-segment.js';
+import type { RenderedSegment } from './render-segment.js';
+import { renderSegments } from './render-segments.js';
+import { withRetries } from './retry.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
 import type { Rational } from './run-options.js';
 import { runPerformance } from './run-performance.js';
 import type { QualityTotals, RunPerformance, StageTimes } from './run-report.js';
 import { loadSourceFaces } from './source-faces.js';
+import { FrameTimes } from './stall-watch.js';
 import { type PreparedVideo, prepareVideo } from './video-preparation.js';
 import { planWorkersHere, type WorkerPlan } from './worker-plan.js';
+import type { WorkerClient } from './worker-client.js';
 import type { ChainBatch, PreparedSources } from './worker-protocol.js';
-import { WorkerTeam } from './worker-team.js';
-
-/** Renders all segments, each by one of the workers; the first failure stops them all. */
-const renderSegments = async (
-  parts: RunParts,
-  prepared: PreparedVideo,
-  { team, context }: { readonly team: WorkerTeam; readonly context: RenderContext },
-): Promise<readonly RenderedSegment[]> => {
-  const { segments } = prepared.plan;
-  return team.map(segments, async (segment, { worker, lane }, halt) => {
-    const announce = (state: 'started' | 'done'): void =>
-      parts.progress.emit({ type: 'segment', index: segment.index, total: segments.length, state });
-    announce('started');
-    const rendered = await renderSegment(context, segment, { worker, lane, halt });
-    announce('done');
-    return rendered;
-  });
-};
+import { type StartedWorker, TeamMember, type WorkerRestart, WorkerTeam } from './worker-team.js';
 
 /** Models that are not those of the package have no place in the analysis cache's keys. */
 const keepsAnalysis = ({ config, models }: RunParts): boolean => config.cache && models === null;
 
 /** The workers of a run, their frame buffers, and the group size that their chains have chosen. */
-type StartedTeam = { readonly team: WorkerTeam; readonly pool: FramePool; readonly batch: ChainBatch };
+type StartedTeam = {
+  readonly team: WorkerTeam;
+  readonly pool: FramePool;
+  readonly batch: ChainBatch;
+  /** Frame buffers without which a worker cannot go on. */
+  readonly leastFrames: number;
+};
 
 /**
  * Starts the workers and has each make its chain. Rendering begins when the first is ready; the others join when they are.
@@ -76,26 +69,44 @@ const startTeam = async (
     keepsAnalysis: keepsAnalysis(parts),
     models: parts.models,
   };
-  const starts = Array.from({ length: workerPlan.count }, (_, number) => {
-    const worker = parts.openWorker(number);
-    const ready = worker.init(settings, sources.faces, machine);
-    // Its first segment awaits it and fails with it; until then it must not count as unhandled.
+  const initialise = (worker: WorkerClient, chainMachine: ChainMachine) => {
+    const ready = worker.init(settings, sources.faces, chainMachine);
+    // Its next segment awaits it and fails with it; until then it must not count as unhandled.
     ready.catch(() => {});
     return { worker, ready };
-  });
+  };
+  const starts = Array.from({ length: workerPlan.count }, (_, number) =>
+    initialise(parts.openWorker(number), machine),
+  );
   const batch = await untilInterrupted(Promise.race(starts.map(({ ready }) => ready)), parts.signal);
   // A chain that found out that it works best with smaller batches needs no more frames than those.
-  const { mostFrames } = frameNeed(frameBytes, {
+  const { leastFrames, mostFrames } = frameNeed(frameBytes, {
     lookAheadFrames: chainNeighbourFrames.after,
     batchFrames: Math.min(batch.size, workerPlan.batchFrames),
   });
   const framesPerLane = Math.min(workerPlan.framesPerWorker, mostFrames);
   const pool = new FramePool({ lanes: workerPlan.count, framesPerLane, frameBytes });
+  const restart = ({ number, worker, divisor, frames }: WorkerRestart): StartedWorker => {
+    const part = (whole: number): number => Math.max(1, Math.floor(whole / divisor));
+    return initialise(
+      worker.failure === undefined ? worker : parts.replaceWorker(number),
+      divisor === 1
+        ? machine
+        : {
+            ...machine,
+            batchSize: part(batch.size),
+            batchFrames: batchFramesOf(frames, {
+              lookAheadFrames: chainNeighbourFrames.after,
+              batchFrames: part(workerPlan.batchFrames),
+            }),
+          },
+    );
+  };
   const members = pool.lanes.flatMap((lane, number) => {
-    const start = starts[number];
-    return start === undefined ? [] : [{ ...start, lane }];
+    const started = starts[number];
+    return started === undefined ? [] : [new TeamMember(number, { lane, started, restart })];
   });
-  return { team: new WorkerTeam(members), pool, batch };
+  return { team: new WorkerTeam(members), pool, batch, leastFrames };
 };
 
 /** Whether a copy of the target's bytes is what was asked for, apart from the faces. */
@@ -251,7 +262,7 @@ type VideoRenderer = StartedTeam & {
 const renderVideo = async (
   parts: RunParts,
   prepared: PreparedVideo,
-  { team, pool, batch, tools, workerPlan, analyses }: VideoRenderer,
+  { team, pool, batch, leastFrames, tools, workerPlan, analyses }: VideoRenderer,
 ): Promise<RunResult> => {
   const { progress, logger, signal } = parts;
   const { target, plan, encoding, decoder } = prepared;
@@ -267,8 +278,9 @@ const renderVideo = async (
     'frame pool',
   );
   const renderProgress = new RenderProgress(progress, plan.range.end - plan.range.start);
-  const segments = await renderSegments(parts, prepared, {
+  const { segments, retries } = await renderSegments(parts, {
     team,
+    leastFrames,
     context: {
       tools,
       target,
@@ -281,6 +293,13 @@ const renderVideo = async (
       analyses,
       logger,
       signal,
+      patience: {
+        clock: parts.clock,
+        limits: parts.stallLimits,
+        times: new FrameTimes(),
+        framesPerRun: Math.min(batch.size, workerPlan.batchFrames),
+        timeoutMs: parts.config.timeoutMs,
+      },
       onRow: (row) => renderProgress.add(row),
     },
   });
@@ -291,6 +310,7 @@ const renderVideo = async (
     batch,
     pool,
     decoder,
+    retries,
   });
   return finishVideo(parts, prepared, { tools, jobFolder, segments, performance: figures });
 };
@@ -334,10 +354,27 @@ const finishVideo = async (
   const copied = !swapped && isPlainCopy(parts);
   const temporary = join(jobFolder, `output${extname(config.output)}`);
   const muxStartMs = performance.now();
+  let muxRetries = 0;
   if (copied) {
     await copyTarget(parts, temporary, quality);
   } else {
-    await muxSegments(parts, prepared, { tools, segments, temporary, edited: swapped });
+    await withRetries(() => muxSegments(parts, prepared, { tools, segments, temporary, edited: swapped }), {
+      policy: parts.retryPolicy,
+      clock: parts.clock,
+      signal: parts.signal ?? new AbortController().signal,
+      stage: 'mux',
+      onRetry: ({ failure, ...retry }) => {
+        muxRetries += 1;
+        parts.progress.emit({ type: 'retry', segment: null, ...retry, error: failure.toRecord() });
+        parts.warnings.add(
+          {
+            code: 'mux-retried',
+            message: `The segments are joined again (try ${retry.attempt} of ${retry.tries}): ${failure.message}`,
+          },
+          String(retry.attempt),
+        );
+      },
+    });
     if (!swapped) {
       parts.warnings.add({
         code: 'no-face-encoded',
@@ -370,7 +407,7 @@ const finishVideo = async (
         : mux.dropped.map(({ streamIndex, type, reason }) => ({ index: streamIndex, type, reason })),
     },
     stageMs: addStageTimes(renderMs, { mux: performance.now() - muxStartMs }),
-    performance: rendered.performance,
+    performance: { ...rendered.performance, retries: rendered.performance.retries + muxRetries },
     quality,
     rows,
   };

@@ -7,12 +7,15 @@ import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
 import { ProgressChannel } from './progress-channel.js';
 import { resolveRunOptions } from './resolve-run-options.js';
+import { type Clock, defaultRetryPolicy, type RetryPolicy, systemClock } from './retry.js';
 import { type RunLogger, silentLogger } from './run-logger.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { RunParts, RunResult } from './run-parts.js';
 import type { RunReport } from './run-report.js';
 import type { SourceMemory } from './source-faces.js';
+import { defaultStallLimits, type StallLimits } from './stall-watch.js';
 import { WarningList } from './warning-list.js';
+import type { WorkerMemory } from './worker-client.js';
 import { WorkerSet } from './worker-set.js';
 
 /** What a caller may give besides the options. */
@@ -39,6 +42,11 @@ export type RunInternals = {
   readonly workers?: WorkerSet | undefined;
   /** Where prepared source faces are kept for the caller's next run; needed only where the cache is off. */
   readonly sourceMemory?: SourceMemory | undefined;
+  /** Memory of each worker thread. */
+  readonly workerMemory?: WorkerMemory | undefined;
+  readonly retryPolicy?: RetryPolicy | undefined;
+  readonly stallLimits?: StallLimits | undefined;
+  readonly clock?: Clock | undefined;
 };
 
 /** Everything that a run opens, closed again in reverse order. */
@@ -48,11 +56,17 @@ class RunResources {
   /** Null where the workers belong to somebody else. */
   readonly #ownWorkers: WorkerSet | null;
   #jobFolder: JobFolder | undefined;
+  #keepsJobFolder = false;
 
   constructor(options: { logger: RunLogger; output: string; ownWorkers: WorkerSet | null }) {
     this.#logger = options.logger;
     this.#output = options.output;
     this.#ownWorkers = options.ownWorkers;
+  }
+
+  keepJobFolder(): void {
+    this.#keepsJobFolder = true;
+    this.#jobFolder?.keep();
   }
 
   async openJobFolder(): Promise<string> {
@@ -63,6 +77,7 @@ class RunResources {
 
   async close(): Promise<void> {
     await this.#ownWorkers?.close();
+    if (this.#keepsJobFolder) return;
     try {
       await this.#jobFolder?.remove();
     } catch (error) {
@@ -149,16 +164,21 @@ const execute = async (
   {
     channel,
     workerEntry,
+    workerMemory,
     models,
     workers: givenWorkers,
     sourceMemory,
+    retryPolicy,
+    stallLimits,
+    clock,
   }: RunInternals & { readonly channel: ProgressChannel },
 ): Promise<RunReport> => {
   const startMs = performance.now();
   const config = resolveRunOptions(options);
   throwIfInterrupted(signal);
   const { WorkerClient: Client } = await import('./worker-client.js');
-  const workers = givenWorkers ?? new WorkerSet(() => new Client({ logger, entry: workerEntry }));
+  const workers =
+    givenWorkers ?? new WorkerSet(() => new Client({ logger, entry: workerEntry, memory: workerMemory }));
   const resources = new RunResources({
     logger,
     output: config.output,
@@ -170,8 +190,13 @@ const execute = async (
     models: models ?? null,
     startMs,
     openWorker: (number = 0) => workers.open(number),
+    replaceWorker: (number) => workers.replace(number),
     sourceMemory,
     openJobFolder: () => resources.openJobFolder(),
+    keepJobFolder: () => resources.keepJobFolder(),
+    retryPolicy: retryPolicy ?? defaultRetryPolicy,
+    stallLimits: stallLimits ?? defaultStallLimits,
+    clock: clock ?? systemClock,
     progress: channel,
     warnings: new WarningList(channel),
     logger,

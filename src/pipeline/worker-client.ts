@@ -1,7 +1,8 @@
-import { Worker } from 'node:worker_threads';
+import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import { disableTelemetry } from '../inference/telemetry.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import { isAbandonedThread, noteAbandonedThread } from './abandoned-threads.js';
 import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
@@ -18,6 +19,9 @@ type Pending = {
   readonly reject: (error: FaceswapError) => void;
 };
 
+/** Limits of a thread's heap. */
+export type WorkerMemory = ResourceLimits;
+
 /** The worker entry of the built package. */
 export const segmentWorkerUrl = new URL('./segment-worker.js', import.meta.url);
 
@@ -28,10 +32,15 @@ const crashError = (error: unknown): FaceswapError => {
       stage: 'swap',
       cause: error,
       hint: 'Close other programs or lower --execution-thread-count',
+      retry: 'smaller',
     });
   }
-  return FaceswapError.from(error, 'swap');
+  // Another thread may do better: what a dead one was given is not known to be at fault.
+  return FaceswapError.from(error, 'swap').with({ retry: 'again' });
 };
+
+/** How long closing waits for the command that runs: longer than any model run, shorter than for ever. */
+const closeGraceMs = 120_000;
 
 /** The main thread's end of one worker: commands as promises. */
 export class WorkerClient {
@@ -46,11 +55,25 @@ export class WorkerClient {
    * Starts the worker.
    *
    * @param entry module that the worker runs; another one than {@link segmentWorkerUrl} only in tests.
+   * @param memory limits of the thread's own heap; Node's own when left out.
    */
-  constructor({ logger, entry = segmentWorkerUrl }: { logger: RunLogger; entry?: URL | undefined }) {
+  constructor({
+    logger,
+    entry = segmentWorkerUrl,
+    memory = {},
+  }: {
+    logger: RunLogger;
+    entry?: URL | undefined;
+    memory?: WorkerMemory | undefined;
+  }) {
     this.#logger = logger;
     disableTelemetry();
-    this.#worker = new Worker(entry, { name: 'faceswap-segment', stdout: true, stderr: true });
+    this.#worker = new Worker(entry, {
+      name: 'faceswap-segment',
+      stdout: true,
+      stderr: true,
+      resourceLimits: memory,
+    });
     for (const stream of [this.#worker.stdout, this.#worker.stderr]) {
       stream.setEncoding('utf8');
       stream.on('data', (text: string) => logger.debug({ text: text.trimEnd() }, 'worker output'));
@@ -63,6 +86,7 @@ export class WorkerClient {
         new FaceswapError('bug', `The worker thread ended before its work was done (code ${code})`, {
           stage: 'swap',
           hint: 'This is a bug: please report it with the output of --log-level debug',
+          retry: 'again',
         }),
       ),
     );
@@ -103,9 +127,26 @@ export class WorkerClient {
     return this.#ask<'endSegment'>({ name: 'endSegment' });
   }
 
+  /** Why the thread can no longer be used; undefined while it can. */
+  get failure(): FaceswapError | undefined {
+    return this.#failure;
+  }
+
+  /**
+   * Gives up a thread that hangs: all that waits for it is rejected, and nothing waits for its end. The thread itself stays,
+   * because ending it inside a model run would abort the process; see `endAbandonedThreads`.
+   */
+  abandon(failure: FaceswapError): void {
+    this.#fail(failure);
+    this.#closing ??= Promise.resolve();
+    this.#worker.unref();
+    noteAbandonedThread(this.#worker);
+  }
+
   /**
    * Stops the worker; may be called at any time and twice. Ending a thread inside a model run aborts the whole
-   * process, so the worker is asked first and ended when it has answered: that can take as long as one model run.
+   * process, so the worker is asked first and ended when it has answered: that can take as long as one model run. One that does not answer is
+   * abandoned in the end.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -114,12 +155,19 @@ export class WorkerClient {
 
   async #close(): Promise<void> {
     if (this.#failure === undefined) {
+      const grace = setTimeout(
+        () => this.abandon(new FaceswapError('bug', 'The worker does not answer', { stage: 'swap' })),
+        closeGraceMs,
+      );
       try {
         await this.#ask<'dispose'>({ name: 'dispose' });
       } catch (error) {
         this.#logger.debug({ err: error }, 'the worker could not be stopped in order');
+      } finally {
+        clearTimeout(grace);
       }
     }
+    if (isAbandonedThread(this.#worker)) return;
     this.#failure ??= new FaceswapError('bug', 'The worker is closed', { stage: 'swap' });
     await this.#worker.terminate();
   }

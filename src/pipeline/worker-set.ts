@@ -20,7 +20,12 @@ export class WorkerSet {
   /** The worker with this number, started at the first call; one whose thread has died is replaced. */
   open(number: number): WorkerClient {
     const known = this.#workers.get(number);
-    if (known?.isAlive === true) return known;
+    return known?.isAlive === true ? known : this.replace(number);
+  }
+
+  /** Starts another worker in the place of the one with this number, which is stopped with the others. */
+  replace(number: number): WorkerClient {
+    const known = this.#workers.get(number);
     if (known !== undefined) this.#replaced.push(known);
     const worker = this.#start();
     this.#startedCount += 1;

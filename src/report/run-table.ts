@@ -82,12 +82,15 @@ const decodingText = (requested: string, { hwaccel, hwaccelReason }: RunPerforma
 /** How the machine was used: workers, the share of the time that models took; batches, hardware and cache where there are any. */
 const machineLines = ({ performance, config, media }: RunReport): readonly TableRow[] => {
   if (performance === null) return [];
-  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis } = performance;
+  const { workers, batch, modelMs, renderMs, firstFrameMs, analysis, retries } = performance;
   const modelShare = modelMs / Math.max(1, renderMs * workers.count);
   const firstFrame = firstFrameMs === null ? '' : `, first frame after ${secondsText(firstFrameMs)}`;
   const notes = [
     `models busy ${percentText(modelShare)} of the rendering${firstFrame}`,
     batch.size > 1 ? `${batch.size} faces at a time (${batch.reason})${halvingsText(batch.halvings)}` : '',
+    retries === 0
+      ? ''
+      : `tried again ${retries === 1 ? 'once' : `${retries} times`} after transient failures`,
     decodingText(config.hwaccel, performance),
     media.deinterlaced === null ? '' : `deinterlaced with ${media.deinterlaced}`,
     analysis === 'computed' ? '' : `analysis of the target ${analysisTexts[analysis]}`,

@@ -8,7 +8,12 @@
 //   fail       fails at frame 3
 //   fail-late  fails at frame 100
 //   exit       ends its thread at frame 3
+//   throw      dies of an exception that nobody catches at frame 100
+//   exhaust    takes all memory of its thread at frame 100
+//   hang       never comes back from frame 100
+// With FAKE_CHAIN_ONCE, the name of a file, `throw`, `exhaust` and `hang` make that file and behave well when it is there.
 //   hoard      gives nothing back before the end of the segment
+import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { tsImport } from 'tsx/esm/api';
 
@@ -31,6 +36,30 @@ const face = {
 };
 
 const stages = ['detect', 'landmarks', 'identity', 'smooth', 'swap', 'blend', 'monitor'];
+
+const disasters = {
+  throw: () =>
+    new Promise(() => {
+      setImmediate(() => {
+        throw new RangeError('the fake chain dies');
+      });
+    }),
+  exhaust: () => {
+    const hoard = [];
+    for (;;) hoard.push(Array.from({ length: 1000 }, (_, at) => ({ at })));
+  },
+  hang: () => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  },
+};
+
+const strikes = () => {
+  const flag = process.env.FAKE_CHAIN_ONCE;
+  if (flag === undefined) return true;
+  if (existsSync(flag)) return false;
+  writeFileSync(flag, '');
+  return true;
+};
 
 class FakeChain {
   batch = { size: 1, reason: 'there is no model' };
@@ -66,6 +95,9 @@ class FakeChain {
     if (behaviour === 'fail' && frame.index === 3) throw new RangeError('the fake chain fails here');
     if (behaviour === 'fail-late' && frame.index === 100) throw new RangeError('the fake chain fails late');
     if (behaviour === 'exit' && frame.index === 3) process.exit(7);
+    if (frame.index === 100 && disasters[behaviour] !== undefined && strikes()) {
+      await disasters[behaviour]();
+    }
     this.#held.push(frame);
     if (behaviour === 'hoard' || this.#held.length <= lookAhead) return [];
     return [this.#output(this.#held.shift())];

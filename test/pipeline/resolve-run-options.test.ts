@@ -43,6 +43,7 @@ test('every default is filled in', () => {
     outputVideoFps: undefined,
     trimStart: undefined,
     trimEnd: undefined,
+    timeoutMs: undefined,
     onNoFace: 'fail',
     overwrite: false,
     strict: false,
@@ -236,6 +237,13 @@ const table: Record<keyof RunOptions, Case> = {
   trimEnd: {
     good: [{ given: '90', key: 'trimEnd', resolved: time(90_000_000) }],
     bad: [[Number.POSITIVE_INFINITY, /^--trim-end must be .*, got Infinity$/]],
+  },
+  timeout: {
+    good: [{ given: 90, key: 'timeoutMs', resolved: 90_000 }],
+    bad: [
+      [0, /^--timeout must be a number from 1 to 1000000, got 0$/],
+      ['90', /^--timeout must be a number/],
+    ],
   },
   onNoFace: {
     good: plain('onNoFace', 'fail', 'copy'),

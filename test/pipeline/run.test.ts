@@ -274,14 +274,6 @@ test('too little memory for frames is refused with what is needed', async () => 
   });
 });
 
-test('a failure in one segment stops those that run beside it, and nothing is left', async () => {
-  process.env['FAKE_CHAIN'] = 'fail-late';
-  await assertFails(start({ target: parts, workers: 3 }), {
-    kind: 'bug',
-    message: /the fake chain fails late/,
-  });
-});
-
 test('an abort stops all workers', async () => {
   const controller = new AbortController();
   const handle = start({ target: parts, workers: 3 }, { signal: controller.signal });
@@ -395,7 +387,7 @@ test('a failure in the worker is the error, not what it causes elsewhere, and no
   process.env['FAKE_CHAIN'] = 'fail';
   await assertFails(start({}), { kind: 'bug', message: /the fake chain fails here/ });
   process.env['FAKE_CHAIN'] = 'exit';
-  await assertFails(start({}), {
+  await assertFails(start({ trimFrameEnd: 100 }), {
     kind: 'bug',
     message: /worker thread ended before its work was done \(code 7\)/,
   });

@@ -1,20 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FaceswapError } from '../../src/errors.js';
 import { type FrameLane, FramePool } from '../../src/pipeline/frame-pool.js';
 import type { WorkerClient } from '../../src/pipeline/worker-client.js';
-import { WorkerTeam } from '../../src/pipeline/worker-team.js';
+import { TeamMember, type WorkerRestart, WorkerTeam } from '../../src/pipeline/worker-team.js';
 
 /** Members are told apart by their lanes; no test here lets a worker work. */
-const makeTeam = (
-  count: number,
-  ready: (number: number) => Promise<unknown> = async () => {},
-): { team: WorkerTeam; lanes: readonly FrameLane[] } => {
+const makeTeam = (count: number): { team: WorkerTeam; lanes: readonly FrameLane[] } => {
   const { lanes } = new FramePool({ lanes: count, framesPerLane: 1, frameBytes: 1 });
-  const worker = {} as WorkerClient;
-  return {
-    team: new WorkerTeam(lanes.map((lane, number) => ({ worker, lane, ready: ready(number) }))),
-    lanes,
-  };
+  const started = { worker: {} as WorkerClient, ready: Promise.resolve() };
+  const members = lanes.map(
+    (lane, number) => new TeamMember(number, { lane, started, restart: () => started }),
+  );
+  return { team: new WorkerTeam(members), lanes };
 };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -52,13 +50,30 @@ test('the first failure stops what runs, keeps the rest from starting, and is wh
   assert.match(String(halted), /no more/);
 });
 
-test('a member that never gets ready is a failure', async () => {
-  const { team } = makeTeam(2, async (number) => {
-    await turn();
-    if (number === 1) throw new Error('no model');
+test('a member whose worker died gets a fresh one, and one whose memory ran out a smaller one', () => {
+  const [lane] = new FramePool({ lanes: 1, framesPerLane: 20, frameBytes: 1 }).lanes;
+  assert.ok(lane);
+  const dead = { failure: new FaceswapError('bug', 'it died', { retry: 'again' }) } as WorkerClient;
+  const fresh = { failure: undefined } as WorkerClient;
+  const restarts: WorkerRestart[] = [];
+  const ready = Promise.resolve();
+  const member = new TeamMember(4, {
+    lane,
+    started: { worker: dead, ready },
+    restart: (restart) => {
+      restarts.push(restart);
+      return { worker: fresh, ready };
+    },
   });
-  await assert.rejects(
-    team.map([0, 1, 2], async () => turn()),
-    /no model/,
-  );
+  member.renew();
+  member.renew();
+  assert.equal(member.worker, fresh);
+  member.economise(11);
+  member.economise(11);
+  assert.deepEqual(restarts, [
+    { number: 4, worker: dead, divisor: 1, frames: 20 },
+    { number: 4, worker: fresh, divisor: 2, frames: 11 },
+    { number: 4, worker: fresh, divisor: 4, frames: 11 },
+  ]);
+  assert.equal(lane.count, 11);
 });

@@ -53,6 +53,7 @@ const report: RunReport = {
       peakInFlight: 17,
       limitBytes: 2 ** 30,
     },
+    retries: 0,
     hwaccel: 'none',
     hwaccelReason: 'software, as hardware was not asked for',
     analysis: 'computed',

@@ -136,6 +136,7 @@ export class KernelMemory {
       throw new FaceswapError('resources', `No room for ${bytes} more bytes of pixel memory`, {
         cause,
         hint: 'Use a smaller picture, or close other programs',
+        retry: 'smaller',
       });
     }
     const start = this.#end;

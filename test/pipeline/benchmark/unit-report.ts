@@ -29,6 +29,7 @@ export const runPerformance: RunPerformance = {
     peakInFlight: 8,
     limitBytes: 512 * mebibyte,
   },
+  retries: 0,
   hwaccel: 'none',
   hwaccelReason: 'software, as hardware was not asked for',
   analysis: 'computed',
