@@ -82,6 +82,9 @@ const tableParts = 4096;
  */
 const darkEnd = 8 / tableParts;
 
+/** The same for the wide scale. */
+const wideDarkEnd = 4 / tableParts;
+
 /** A function of code values 0..1 onto 0..1 that rises all the way, its inverse, and the two steps between display and wide values. */
 type ToneCurve = {
   readonly toDisplay: (code: number) => number;
@@ -117,6 +120,7 @@ function toneCurve(transfer: HdrTransfer): ToneCurve {
     value <= knee ? value : knee + bend * Math.expm1((value - knee) / bend);
   const wider = wideWhite / referenceWhite;
   const darkCode = codeOf[transfer](referenceWhite * decodeSrgb(darkEnd));
+  const codeOfWide = (wide: number): number => codeOf[transfer](wideWhite * decodeSrgb(wide));
   const toSignal = (display: number): number =>
     display < darkEnd
       ? (darkCode * display) / darkEnd
@@ -128,7 +132,8 @@ function toneCurve(transfer: HdrTransfer): ToneCurve {
         : compress(encodeSrgb(luminanceOf[transfer](code) / referenceWhite)),
     toSignal,
     toWide: (display) => Math.min(1, encodeSrgb(decodeSrgb(expand(display)) / wider)),
-    wideToSignal: (wide) => toSignal(compress(encodeSrgb(decodeSrgb(wide) * wider))),
+    wideToSignal: (wide) =>
+      wide < wideDarkEnd ? (codeOfWide(wideDarkEnd) * wide) / wideDarkEnd : codeOfWide(wide),
   };
 }
 

@@ -79,10 +79,11 @@ test('what is drawn is what the plain twin draws, in every format, size and plac
   const swapper = new MeshSwapper(plainZones);
   let different = 0;
   let covered = 0;
+  let cases = 0;
   forAll(150, (random) => {
     const name = samplingNames[random.integer(0, samplingNames.length)]!;
     const [widthPx, heightPx] = [sizes[random.integer(0, 7)]!, sizes[random.integer(0, 7)]!];
-    const hdr = hdrs[random.integer(0, hdrs.length)];
+    const hdr = hdrs[cases++ % hdrs.length];
     const format = { ...formatOf(widthPx, heightPx, name), ...(hdr === undefined ? {} : { hdr }) };
     const request = requestFor(random, widthPx, heightPx);
     const found = swapper.draw(format, request);
@@ -95,8 +96,8 @@ test('what is drawn is what the plain twin draws, in every format, size and plac
     different += countFar(found.mask, plain.mask, 1e-4);
     // A twentieth of an 8-bit level: 32-bit floats and the polynomials of the colour curves stay below a hundredth.
     for (const plane of [0, 1, 2] as const) {
-      // Half a 10-bit level in high dynamic range, whose curves are steep in the dark.
-      different += countFar(found.planes[plane], plain.planes[plane], hdr === undefined ? 0.05 : 0.125);
+      // A 10-bit level in high dynamic range, whose curves are steep in the dark.
+      different += countFar(found.planes[plane], plain.planes[plane], hdr === undefined ? 0.05 : 0.25);
     }
     for (const key of ['placeX', 'placeY'] as const) {
       // Places mean nothing where nothing is covered.

@@ -139,7 +139,9 @@ export const plainWideToSignal = (
     fromBt709[primaries],
     wide.map((value) => decode(clip(value))),
   );
-  return light.map((value) => coded(transfer, compress(transfer, encode((value * 600) / 203)))) as [
+  const end = 4 / 4096;
+  const code = (value: number): number => codeOf(transfer, 600 * decode(value));
+  return light.map(encode).map((value) => (value < end ? (code(end) * value) / end : code(value))) as [
     number,
     number,
     number,
