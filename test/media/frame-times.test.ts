@@ -6,7 +6,12 @@ import { ffmpegOutput } from './media-fixtures.js';
 /** The times that ffmpeg itself computes, in slots. */
 const computed = (expression: string, count: number): readonly number[] =>
   ffmpegOutput(
-    ...['-f', 'lavfi', '-i', `color=s=16x16:r=25,trim=end_frame=${count},settb=1/1000,setpts='${expression}'`],
+    ...[
+      '-f',
+      'lavfi',
+      '-i',
+      `color=s=16x16:r=25,trim=end_frame=${count},settb=1/1000,setpts='${expression}'`,
+    ],
     ...['-vsync', '0', '-enc_time_base', '1:1000', '-f', 'framemd5', 'pipe:1'],
   )
     .toString()

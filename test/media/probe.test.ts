@@ -117,7 +117,13 @@ test('the shared clips are described as their list says', async (context) => {
   assert.equal(raggedEnd.video.slots.at(-1), 308);
   const { video: variable } = await probe('derived/vfr_8_to_24fps_audio.mkv');
   assert.ok(variable.isVariable);
-  assert.deepEqual([variable.frameRate, variable.clock], [{ num: 24, den: 1 }, { num: 1000, den: 1 }]);
+  assert.deepEqual(
+    [variable.frameRate, variable.clock],
+    [
+      { num: 24, den: 1 },
+      { num: 1000, den: 1 },
+    ],
+  );
   assert.deepEqual([...variable.slots], [...variable.ptsTicks]);
   assert.equal((await probe('derived/truncated_60pct.mkv')).announcedEndSeconds, 4.04);
   assert.equal((await probe('derived/audio_longer_than_video.mp4')).announcedEndSeconds, undefined);
