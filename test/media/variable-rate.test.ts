@@ -42,7 +42,7 @@ test('every irregular time survives in each container that can hold it, to its l
 test('the last frame is shown for as long as in the source', () =>
   inFolder(async (folder) => {
     const source = join(folder, 'source.mp4');
-    const list = "setts=duration='if(gte(PTS*TB,1.9),round(3/TB),DURATION)'";
+    const list = "setts=pts=PTS:dts=DTS:duration='if(gte(PTS*TB,1.9),round(3/TB),DURATION)'";
     makeIrregular(join(folder, 'plain.mp4'), 40, '-bf', '0', '-video_track_timescale', '16000');
     ffmpegOutput('-i', join(folder, 'plain.mp4'), '-c', 'copy', '-bsf:v', list, source);
     const { before, after } = await roundTrip(folder, source, 'out.mp4');
