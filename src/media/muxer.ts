@@ -185,7 +185,8 @@ const lastFrameFilter = (
   const last = range.end - 1;
   const from = videoStartSeconds + seconds({ start: range.start, end: last }) - halfStepSeconds(target, last);
   const length = seconds({ start: last, end: range.end });
-  return `setts=duration='if(gte(PTS*TB,${from.toFixed(9)}),round(${length.toFixed(9)}/TB),DURATION)'`;
+  // Without its own expression each time would become the packet's decoding time.
+  return `setts=pts=PTS:dts=DTS:duration='if(gte(PTS*TB,${from.toFixed(9)}),round(${length.toFixed(9)}/TB),DURATION)'`;
 };
 
 /** Input 0 is the joined video, 1 the source (cut when the run is trimmed), 2 the source uncut, for its cover art. */

@@ -149,7 +149,10 @@ const checkStart = (file: string, video: MediaStream, expected: ExpectedOutput):
   if (start === undefined || plan.container === 'avi' || plan.container === 'ts') return;
   const late = isWhole(target, range) ? frameSeconds(target, 0) - target.startMicroseconds / 1e6 : 0;
   const wanted = startSecondsKept(target, plan.container, range) + late;
-  if (Math.abs(start - wanted) <= 0.001 + rationalToNumber(video.timeBase)) return;
+  const tolerance = 0.001 + rationalToNumber(video.timeBase);
+  // Sound that an MP4 hides before its start is played elsewhere, and everything begins that much later.
+  const lead = hidesLead(plan.container) ? 0 : maxLeadSeconds;
+  if (start >= wanted - tolerance && start <= wanted + tolerance + lead) return;
   throw mismatch(file, 'start of the picture', `${start.toFixed(3)} s`, `${wanted.toFixed(3)} s`);
 };
 

@@ -215,3 +215,41 @@ test('a gap in the timeline stays a gap at the same rate and is filled at anothe
   assert.deepEqual(written({}), [1, 1, 1, 1]);
   assert.deepEqual(written({ outputVideoFps: 60 }), [2, 6, 2, 2]);
 });
+
+test('a variable rate keeps its times, unless a rate is asked for, even the nominal one', () => {
+  const target = syntheticTarget({
+    frameCount: 4,
+    frameRate: { num: 10, den: 1 },
+    clock: { num: 1000, den: 1 },
+    slots: [0, 30, 250, 1000],
+  });
+  const kept = makePlan({ target, config: configOf() });
+  assert.ok(kept.keepsTimes && kept.target.isVariable);
+  assert.equal(kept.outputFrameCount, 4);
+  const changed = makePlan({ target, config: configOf({ outputVideoFps: 10 }) });
+  assert.ok(!changed.keepsTimes);
+  // Due every 100 ms: frame 0 at 0, frame 1 at 100 and 200, frame 2 from 300 to 900, frame 3 at 1000.
+  assert.deepEqual(
+    [0, 1, 2, 3].map((frame) => timesWritten(target.video, changed, frame)),
+    [1, 2, 7, 0],
+  );
+});
+
+test('a variable rate made constant has frames in every segment', () => {
+  // A burst of 60 frames within 60 ms, between stretches of 25 per second.
+  const slots = Array.from({ length: 180 }, (_, k) =>
+    k < 60 ? k * 40 : k < 120 ? 2400 + (k - 60) : 2500 + (k - 120) * 40,
+  );
+  const target = syntheticTarget({
+    frameCount: 180,
+    frameRate: { num: 1, den: 1 },
+    clock: { num: 1000, den: 1 },
+    slots,
+    keyframes: [30, 60, 90, 120, 150],
+  });
+  const plan = makePlan({ target, config: configOf({ outputVideoFps: 5 }) });
+  assert.ok(plan.segments.length > 1);
+  for (const { outputFrames } of plan.segments) assert.ok(outputFrames >= 2);
+  const total = plan.segments.reduce((sum, { outputFrames }) => sum + outputFrames, 0);
+  assert.equal(total, plan.outputFrameCount);
+});

@@ -8,6 +8,8 @@ export type SyntheticTarget = {
   readonly keyframes?: readonly number[];
   readonly timeBase?: Rational;
   readonly slots?: readonly number[];
+  /** Slots per second where the rate varies; the frame rate when left out. */
+  readonly clock?: Rational;
   /** Start of the file and of its video in microseconds. */
   readonly startMicroseconds?: number;
   readonly firstFrameMicroseconds?: number;
@@ -20,13 +22,14 @@ export const syntheticTarget = ({
   keyframes = [],
   timeBase = { num: 1, den: 90_000 },
   slots,
+  clock = frameRate,
   startMicroseconds = 0,
   firstFrameMicroseconds = startMicroseconds,
 }: SyntheticTarget): TargetMedia => {
   const slotOf = (frame: number): number => slots?.[frame] ?? frame;
   const tick = (frame: number): number =>
     Math.round(
-      ((slotOf(frame) * frameRate.den) / frameRate.num + firstFrameMicroseconds / 1e6) *
+      ((slotOf(frame) * clock.den) / clock.num + firstFrameMicroseconds / 1e6) *
         (timeBase.den / timeBase.num),
     );
   const flags = new Uint8Array(frameCount);
@@ -36,7 +39,7 @@ export const syntheticTarget = ({
     file: '/clip.mp4',
     sizeBytes: 1000,
     formatName: 'mov,mp4,m4a,3gp,3g2,mj2',
-    durationSeconds: { num: (slotOf(frameCount - 1) + 1) * frameRate.den, den: frameRate.num },
+    durationSeconds: { num: (slotOf(frameCount - 1) + 1) * clock.den, den: clock.num },
     video: {
       streamIndex: 0,
       codecName: 'h264',
@@ -65,8 +68,8 @@ export const syntheticTarget = ({
       },
       ptsTicks: Float64Array.from({ length: frameCount }, (_, frame) => tick(frame)),
       keyframes: flags,
-      isVariable: false,
-      clock: frameRate,
+      isVariable: clock !== frameRate,
+      clock,
       slots: Float64Array.from({ length: frameCount }, (_, frame) => slotOf(frame)),
       endSlot: slotOf(frameCount - 1) + 1,
       frameCount,
