@@ -126,7 +126,14 @@ for (const { name, pixelFormat, shape, tags } of drawn) {
 test('an untagged HD clip stays untagged and unchanged outside of the faces', async () => {
   const target = at('untagged.mkv');
   const output = at('untagged-swapped.mkv');
-  const scaled = ['-vf', 'scale=960:720', '-frames:v', '2', '-c:v', 'ffv1'];
+  const scaled = [
+    '-vf',
+    'scale=960:720,format=yuv420p,setrange=unspecified',
+    '-frames:v',
+    '2',
+    '-c:v',
+    'ffv1',
+  ];
   drawClip(target, { pixelFormat: 'yuv420p', output: scaled });
   const tags = ['color_range', 'color_space', 'color_transfer', 'color_primaries'];
   const facts = pick(videoFacts(target), tags);
