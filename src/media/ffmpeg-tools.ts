@@ -236,7 +236,7 @@ export async function requireEncoder(tools: FfmpegTools, name: string): Promise<
   if (found !== undefined) return found;
   const there = encoders
     .map((encoder) => encoder.name)
-    .filter((other) => /^(lib(x26[45]|vpx-vp9|svtav1|aom-av1)|ffv1|prores_ks)$/.test(other))
+    .filter((other) => /^(lib(x26[45]|x264rgb|vpx-vp9|svtav1|aom-av1)|ffv1|prores_ks)$/.test(other))
     .join(', ');
   throw new FaceswapError('unavailable', `This ffmpeg has no encoder "${name}"`, {
     file: tools.ffmpegPath,

@@ -78,7 +78,11 @@ test('a 10-bit target stays 10 bits with the default encoder', async () => {
   const target = at('default.mkv');
   const output = at('default.mp4');
   makeDeepClip(target, 'yuv420p10le');
-  await runToReport(['-s', hopper, '-t', target, '-o', output]);
+  const { warnings } = await runToReport(['-s', hopper, '-t', target, '-o', output]);
+  assert.deepEqual(
+    warnings.map(({ code }) => code),
+    ['high-10'],
+  );
   assert.deepEqual(pick(videoFacts(output), ['codec_name', 'profile', 'pix_fmt']), {
     codec_name: 'h264',
     profile: 'High 10',
@@ -118,4 +122,5 @@ test('hardware decoding that is not there ends the run before it begins, and aut
   );
   const report = await runToReport([...words, '--hwaccel', 'auto']);
   assert.equal(report.performance?.hwaccel, 'none');
+  assert.match(report.performance?.hwaccelReason ?? '', /^software \(/);
 });

@@ -328,3 +328,23 @@ test('an abort ends the mux as interrupted', () =>
     controller.abort();
     await assert.rejects(muxed, (error) => error instanceof FaceswapError && error.exitCode === 130);
   }));
+
+test('joined segments of VP9 keep the alpha of every frame, and an odd rate its times', () =>
+  inFolder(async (folder) => {
+    const source = join(folder, 'alpha.webm');
+    const picture = "geq=lum='X+Y':cb=128:cr=128:a='40+N*8'";
+    ffmpegOutput(
+      ...['-f', 'lavfi', '-i', `color=s=64x64:r=30000/1001,format=yuva420p,${picture}`, '-frames:v', '20'],
+      ...['-c:v', 'libvpx-vp9', '-auto-alt-ref', '0', '-deadline', 'realtime', '-cpu-used', '8', source],
+    );
+    const { file } = await rebuild(folder, source, 'joined.webm');
+    const alpha = ffmpegOutput(
+      ...['-c:v', 'libvpx-vp9', '-i', file, '-vf', 'alphaextract'],
+      ...['-f', 'rawvideo', '-pix_fmt', 'gray', 'pipe:1'],
+    );
+    assert.equal(alpha.length, 20 * 64 * 64);
+    for (let frame = 0; frame < 20; frame++) {
+      const found = alpha[frame * 64 * 64 + 2080] ?? 0;
+      assert.ok(Math.abs(found - (40 + 8 * frame)) < 8, `frame ${frame}: ${found}`);
+    }
+  }));
