@@ -7,7 +7,7 @@ import { formatRunTable } from '../report/run-table.js';
 import { createCommandLog } from './command-log.js';
 import { readConfigFile } from './config-file.js';
 import { reportFailure } from './failure.js';
-import { listenForInterruption } from './interruption.js';
+import { type Interruption, listenForInterruption } from './interruption.js';
 import { mergeOptionValues, type OptionValues, readCommandLine, type RunRequest } from './option-values.js';
 import { writeResult } from './output.js';
 import { createProgressDisplay, type ProgressDisplay, resolveProgressMode } from './progress-display.js';
@@ -49,11 +49,14 @@ const renderTarget = async (
   request: RunRequest,
   display: ProgressDisplay,
   log: Logger,
-  { signal, benchmarkModels }: { readonly signal: AbortSignal; readonly benchmarkModels: unknown },
+  {
+    interruption: { signal, drain },
+    benchmarkModels,
+  }: { readonly interruption: Interruption; readonly benchmarkModels: unknown },
 ): Promise<RunReport> => {
   const tellWarning = createWarningTeller(log);
   // A handle is a promise of its own: wrapped, so that awaiting its start does not await its end.
-  const { handle } = await startTarget(request, { signal, logger: log }, benchmarkModels);
+  const { handle } = await startTarget(request, { signal, drain, logger: log }, benchmarkModels);
   const showAll = async (): Promise<void> => {
     for await (const event of handle.progress) {
       // As an event it is a line of its own in JSON mode; there the log need not repeat it.
@@ -88,7 +91,11 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
   let debug = collected['logLevel'] === 'debug';
   let finished = false;
   let tellStop: (text: string) => void = () => {};
-  const interruption = listenForInterruption(() => tellStop('stopping; once more ends it at once'));
+  const interruption = listenForInterruption({
+    onDrain: () =>
+      tellStop('stopping: segments in flight are finished, no more are begun; Ctrl-C again stops now'),
+    onStop: () => tellStop('stopping now; once more ends it at once'),
+  });
   try {
     const commandLine = readCommandLine(collected);
     const config = await readConfig(commandLine);
@@ -109,13 +116,13 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
       log.warn('stderr is not a terminal, so there is no bar; --progress json gives events');
     }
     if (switches.dryRun === true) {
-      const plan = await dryRun(options, { signal: interruption.signal });
+      const plan = await dryRun(options, { signal: interruption.drain });
       plan.warnings.forEach(createWarningTeller(log));
       writeResult(json ? `${JSON.stringify({ ok: true, dryRun: plan })}\n` : formatDryRun(plan));
       return ExitCode.ok;
     }
     const report = await renderTarget(request, display, log, {
-      signal: interruption.signal,
+      interruption,
       benchmarkModels: collected['benchmarkModels'],
     });
     finished = true;

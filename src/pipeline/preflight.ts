@@ -127,6 +127,10 @@ const videoOptions = [
   'trimFrameEnd',
   'trimStart',
   'trimEnd',
+  'resume',
+  'keepJob',
+  'jobDir',
+  'maxDisk',
 ] as const satisfies (keyof RunOptions)[];
 
 const refuseVideoOptions = (options: RunOptions, target: string): void => {

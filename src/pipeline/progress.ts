@@ -20,6 +20,7 @@ export type ProgressEvent =
       readonly type: 'segment';
       readonly index: number;
       readonly total: number;
-      readonly state: 'started' | 'done';
+      /** `kept`: finished by an earlier run. */
+      readonly state: 'started' | 'done' | 'kept';
     }
   | { readonly type: 'warning'; readonly warning: RunWarning };

@@ -15,6 +15,7 @@ import type {
   NoFacePolicy,
   ProcessorName,
   Rational,
+  ResumeMode,
   RunConfig,
   RunOptions,
   SmootherMode,
@@ -36,6 +37,7 @@ export const optionChoices = {
   outputVideoPreset: videoPresets,
   hwaccel: ['none', 'auto', 'cuda', 'vaapi', 'videotoolbox', 'qsv'] satisfies HardwareDecoding[],
   onNoFace: ['fail', 'copy'] satisfies NoFacePolicy[],
+  resume: ['auto', 'never', 'require'] satisfies ResumeMode[],
   logLevel: ['silent', 'error', 'warn', 'info', 'debug'] satisfies LogLevel[],
 } as const;
 
@@ -62,6 +64,8 @@ export const runDefaults = {
   outputVideoPreset: 'medium',
   onNoFace: 'fail',
   overwrite: false,
+  resume: 'auto',
+  keepJob: false,
   logLevel: 'info',
 } as const satisfies Partial<RunOptions>;
 
@@ -97,6 +101,10 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   trimEnd: true,
   onNoFace: true,
   overwrite: true,
+  resume: true,
+  keepJob: true,
+  jobDir: true,
+  maxDisk: true,
   report: true,
   logLevel: true,
 };
@@ -157,14 +165,14 @@ const countOption = (name: 'workers' | 'batchSize', value: unknown): number | 'a
   throw refuse(name, 'auto or a whole number from 1 to 64', value);
 };
 
-const bytesOption = (name: 'maxMemory' | 'vramLimit', value: unknown): number | undefined => {
+const bytesOption = (name: 'maxMemory' | 'vramLimit' | 'maxDisk', value: unknown): number | undefined => {
   if (value === undefined) return undefined;
   const bytes = typeof value === 'number' || typeof value === 'string' ? parseByteSize(value) : undefined;
   if (bytes !== undefined) return bytes;
   throw refuse(name, 'a number of bytes or a size such as 512M or 2G', value);
 };
 
-const flagOption = (name: 'overwrite' | 'cache', value: unknown): boolean => {
+const flagOption = (name: 'overwrite' | 'cache' | 'keepJob', value: unknown): boolean => {
   if (typeof value === 'boolean') return value;
   throw refuse(name, 'true or false', value);
 };
@@ -329,6 +337,11 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     trimEnd,
     onNoFace: choose('onNoFace'),
     overwrite: flagOption('overwrite', options.overwrite ?? runDefaults.overwrite),
+    resume: choose('resume'),
+    keepJob: flagOption('keepJob', options.keepJob ?? runDefaults.keepJob),
+    jobDir:
+      options.jobDir === undefined ? undefined : resolve(textOption('jobDir', options.jobDir, 'a folder')),
+    maxDiskBytes: bytesOption('maxDisk', options.maxDisk),
     report:
       options.report === undefined
         ? undefined

@@ -16,6 +16,9 @@ export type NoFacePolicy = 'fail' | 'copy';
 /** Where the target is decoded: in software, or by ffmpeg's hardware decoders of that name; `auto` tries what is there. */
 export type HardwareDecoding = 'none' | 'auto' | 'cuda' | 'vaapi' | 'videotoolbox' | 'qsv';
 
+/** What to do with an unfinished job: continue it where there is one, begin anew, or refuse to begin. */
+export type ResumeMode = 'auto' | 'never' | 'require';
+
 /** Log levels of pino that the command offers. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -75,6 +78,13 @@ export type RunOptions = {
   trimEnd?: string | number;
   onNoFace?: NoFacePolicy;
   overwrite?: boolean;
+  resume?: ResumeMode;
+  /** Keep the folder of segments and journal after the run has succeeded. */
+  keepJob?: boolean;
+  /** Where the folder of unfinished files lies; made when it is missing. Default: beside the output. */
+  jobDir?: string;
+  /** Most that the folder of unfinished files may take: bytes, or a text such as `20G`. */
+  maxDisk?: number | string;
   /** Where per-frame rows and totals are written as JSON. */
   report?: string;
   logLevel?: LogLevel;
@@ -133,6 +143,12 @@ export type RunConfig = {
   readonly trimEnd: TrimPoint | undefined;
   readonly onNoFace: NoFacePolicy;
   readonly overwrite: boolean;
+  readonly resume: ResumeMode;
+  readonly keepJob: boolean;
+  /** Undefined: the output's folder. */
+  readonly jobDir: string | undefined;
+  /** Undefined: what the disk has. */
+  readonly maxDiskBytes: number | undefined;
   /** Undefined: no report file. */
   readonly report: string | undefined;
   readonly logLevel: LogLevel;

@@ -1,25 +1,29 @@
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { contentHash } from '../media/content-hash.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import { muxOutput, type SegmentFile } from '../media/muxer.js';
 import { verifyOutput } from '../media/output-verification.js';
 import { slotCount, type TargetMedia } from '../media/target-media.js';
 import { slotsToSeconds } from '../media/timeline.js';
+import { segmentExtension } from '../media/video-encoding.js';
 import { formatRational, rationalToNumber, sameRational } from '../media/rational.js';
 import { AnalysisCache } from './analysis-cache.js';
 import { cacheFolder } from './cache-folder.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import type { ChainMachine } from './face-chain.js';
+import { checkSpace, DiskLimit, freeBytes, spaceNeed } from './disk-space.js';
 import { fileFailure } from './file-failure.js';
 import { frameNeed } from './frame-budget.js';
 import { FramePool } from './frame-pool.js';
 import { throwIfInterrupted, untilInterrupted } from './interruption.js';
-import { Journal } from './journal.js';
+import type { Job } from './job.js';
+import { jobComponents } from './job-components.js';
 import { noFaceFailure, noFaceReason } from './no-face.js';
-import { chainSettings, type RenderPlan } from './plan.js';
+import { chainSettings, type PlanSegment, type RenderPlan } from './plan.js';
 import { qualityTotals } from './quality-totals.js';
 import { RenderProgress } from './render-progress.js';
-import { type RenderContext, type RenderedSegment, renderSegment } from './render-segment.js';
+import { type RenderContext, type RenderedSegment, renderSegment, segmentSlots } from './render-segment.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
 import type { Rational } from './run-options.js';
 import { runPerformance } from './run-performance.js';
@@ -30,21 +34,35 @@ import { planWorkersHere, type WorkerPlan } from './worker-plan.js';
 import type { ChainBatch, PreparedSources } from './worker-protocol.js';
 import { WorkerTeam } from './worker-team.js';
 
-/** Renders all segments, each by one of the workers; the first failure stops them all. */
+/**
+ * Renders segments, each by one of the workers; the first failure stops them all. When the run is asked to come to an end, those that are
+ * not begun are left out.
+ */
 const renderSegments = async (
   parts: RunParts,
-  prepared: PreparedVideo,
-  { team, context }: { readonly team: WorkerTeam; readonly context: RenderContext },
+  segments: readonly PlanSegment[],
+  {
+    team,
+    context,
+    limit,
+  }: { readonly team: WorkerTeam; readonly context: RenderContext; readonly limit: DiskLimit | undefined },
 ): Promise<readonly RenderedSegment[]> => {
-  const { segments } = prepared.plan;
-  return team.map(segments, async (segment, { worker, lane }, halt) => {
+  const rendered = await team.map(segments, async (segment, { worker, lane }, halt) => {
+    if (parts.stop.isDraining) return null;
     const announce = (state: 'started' | 'done'): void =>
-      parts.progress.emit({ type: 'segment', index: segment.index, total: segments.length, state });
+      parts.progress.emit({
+        type: 'segment',
+        index: segment.index,
+        total: context.plan.segments.length,
+        state,
+      });
     announce('started');
-    const rendered = await renderSegment(context, segment, { worker, lane, halt });
+    const result = await renderSegment(context, segment, { worker, lane, halt });
     announce('done');
-    return rendered;
+    await limit?.check();
+    return result;
   });
+  return rendered.filter((segment) => segment !== null);
 };
 
 /** Models that are not those of the package have no place in the analysis cache's keys. */
@@ -200,6 +218,7 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   });
   // A target that cannot be used is told first; what is wrong with the photos as well is then of no interest.
   loadingSources.catch(() => {});
+  const hashes = hashInputs(parts);
   const prepared = await prepareVideo({
     config,
     tools,
@@ -208,6 +227,7 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   });
   for (const warning of prepared.warnings) parts.warnings.add(warning, warning.message);
   throwIfInterrupted(signal);
+  const job = await openJob(parts, prepared, { tools, hashes });
   const workerPlan = await planWorkersHere(config, parts.options, {
     ...prepared,
     swapperIsModel: (parts.models?.swapper ?? null) !== null,
@@ -215,21 +235,62 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   logger.debug(workerPlan, 'workers');
 
   progress.emit({ type: 'phase', phase: 'sources' });
-  const openingAnalyses = keepsAnalysis(parts) ? openAnalyses(parts, prepared, tools) : Promise.resolve(null);
+  const openingAnalyses = keepsAnalysis(parts)
+    ? openAnalyses(parts, prepared, { tools, hashes })
+    : Promise.resolve(null);
   try {
     const sources = await untilInterrupted(loadingSources, signal);
     for (const warning of sources.warnings) parts.warnings.add(warning);
     const started = await startTeam(parts, workerPlan, { sources, frameBytes: prepared.frameBytes });
     const analyses = await openingAnalyses;
-    return await renderVideo(parts, prepared, { ...started, tools, workerPlan, analyses });
+    return await renderVideo(parts, prepared, { ...started, tools, job, workerPlan, analyses });
   } finally {
     await (await openingAnalyses)?.close();
   }
 }
 
+/** sha256 of the input files' contents, which are read while other things are done. */
+type InputHashes = { readonly target: Promise<string>; readonly sources: Promise<readonly string[]> };
+
+const hashInputs = ({ config, signal }: RunParts): InputHashes => {
+  const target = contentHash(config.target, { signal });
+  const sources = Promise.all(config.sources.map((file) => contentHash(file, { signal })));
+  // They are awaited when the target is known to be usable.
+  target.catch(() => {});
+  sources.catch(() => {});
+  return { target, sources };
+};
+
+/** Finds or begins the job of this run, and looks whether the disk has room for it. */
+const openJob = async (
+  parts: RunParts,
+  prepared: PreparedVideo,
+  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
+): Promise<Job> => {
+  const { config, logger, signal, models } = parts;
+  const components = await jobComponents({
+    config,
+    prepared,
+    tools,
+    targetSha256: await untilInterrupted(hashes.target, signal),
+    sourceSha256s: await untilInterrupted(hashes.sources, signal),
+    models,
+  });
+  const { plan, encoding } = prepared;
+  const extension = segmentExtension(encoding.encoder);
+  const job = await parts.openJob({ config, components, plan, extension, logger, signal });
+  const free = await freeBytes(job.folder);
+  const doneBytes = job.restored.reduce((sum, { bytes }) => sum + bytes, 0);
+  const warning =
+    free === undefined ? undefined : checkSpace(spaceNeed(prepared, doneBytes), free, job.folder);
+  if (warning !== undefined) parts.warnings.add(warning);
+  return job;
+};
+
 /** What renders: everything that a run has started and opened. */
 type VideoRenderer = StartedTeam & {
   readonly tools: FfmpegTools;
+  readonly job: Job;
   readonly workerPlan: WorkerPlan;
   readonly analyses: AnalysisCache | null;
 };
@@ -237,39 +298,53 @@ type VideoRenderer = StartedTeam & {
 const renderVideo = async (
   parts: RunParts,
   prepared: PreparedVideo,
-  { team, pool, batch, tools, workerPlan, analyses }: VideoRenderer,
+  { team, pool, batch, tools, job, workerPlan, analyses }: VideoRenderer,
 ): Promise<RunResult> => {
-  const { progress, logger, signal } = parts;
+  const { config, progress, logger, signal } = parts;
   const { target, plan, encoding, decoder } = prepared;
+  const jobFolder = job.folder;
   progress.emit({ type: 'phase', phase: 'render' });
-  const jobFolder = await parts.openJobFolder();
-  const planFile = join(jobFolder, 'plan.json');
-  await writeFile(planFile, `${JSON.stringify(plan, null, 2)}\n`).catch((error: unknown) => {
-    throw fileFailure(error, planFile, 'plan');
-  });
   const { count, frameBytes } = pool;
   logger.debug(
     { framesInFlight: count, bytesPerFrame: frameBytes, bytesInFlight: count * frameBytes },
     'frame pool',
   );
-  const renderProgress = new RenderProgress(progress, plan.range.end - plan.range.start);
-  const segments = await renderSegments(parts, prepared, {
-    team,
-    context: {
-      tools,
-      target,
-      plan,
-      encoding,
-      hardware: decoder.hardware,
-      decoderThreads: workerPlan.decoderThreads,
-      jobFolder,
-      journal: new Journal(join(jobFolder, 'journal.jsonl')),
-      analyses,
-      logger,
-      signal,
-      onRow: (row) => renderProgress.add(row),
+  const restored = job.restored.map(
+    (segment): RenderedSegment => ({
+      ...segment,
+      slotCount: segmentSlots(prepared, plan.segments[segment.index] as PlanSegment),
+      clock: null,
+    }),
+  );
+  const restoredRows = restored.flatMap(({ rows }) => rows);
+  const isRestored = new Set(restored.map(({ index }) => index));
+  for (const index of isRestored) {
+    progress.emit({ type: 'segment', index, total: plan.segments.length, state: 'kept' });
+  }
+  const renderProgress = new RenderProgress(progress, plan.range.end - plan.range.start, restoredRows);
+  const limit = config.maxDiskBytes === undefined ? undefined : new DiskLimit(jobFolder, config.maxDiskBytes);
+  await limit?.check();
+  const context: RenderContext = {
+    tools,
+    target,
+    plan,
+    encoding,
+    hardware: decoder.hardware,
+    decoderThreads: workerPlan.decoderThreads,
+    jobFolder,
+    journal: job.journal,
+    analyses,
+    logger,
+    signal,
+    onRow: (row) => {
+      renderProgress.add(row);
+      limit?.watch();
     },
-  });
+  };
+  const pending = plan.segments.filter(({ index }) => !isRestored.has(index));
+  const rendered = await parts.stop.finishing(() => renderSegments(parts, pending, { team, context, limit }));
+  const segments = [...restored, ...rendered].sort((a, b) => a.index - b.index);
+  await limit?.check(segments.reduce((sum, { bytes }) => sum + bytes, 0));
   const figures = runPerformance({
     startMs: parts.startMs,
     segments,
@@ -278,20 +353,22 @@ const renderVideo = async (
     pool,
     hwaccel: decoder.hwaccel,
   });
-  return finishVideo(parts, prepared, { tools, jobFolder, segments, performance: figures });
+  const resumed = restored.length === 0 ? null : { segments: restored.length, frames: restoredRows.length };
+  return { ...(await finishVideo(parts, prepared, { tools, job, segments, performance: figures })), resumed };
 };
 
 /** The cache of what earlier runs found out about the target. */
 const openAnalyses = (
   { config, logger }: RunParts,
   { target, decoder }: PreparedVideo,
-  tools: FfmpegTools,
+  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
 ): Promise<AnalysisCache | null> =>
   AnalysisCache.open({
     target,
     settings: chainSettings(config),
     decoding: { ffmpeg: tools.ffmpegVersion, hwaccel: decoder.hwaccel },
     logger,
+    targetSha256: hashes.target,
   });
 
 /** Makes one file of the rendered segments, or a copy of the target when there was no face, and the run's result. */
@@ -300,21 +377,25 @@ const finishVideo = async (
   prepared: PreparedVideo,
   rendered: {
     readonly tools: FfmpegTools;
-    readonly jobFolder: string;
+    readonly job: Job;
     readonly segments: readonly RenderedSegment[];
     readonly performance: RunPerformance;
   },
 ): Promise<RunResult> => {
   const { config } = parts;
   const { target, plan, encoding, mux } = prepared;
-  const { tools, jobFolder, segments } = rendered;
+  const { tools, job, segments } = rendered;
   const rows = segments.flatMap((segment) => segment.rows);
   const quality = qualityTotals(rows);
   const swapped = quality.facesSwapped + quality.facesFilled > 0;
-  if (!swapped && config.onNoFace === 'fail') throw noFaceFailure(config.target, quality);
+  if (!swapped && config.onNoFace === 'fail') {
+    // The same command would come to the same end.
+    job.abandon();
+    throw noFaceFailure(config.target, quality);
+  }
 
   const copied = !swapped && isPlainCopy(parts);
-  const temporary = join(jobFolder, `output${extname(config.output)}`);
+  const temporary = join(job.folder, `output${extname(config.output)}`);
   const muxStartMs = performance.now();
   if (copied) {
     await copyTarget(parts, temporary, quality);
