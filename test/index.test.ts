@@ -5,7 +5,16 @@ import { fileURLToPath } from 'node:url';
 import * as library from '../src/index.js';
 
 test('the library exports what its documentation promises', () => {
-  assert.deepEqual(Object.keys(library).sort(), ['ExitCode', 'FaceswapError', 'benchmark', 'dryRun', 'run']);
+  assert.deepEqual(Object.keys(library).sort(), [
+    'ExitCode',
+    'FaceswapError',
+    'benchmark',
+    'cleanJobs',
+    'dryRun',
+    'findJob',
+    'listJobs',
+    'run',
+  ]);
 });
 
 test('a wrong option rejects with a structured error and ends the progress', async () => {

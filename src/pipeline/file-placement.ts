@@ -3,8 +3,7 @@ import { copyFile, link, lstat, rename, rm, stat, unlink } from 'node:fs/promise
 import { basename, dirname, join } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { fileFailure } from './file-failure.js';
-import { syncFolder } from './job-file.js';
-import { syncFile } from './journal.js';
+import { syncFile, syncFolder } from './job-file.js';
 
 /** What file systems and systems without hard links answer. */
 const noLinkCodes: ReadonlySet<unknown> = new Set([

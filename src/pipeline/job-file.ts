@@ -8,6 +8,20 @@ import { fileFailure } from './file-failure.js';
 export const codeOf = (error: unknown): unknown =>
   error instanceof Error && 'code' in error ? error.code : undefined;
 
+/** Puts file contents and length on the disk, so that a later rename or journal line never points at less. */
+export async function syncFile(file: string): Promise<void> {
+  try {
+    const handle = await open(file, 'r+');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileFailure(error, file, 'encode');
+  }
+}
+
 /** Systems that cannot open or sync a folder answer one of these; there a rename is as lasting as it gets. */
 const noFolderSync: ReadonlySet<unknown> = new Set(['EISDIR', 'EPERM', 'EINVAL', 'ENOTSUP', 'EACCES']);
 

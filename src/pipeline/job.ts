@@ -15,7 +15,7 @@ import {
   readJobRecord,
   writeJobRecord,
 } from './job-record.js';
-import { Journal, readJournal } from './journal.js';
+import { type Journal, readJournal } from './journal.js';
 import type { RenderPlan } from './plan.js';
 import { journalFile, type RestoredSegment, restoreSegments, sweepJobFolder } from './resume.js';
 import type { RunLogger } from './run-logger.js';

@@ -26,20 +26,6 @@ export type JournalEntry = {
   readonly recordSha256: string;
 };
 
-/** Puts file contents and length on the disk, so that a later rename or journal line never points at less. */
-export async function syncFile(file: string): Promise<void> {
-  try {
-    const handle = await open(file, 'r+');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    throw fileFailure(error, file, 'encode');
-  }
-}
-
 /** A line takes less than 300 bytes; a journal of a million segments fits. */
 const largestJournalBytes = 512 * 2 ** 20;
 

@@ -170,7 +170,7 @@ const finishRun = async (
 ): Promise<RunReport> => {
   const [{ contentHash }, { syncFile }, { writeReportFile }] = await Promise.all([
     import('../media/content-hash.js'),
-    import('./journal.js'),
+    import('./job-file.js'),
     import('./report-file.js'),
   ]);
   await syncFile(result.temporary);
