@@ -210,6 +210,20 @@ const muxSegments = async (
  * @throws FaceswapError of the stage that failed.
  */
 export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<RunResult> {
+  const ended = new AbortController();
+  try {
+    return await runWithHashes(parts, tools, hashInputs(parts, ended.signal));
+  } finally {
+    // A run that fails early does not wait until a large target is read.
+    ended.abort();
+  }
+}
+
+const runWithHashes = async (
+  parts: RunParts,
+  tools: FfmpegTools,
+  hashes: InputHashes,
+): Promise<RunResult> => {
   const { config, progress, signal, logger } = parts;
   const loadingSources = loadSourceFaces(config.sources, chainSettings(config), {
     worker: parts.openWorker(),
@@ -218,7 +232,6 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   });
   // A target that cannot be used is told first; what is wrong with the photos as well is then of no interest.
   loadingSources.catch(() => {});
-  const hashes = hashInputs(parts);
   const prepared = await prepareVideo({
     config,
     tools,
@@ -247,12 +260,13 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   } finally {
     await (await openingAnalyses)?.close();
   }
-}
+};
 
 /** sha256 of the input files' contents, which are read while other things are done. */
 type InputHashes = { readonly target: Promise<string>; readonly sources: Promise<readonly string[]> };
 
-const hashInputs = ({ config, signal }: RunParts): InputHashes => {
+const hashInputs = ({ config, signal: asked }: RunParts, ended: AbortSignal): InputHashes => {
+  const signal = asked === undefined ? ended : AbortSignal.any([asked, ended]);
   const target = contentHash(config.target, { signal });
   const sources = Promise.all(config.sources.map((file) => contentHash(file, { signal })));
   // They are awaited when the target is known to be usable.
