@@ -18,11 +18,13 @@ export type TrialSetting = {
   readonly clip: string;
   readonly cache: string;
   readonly sha256: string;
+  /** From the start, and from the beginning of the rendering, to the end. */
   readonly wallMs: number;
+  readonly renderMs: number;
 };
 
-/** When a run is killed: after a time, or when it has written a text to stderr. */
-export type KillMoment = { readonly afterMs: number } | { readonly atText: RegExp };
+/** When a run is killed: so long after it has written a text to stderr. */
+export type KillMoment = { readonly atText: RegExp; readonly afterMs: number };
 
 /** What is killed at once: the whole tree, or the command alone, so that its ffmpeg children find out by themselves. */
 export type KillReach = 'tree' | 'command';
@@ -82,15 +84,11 @@ const startRun = (
   const [name, value] = ['FACESWAP_TRIAL', `${process.pid}-${marks}`];
   const words = ['run', '--json', '--progress', 'json', '--workers', String(workers)];
   const files = ['-s', photoOf('grace_hopper.jpg'), '-t', clip, '-o', output];
-  const child = spawn(
-    process.execPath,
-    [binPath, ...words, ...files, '--output-video-preset', 'ultrafast'],
-    {
-      env: { ...process.env, FACESWAP_CACHE_DIR: cache, [name]: value },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
-    },
-  );
+  const child = spawn(process.execPath, [binPath, ...words, ...files, '--output-video-preset', 'ultrafast'], {
+    env: { ...process.env, FACESWAP_CACHE_DIR: cache, [name]: value },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -109,20 +107,25 @@ const startRun = (
 
 const hashOf = (file: string): string => createHash('sha256').update(readFileSync(file)).digest('hex');
 
-type Answer = { readonly report: { readonly outputSha256: string; readonly resumed: { segments: number } | null } };
+type Answer = {
+  readonly report: { readonly outputSha256: string; readonly resumed: { segments: number } | null };
+};
 
 /** A run that must succeed. */
 const runToEnd = async (
   setting: Pick<TrialSetting, 'clip' | 'cache'>,
   output: string,
   workers: number,
+  onStderr: (stderr: string) => void = () => {},
 ): Promise<Answer['report']> => {
-  const { code, stdout, stderr } = await startRun(setting, output, workers).ended;
+  const { code, stdout, stderr } = await startRun(setting, output, workers, onStderr).ended;
   assert.equal(code, 0, stderr.split('\n').slice(-4).join('\n'));
   return (JSON.parse(stdout) as Answer).report;
 };
 
-/** Makes the clip and renders it once. @param folder is made, and deleted by the caller. */
+const rendering = /"phase":"render"/;
+
+/** Makes the clip and renders it twice. @param folder is made, and deleted by the caller. */
 export const prepareTrials = async (folder: string): Promise<TrialSetting> => {
   mkdirSync(folder, { recursive: true });
   const clip = join(folder, 'clip.mp4');
@@ -137,15 +140,32 @@ export const prepareTrials = async (folder: string): Promise<TrialSetting> => {
     ...['-loop', '1', '-framerate', rate, '-i', photoOf('astronaut.png')],
     ...['-f', 'lavfi', '-i', `color=c=0x305070:size=160x120:rate=${rate}`],
     ...['-filter_complex', `${face('a', 48)};${plain};[a][b]concat=n=2:v=1:a=0[v]`, '-map', '[v]'],
-    ...['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '24', '-keyint_min', '24', '-sc_threshold', '0', clip],
+    ...[
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-g',
+      '24',
+      '-keyint_min',
+      '24',
+      '-sc_threshold',
+      '0',
+      clip,
+    ],
   ]);
   const output = join(folder, 'whole.mp4');
   // The first run fills the cache; the time of the second is that of those that are killed.
   const { outputSha256: sha256 } = await runToEnd({ clip, cache }, output, 1);
   rmSync(output);
   const startMs = performance.now();
-  assert.equal((await runToEnd({ clip, cache }, output, 1)).outputSha256, sha256);
-  return { folder, clip, cache, sha256, wallMs: performance.now() - startMs };
+  let renderStartMs = startMs;
+  const again = await runToEnd({ clip, cache }, output, 1, (stderr) => {
+    if (renderStartMs === startMs && rendering.test(stderr)) renderStartMs = performance.now();
+  });
+  const endMs = performance.now();
+  assert.equal(again.outputSha256, sha256);
+  return { folder, clip, cache, sha256, wallMs: endMs - startMs, renderMs: endMs - renderStartMs };
 };
 
 /**
@@ -160,6 +180,7 @@ export const killTrial = async (
   const folder = mkdtempSync(join(setting.folder, 'trial-'));
   const output = join(folder, 'out.mp4');
   let isKilled = false;
+  let timer: NodeJS.Timeout | undefined;
   const kill = (): void => {
     if (isKilled) return;
     isKilled = true;
@@ -167,13 +188,15 @@ export const killTrial = async (
     else started.child.kill('SIGKILL');
   };
   const started: Started = startRun(setting, output, workers, (stderr) => {
-    if ('atText' in moment && moment.atText.test(stderr)) kill();
+    if (timer !== undefined || !moment.atText.test(stderr)) return;
+    if (moment.afterMs === 0) kill();
+    timer = setTimeout(kill, moment.afterMs);
   });
-  const timer = 'afterMs' in moment ? setTimeout(kill, moment.afterMs) : undefined;
   await started.ended;
   clearTimeout(timer);
   const names = readdirSync(folder);
-  for (const name of names) assert.match(name, /^(?:out\.mp4|\.out\.mp4\.faceswap-[0-9a-f]{12}(?:\.old-.{8})?)$/);
+  for (const name of names)
+    assert.match(name, /^(?:out\.mp4|\.out\.mp4\.faceswap-[0-9a-f]{12}(?:\.old-.{8})?)$/);
   let segmentsKept = 0;
   if (names.includes('out.mp4')) {
     // The kill came when the output had its name already.
@@ -190,33 +213,41 @@ export const killTrial = async (
   return { moment, reach, workers, left, segmentsKept };
 };
 
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
 const main = async (count: number): Promise<void> => {
   if (!existsSync('/proc/self/environ')) throw new Error('the children can be found on Linux only');
   const folder = mkdtempSync(join(tmpdir(), 'faceswap-kill-trials-'));
   try {
     const setting = await prepareTrials(folder);
-    console.log(`whole run: ${Math.round(setting.wallMs)} ms, sha256 ${setting.sha256}`);
+    say(`whole run: ${Math.round(setting.wallMs)} ms, sha256 ${setting.sha256}`);
     for (const workers of [2, 3]) {
       const output = join(folder, `workers-${workers}.mp4`);
       assert.equal((await runToEnd(setting, output, workers)).outputSha256, setting.sha256);
-      console.log(`${workers} workers: the same sha256`);
+      say(`${workers} workers: the same sha256`);
     }
     for (let number = 1; number <= count; number += 1) {
-      const afterMs = Math.round(setting.wallMs * (0.1 + 0.9 * Math.random()));
+      // Most of the moments lie in the rendering and the steps after it.
+      const isEarly = Math.random() < 0.2;
+      const afterMs = Math.round(
+        Math.random() * (isEarly ? setting.wallMs - setting.renderMs : setting.renderMs),
+      );
       const reach = Math.random() < 0.5 ? 'tree' : 'command';
       const workers = 1 + Math.floor(3 * Math.random());
       const workersAfter = 1 + Math.floor(3 * Math.random());
       const { left, segmentsKept } = await killTrial(setting, {
-        moment: { afterMs },
+        moment: { atText: isEarly ? /"phase":"probe"/ : rendering, afterMs },
         reach,
         workers,
         workersAfter,
       });
-      console.log(
-        `trial ${number}: ${reach} killed after ${afterMs} ms with ${workers} workers, left ${left}, ${segmentsKept} of 6 segments kept, continued with ${workersAfter}: the same sha256`,
+      say(
+        `trial ${number}: ${reach} killed ${afterMs} ms after the begin of ${isEarly ? 'the run' : 'rendering'} with ${workers} workers, left ${left}, ${segmentsKept} of 6 segments kept, continued with ${workersAfter}: the same sha256`,
       );
     }
-    console.log(`${count} trials, one sha256`);
+    say(`${count} trials, one sha256`);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -185,12 +185,16 @@ for (const [name, signal] of [
   test(`${name} in the middle: exit code 130, nothing left behind, no child alive`, async () => {
     const folder = temporaryFolder('interrupted');
     let sent = false;
+    let sentTwice = false;
     let children = 0;
     const result = await faceswap(
       ['run', '-s', hopper, '-t', clip, '-o', join(folder, 'out.mp4'), '--progress', 'json'],
       {
         onStderr: (stderr, child, alive) => {
-          if (signal === 'SIGINT' && sent && /segments in flight/.test(stderr)) child.kill(signal);
+          if (signal === 'SIGINT' && !sentTwice && /segments in flight/.test(stderr)) {
+            sentTwice = true;
+            child.kill(signal);
+          }
           if (sent || !stderr.includes('"type":"frames"')) return;
           sent = true;
           children = alive().filter((line) => line.includes('rawvideo')).length;

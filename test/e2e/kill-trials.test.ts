@@ -17,7 +17,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 test('a run whose whole tree is killed between two segments is continued to the same bytes', skip, async () => {
   assert.ok(setting);
   const trial = await killTrial(setting, {
-    moment: { atText: /"index":1,"total":6,"state":"done"/ },
+    moment: { atText: /"index":1,"total":6,"state":"done"/, afterMs: 0 },
     reach: 'tree',
     workers: 1,
     workersAfter: 3,
@@ -29,7 +29,7 @@ test('a run whose whole tree is killed between two segments is continued to the 
 test('a run that is killed while its output is joined is continued to the same bytes', skip, async () => {
   assert.ok(setting);
   const trial = await killTrial(setting, {
-    moment: { atText: /"phase":"mux"/ },
+    moment: { atText: /"phase":"mux"/, afterMs: 0 },
     reach: 'command',
     workers: 2,
   });

@@ -245,9 +245,7 @@ const table: Record<keyof RunOptions, Case> = {
   },
   resume: {
     good: plain('resume', 'auto', 'never', 'require'),
-    bad: [
-      ['requires', /^--resume must be one of auto, never, require, got "requires"\. Did you mean require\?$/],
-    ],
+    bad: [['requires', /^--resume must be one of auto, never, require, got "requires"$/]],
   },
   keepJob: {
     good: plain('keepJob', true),

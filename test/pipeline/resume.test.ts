@@ -204,7 +204,11 @@ const face = {
 
 const recordOf = (index: number): SegmentRecord => ({
   index,
-  rows: Array.from({ length: 10 }, (_, at) => ({ frame: 10 * index + at, sceneCut: at === 3, faces: [face] })),
+  rows: Array.from({ length: 10 }, (_, at) => ({
+    frame: 10 * index + at,
+    sceneCut: at === 3,
+    faces: [face],
+  })),
   stageTimes: Object.fromEntries(stages.map((stage) => [stage, 1.5])) as SegmentRecord['stageTimes'],
   stageSamples: Object.fromEntries(
     stages.map((stage) => [stage, Float32Array.of(0.1, 0.2)]),
@@ -386,7 +390,10 @@ describe('an unfinished job with other settings', () => {
     writeFileSync(moved, readFileSync(photo));
     const other = join(root, 'other.png');
     ffmpeg('-f', 'lavfi', '-i', 'testsrc=size=64x48', '-frames:v', '1', other);
-    await assert.rejects(start({ source: other }), fails('usage', /settings: source 1 was [0-9a-f]{12}…, is now/));
+    await assert.rejects(
+      start({ source: other }),
+      fails('usage', /settings: source 1 was [0-9a-f]{12}…, is now/),
+    );
     assertWhole(await start({ source: moved, workers: 2, cache: true, logLevel: 'debug' }), 1);
   });
 });
@@ -435,6 +442,7 @@ describe('a job folder', () => {
     assert.deepEqual([again.resumed?.segments, again.outputSha256], [4, whole.outputSha256]);
     assert.deepEqual(readdirSync(jobDir), []);
     // The same name elsewhere is another output, in the same folder for jobs.
+    rmSync(join(outputs, 'out.mkv'));
     await interruptLate({ jobDir });
     const elsewhere = join(outputs, 'elsewhere');
     mkdirSync(elsewhere);
@@ -465,7 +473,10 @@ describe('a stopped run', () => {
     }
     await assert.rejects(
       handle,
-      fails('interrupted', /^Stopped on request: 1 of 4 segments are done and kept: the same command continues/),
+      fails(
+        'interrupted',
+        /^Stopped on request: 1 of 4 segments are done and kept: the same command continues/,
+      ),
     );
     assert.deepEqual(states, ['started 0', 'done 0']);
     assertWhole(await start(), 1);
