@@ -13,6 +13,9 @@ export type {
   BenchmarkSettings,
   BenchmarkSummary,
 } from './pipeline/benchmark/benchmark-report.js';
+export type { JobCleaning, JobDetails, JobSelection, JobSummary } from './pipeline/job-list.js';
+export { cleanJobs, findJob, listJobs } from './pipeline/jobs.js';
+export type { JobComponents } from './pipeline/job-record.js';
 export { type DryRun, dryRun } from './pipeline/dry-run.js';
 export type { PlanSegment, RenderPlan } from './pipeline/plan.js';
 export type { ProgressEvent, RunPhase } from './pipeline/progress.js';
@@ -40,6 +43,7 @@ export type {
   NoFacePolicy,
   ProcessorName,
   Rational,
+  ResumeMode,
   RunConfig,
   RunOptions,
   SmootherMode,

@@ -10,8 +10,11 @@ test('the library exports what its documentation promises', () => {
     'FaceswapError',
     'batchFailure',
     'benchmark',
+    'cleanJobs',
     'dryRun',
     'dryRunBatch',
+    'findJob',
+    'listJobs',
     'run',
     'runBatch',
   ]);

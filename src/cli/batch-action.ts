@@ -6,6 +6,7 @@ import type { RunWarning } from '../pipeline/run-report.js';
 import { batchItemLine, formatBatchDryRun, formatBatchTable } from '../report/batch-table.js';
 import { failureLine } from './failure.js';
 import { writeError, writeResult } from './output.js';
+import type { Interruption } from './interruption.js';
 import type { ProgressDisplay } from './progress-display.js';
 
 /** What a batch on the command line works with. */
@@ -18,7 +19,7 @@ export type BatchSetting = {
   readonly printsEvents: boolean;
   /** Print one JSON object on stdout instead of the table. */
   readonly json: boolean;
-  readonly signal: AbortSignal;
+  readonly interruption: Interruption;
 };
 
 /** Prints the result on stdout and the failure, where there is one, on stderr. */
@@ -68,8 +69,9 @@ const showEvents = async (
  * @throws FaceswapError when nothing was begun.
  */
 export const batchAction = async (options: BatchOptions, setting: BatchSetting): Promise<ExitCode> => {
-  const { log, signal, json } = setting;
-  const batch = runBatch(options, { signal, logger: log });
+  const { log, json } = setting;
+  const { signal, drain } = setting.interruption;
+  const batch = runBatch(options, { signal, drain, logger: log });
   const [report] = await Promise.all([batch, showEvents(batch.progress, setting)]);
   return tellResult(batchFailure(report), json, {
     record: { batch: report },
@@ -84,9 +86,9 @@ export const batchAction = async (options: BatchOptions, setting: BatchSetting):
  */
 export const batchDryRunAction = async (
   options: BatchOptions,
-  { tellWarning, signal, json }: BatchSetting,
+  { tellWarning, interruption, json }: BatchSetting,
 ): Promise<ExitCode> => {
-  const dryRun = await dryRunBatch(options, { signal });
+  const dryRun = await dryRunBatch(options, { signal: interruption.drain });
   dryRun.warnings.forEach(tellWarning);
   for (const item of dryRun.items) {
     if (item.status === 'planned') item.dryRun.warnings.forEach(tellWarning);

@@ -62,7 +62,9 @@ const writeReport = (report: BenchmarkReport, regression: FaceswapError | undefi
 export const benchmarkAction = async (collected: Readonly<Record<string, unknown>>): Promise<ExitCode> => {
   const style = { json: collected['json'] === true, debug: collected['logLevel'] === 'debug' };
   let tellStop: (text: string) => void = () => {};
-  const interruption = listenForInterruption(() => tellStop('stopping; once more ends it at once'));
+  const interruption = listenForInterruption({
+    onStop: () => tellStop('stopping; once more ends it at once'),
+  });
   try {
     const { options, json, logLevel } = readBenchmarkRequest(collected);
     const log = createCommandLog(logLevel, 'text', (line) => writeError(`${line}\n`));

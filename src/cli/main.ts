@@ -4,6 +4,7 @@ import { packageVersion } from '../version.js';
 import { addBenchmarkCommand } from './benchmark-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { reportFailure } from './failure.js';
+import { addJobsCommand } from './jobs-command.js';
 import { ignoreClosedPipes } from './output.js';
 import { addRunCommand } from './run-command.js';
 
@@ -17,6 +18,8 @@ Examples:
     $ faceswap doctor
   How fast this machine is:
     $ faceswap benchmark
+  Which runs were not finished:
+    $ faceswap jobs list
 
 Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a baseline,
 8 out of memory or disk, 9 tool or provider missing, 10 done in part, 70 a bug, 130 interrupted.
@@ -73,6 +76,7 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
   addRunCommand(program, onExit);
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
+  addJobsCommand(program, onExit);
   throwFrom(program);
   return program;
 };

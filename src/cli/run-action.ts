@@ -10,7 +10,7 @@ import { formatRunTable } from '../report/run-table.js';
 import { createCommandLog } from './command-log.js';
 import { readConfigFile } from './config-file.js';
 import { reportFailure } from './failure.js';
-import { listenForInterruption } from './interruption.js';
+import { type Interruption, listenForInterruption } from './interruption.js';
 import { mergeOptionValues, type OptionValues, readCommandLine } from './option-values.js';
 import { writeResult } from './output.js';
 import { createProgressDisplay, type ProgressDisplay, resolveProgressMode } from './progress-display.js';
@@ -57,16 +57,17 @@ type RenderSetting = {
   readonly tellWarning: (warning: RunWarning) => void;
   /** Whether events are printed, so that the log need not say the same. */
   readonly printsEvents: boolean;
-  readonly signal: AbortSignal;
+  readonly interruption: Interruption;
   readonly benchmarkModels: unknown;
 };
 
 const renderTarget = async (
   options: RunOptions,
-  { display, log, tellWarning, printsEvents, signal, benchmarkModels }: RenderSetting,
+  { display, log, tellWarning, printsEvents, interruption, benchmarkModels }: RenderSetting,
 ): Promise<RunReport> => {
   // A handle is a promise of its own: wrapped, so that awaiting its start does not await its end.
-  const { handle } = await startTarget(options, { signal, logger: log }, benchmarkModels);
+  const { signal, drain } = interruption;
+  const { handle } = await startTarget(options, { signal, drain, logger: log }, benchmarkModels);
   const showAll = async (): Promise<void> => {
     for await (const event of handle.progress) {
       // As an event it is a line of its own in JSON mode; there the log need not repeat it.
@@ -101,7 +102,11 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
   let debug = collected['logLevel'] === 'debug';
   let finished = false;
   let tellStop: (text: string) => void = () => {};
-  const interruption = listenForInterruption(() => tellStop('stopping; once more ends it at once'));
+  const interruption = listenForInterruption({
+    onDrain: () =>
+      tellStop('stopping: segments in flight are finished, no more are begun; Ctrl-C again stops now'),
+    onStop: () => tellStop('stopping now; once more ends it at once'),
+  });
   try {
     const commandLine = readCommandLine(collected);
     const config = await readConfig(commandLine);
@@ -121,7 +126,6 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     );
     const tellWarning = createWarningTeller(log);
     const printsEvents = mode === 'json';
-    const { signal } = interruption;
     tellStop = (text) => log.warn(text);
     if (progress === 'bar' && mode !== 'bar') {
       log.warn('stderr is not a terminal, so there is no bar; --progress json gives events');
@@ -130,10 +134,10 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     if (single === undefined) {
       const { batchAction, batchDryRunAction } = await import('./batch-action.js');
       const act = switches.dryRun === true ? batchDryRunAction : batchAction;
-      return await act(options, { log, tellWarning, nextDisplay, printsEvents, json, signal });
+      return await act(options, { log, tellWarning, nextDisplay, printsEvents, json, interruption });
     }
     if (switches.dryRun === true) {
-      const plan = await dryRun(single, { signal });
+      const plan = await dryRun(single, { signal: interruption.drain });
       plan.warnings.forEach(tellWarning);
       writeResult(json ? `${JSON.stringify({ ok: true, dryRun: plan })}\n` : formatDryRun(plan));
       return ExitCode.ok;
@@ -143,7 +147,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
       log,
       tellWarning,
       printsEvents,
-      signal,
+      interruption,
       benchmarkModels: collected['benchmarkModels'],
     });
     finished = true;

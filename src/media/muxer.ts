@@ -1,6 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ffmpeg from 'fluent-ffmpeg';
 import { FaceswapError } from '../errors.js';
 import { editNote } from '../version.js';
@@ -123,13 +122,13 @@ const concatInput = (command: ffmpeg.FfmpegCommand, listFile: string, before: re
   command.input(listFile).inputOptions(...before, ...inputProtection, '-f', 'concat', '-safe', '0');
 };
 
-/** Writes the concat list into a temporary folder that exists for as long as `work` runs. */
+/** Writes the concat list into a folder beside the file to be made; it exists for as long as `work` runs. */
 const withConcatList = async (
   segments: readonly SegmentFile[],
-  clock: Rational,
+  { clock, temporaryFile }: Pick<MuxOptions, 'clock' | 'temporaryFile'>,
   work: (listFile: string, folder: string) => Promise<void>,
 ): Promise<void> => {
-  const folder = await mkdtemp(join(tmpdir(), 'faceswap-mux-'));
+  const folder = await mkdtemp(join(dirname(temporaryFile), 'mux-'));
   try {
     const listFile = join(folder, 'segments.txt');
     await writeFile(listFile, concatList(segments, clock));
@@ -282,7 +281,7 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
   const fileStart = startSecondsKept(target, plan.container, range);
   const videoStart = wholeSource ? fileStart + sinceFileStart : 0;
   const withLead = await streamsWithLead(options);
-  await withConcatList(segments, clock, async (listFile, folder) => {
+  await withConcatList(segments, { clock, temporaryFile }, async (listFile, folder) => {
     const covers = await attachCovers(options, folder);
     const command = ffmpeg();
     // ffmpeg moves each input so that it starts at zero; the video's own delay within the source is put back.

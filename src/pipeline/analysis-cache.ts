@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { open, readdir, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { loadRegistry } from '../inference/model-registry.js';
 import { contentHash } from '../media/content-hash.js';
 import type { TargetMedia } from '../media/target-media.js';
 import { packageVersion } from '../version.js';
 import { cacheFolder } from './cache-folder.js';
+import { hashOfCode } from './code-hash.js';
 import { DiskCache } from './disk-cache.js';
 import type { ChainSettings } from './face-chain.js';
 import { canonicalJson, type PlanSegment } from './plan.js';
@@ -35,23 +35,10 @@ export type AnalysisCacheOptions = {
   /** Whatever else decides which pixels come out of the decoder: its version, the hardware that it uses. */
   readonly decoding: Readonly<Record<string, string>>;
   readonly logger: RunLogger;
+  /** sha256 of the whole target, where somebody computes it already. */
+  readonly targetSha256?: Promise<string> | undefined;
   /** Another place than {@link cacheFolder}, for tests. */
   readonly folder?: string | undefined;
-};
-
-/** sha256 over our own built code: analyses of another build are not used, also when both have the same version. */
-let codeHash: Promise<string> | undefined;
-
-const hashOfCode = (): Promise<string> => {
-  codeHash ??= (async () => {
-    const root = fileURLToPath(new URL('../', import.meta.url));
-    const names = await readdir(root, { recursive: true });
-    const code = names.filter((name) => /(?:\.js|\.wasm|(?<!\.d)\.ts)$/.test(name)).sort();
-    const hash = createHash('sha256');
-    for (const name of code) hash.update(name).update(await readFile(join(root, name)));
-    return hash.digest('hex');
-  })();
-  return codeHash;
 };
 
 const endsOfFile = async (file: string, sizeBytes: number): Promise<string> => {
@@ -169,11 +156,13 @@ export class AnalysisCache {
 
   /** Null when it was given up or the file cannot be read, which the decoder will tell better. */
   #targetHash(): Promise<string | null> {
-    const { target, logger } = this.#options;
-    this.#hash ??= contentHash(target.file, { signal: this.#stopHash.signal }).catch((error: unknown) => {
-      logger.debug({ err: error }, 'the analysis of the target is not kept');
-      return null;
-    });
+    const { target, targetSha256, logger } = this.#options;
+    this.#hash ??= (targetSha256 ?? contentHash(target.file, { signal: this.#stopHash.signal })).catch(
+      (error: unknown) => {
+        logger.debug({ err: error }, 'the analysis of the target is not kept');
+        return null;
+      },
+    );
     return this.#hash;
   }
 }

@@ -4,6 +4,59 @@ import { FaceswapError } from '../errors.js';
 export const interruption = (): FaceswapError =>
   new FaceswapError('interrupted', 'Stopped on request: nothing was written');
 
+/** The two ways to stop a run, as one signal: to stop now, or to stop once the segments in flight are finished. */
+export class StopRequest {
+  readonly #controller = new AbortController();
+  readonly #signal: AbortSignal | undefined;
+  readonly #drain: AbortSignal | undefined;
+  #isRendering = false;
+  readonly #onSignal = (): void => this.#controller.abort();
+  readonly #onDrain = (): void => {
+    if (!this.#isRendering) this.#controller.abort();
+  };
+
+  constructor({ signal, drain }: { signal?: AbortSignal | undefined; drain?: AbortSignal | undefined }) {
+    this.#signal = signal;
+    this.#drain = drain;
+    signal?.addEventListener('abort', this.#onSignal, { once: true });
+    drain?.addEventListener('abort', this.#onDrain, { once: true });
+    if (signal?.aborted === true || drain?.aborted === true) this.#controller.abort();
+  }
+
+  /** Aborts when everything is to stop now. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Whether no more work may be begun. */
+  get isDraining(): boolean {
+    return this.#drain?.aborted === true;
+  }
+
+  /**
+   * Does work that comes to an end by itself soon after {@link isDraining} is true. Outside of it a drain stops at once.
+   *
+   * @throws FaceswapError (interrupted) when the work was not to be finished; else what the work throws.
+   */
+  async finishing<Value>(work: () => Promise<Value>): Promise<Value> {
+    this.#isRendering = true;
+    try {
+      const value = await work();
+      if (this.isDraining) this.#controller.abort();
+      throwIfInterrupted(this.signal);
+      return value;
+    } finally {
+      this.#isRendering = false;
+    }
+  }
+
+  /** Listens no more. */
+  dispose(): void {
+    this.#signal?.removeEventListener('abort', this.#onSignal);
+    this.#drain?.removeEventListener('abort', this.#onDrain);
+  }
+}
+
 /** @throws FaceswapError (interrupted) when the signal has aborted. */
 export function throwIfInterrupted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw interruption();

@@ -12,8 +12,6 @@ export type JobFolder = {
   readonly path: string;
   /** Deletes the folder with all that is in it; may be called twice. */
   readonly remove: () => Promise<void>;
-  /** Leaves it where it is when the process exits. */
-  readonly keep: () => void;
 };
 
 /**
@@ -33,9 +31,6 @@ export async function createJobFolder(output: string): Promise<JobFolder> {
   process.once('exit', onExit);
   return {
     path,
-    keep: () => {
-      process.off('exit', onExit);
-    },
     remove: async () => {
       process.off('exit', onExit);
       await rm(path, { recursive: true, force: true, maxRetries: 3 });

@@ -155,6 +155,10 @@ export const videoOptions = [
   'trimEnd',
   'strict',
   'timeout',
+  'resume',
+  'keepJob',
+  'jobDir',
+  'maxDisk',
 ] as const satisfies (keyof RunOptions)[];
 
 const refuseVideoOptions = (options: RunOptions, target: string): void => {

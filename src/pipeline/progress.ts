@@ -21,7 +21,8 @@ export type ProgressEvent =
       readonly type: 'segment';
       readonly index: number;
       readonly total: number;
-      readonly state: 'started' | 'done' | 'failed';
+      /** `kept`: finished by an earlier run. */
+      readonly state: 'started' | 'done' | 'failed' | 'kept';
     }
   | {
       /** Work is begun again after a transient failure. */

@@ -4,29 +4,38 @@ import type { FrameRow } from './run-report.js';
 /** `frames` events come at most this often. */
 const eventIntervalMs = 100;
 
+const swappedFaces = (row: FrameRow): number => row.faces.filter((face) => face.outcome !== 'skipped').length;
+
 /** Counts rendered frames and tells of them, with the speed so far and the time that is left. */
 export class RenderProgress {
   readonly #channel: ProgressChannel;
   readonly #total: number;
   readonly #startMs = performance.now();
-  #done = 0;
-  #facesSwapped = 0;
+  readonly #doneBefore: number;
+  #done: number;
+  #facesSwapped: number;
   #lastEventMs = Number.NEGATIVE_INFINITY;
 
-  /** @param total frames that will be rendered in the whole run. */
-  constructor(channel: ProgressChannel, total: number) {
+  /**
+   * @param total frames of the whole job.
+   * @param doneRows of frames that an earlier run has rendered: they count as done, and not for the speed.
+   */
+  constructor(channel: ProgressChannel, total: number, doneRows: readonly FrameRow[] = []) {
     this.#channel = channel;
     this.#total = total;
+    this.#doneBefore = doneRows.length;
+    this.#done = doneRows.length;
+    this.#facesSwapped = doneRows.reduce((sum, row) => sum + swappedFaces(row), 0);
   }
 
   /** Counts one frame. */
   add(row: FrameRow): void {
     this.#done += 1;
-    this.#facesSwapped += row.faces.filter((face) => face.outcome !== 'skipped').length;
+    this.#facesSwapped += swappedFaces(row);
     const nowMs = performance.now();
     if (this.#done < this.#total && nowMs - this.#lastEventMs < eventIntervalMs) return;
     this.#lastEventMs = nowMs;
-    const framesPerSecond = (this.#done * 1000) / Math.max(1, nowMs - this.#startMs);
+    const framesPerSecond = ((this.#done - this.#doneBefore) * 1000) / Math.max(1, nowMs - this.#startMs);
     this.#channel.emit({
       type: 'frames',
       done: this.#done,

@@ -1,5 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import type { ToolTrace } from '../media/child-process.js';
 import { contentHash } from '../media/content-hash.js';
@@ -16,11 +16,14 @@ import { fileFailure } from './file-failure.js';
 import type { FrameLane } from './frame-pool.js';
 import { FrameQueue } from './frame-queue.js';
 import { interruption, throwIfInterrupted, untilAborted } from './interruption.js';
-import { type Journal, syncFile } from './journal.js';
+import { partName, regularFileBytes, syncFile, syncFolder } from './job-file.js';
+import type { Journal } from './journal.js';
 import { type PlanSegment, type RenderPlan, timesWritten } from './plan.js';
+import { segmentFiles } from './resume.js';
 import type { Clock } from './retry.js';
-import type { FrameRow, FrameStage, StageTimes } from './run-report.js';
+import type { FrameRow } from './run-report.js';
 import type { RunLogger } from './run-logger.js';
+import { type SegmentRecord, writeSegmentRecord } from './segment-record.js';
 import { formatTimeline } from './segment-timeline.js';
 import { chainStages } from './stage-samples.js';
 import { StageSpans } from './stage-spans.js';
@@ -80,25 +83,24 @@ export type SegmentRenderer = {
 };
 
 /** A finished segment. */
-export type RenderedSegment = SegmentFile & {
-  readonly index: number;
-  readonly sha256: string;
-  /** One per rendered source frame, in order. */
-  readonly rows: readonly FrameRow[];
-  readonly stageTimes: Omit<StageTimes, 'mux'>;
-  /** Milliseconds of each frame in each stage. */
-  readonly stageSamples: Readonly<Record<FrameStage, Float32Array>>;
-  readonly modelMs: number;
-  readonly halvings: number;
-  /** Whether what is found out about the target came from an earlier run. */
-  readonly analysisIsCached: boolean;
-  /** On the clock of `performance.now()`. */
-  readonly clock: {
-    readonly firstAskedMs: number;
-    readonly firstEncodedMs: number;
-    readonly encoderEndedMs: number;
+export type RenderedSegment = SegmentFile &
+  SegmentRecord & {
+    readonly sha256: string;
+    /** Length of the file. */
+    readonly bytes: number;
+    /** On the clock of `performance.now()`; null: rendered by an earlier run. */
+    readonly clock: {
+      readonly firstAskedMs: number;
+      readonly firstEncodedMs: number;
+      readonly encoderEndedMs: number;
+    } | null;
   };
-};
+
+/** Length of a segment's file in frame periods of the output. */
+export const segmentSlots = (
+  { target: { video }, plan }: Pick<RenderContext, 'target' | 'plan'>,
+  segment: PlanSegment,
+): number => (plan.keepsTimes ? slotCount(video, segment.render) : segment.outputFrames);
 
 type SegmentReply = WorkerResults['frame'] | WorkerResults['endSegment'];
 
@@ -137,8 +139,11 @@ export async function renderSegment(
 ): Promise<RenderedSegment> {
   const { tools, target, plan, encoding, signal, logger, patience } = context;
   const { clock, limits, times } = patience;
-  const name = `segment-${String(segment.index).padStart(4, '0')}${segmentExtension(encoding.encoder, encoding.pixelFormat)}`;
-  const file = join(context.jobFolder, name);
+  const { file, record: recordFile } = segmentFiles(
+    context.jobFolder,
+    segment.index,
+    segmentExtension(encoding.encoder, encoding.pixelFormat),
+  );
   const { video } = target;
   const { keepsTimes } = plan;
 
@@ -208,7 +213,7 @@ export async function renderSegment(
   const encoder = new FrameEncoder({
     tools,
     encoding,
-    file: `${file}.part`,
+    file: partName(file),
     slots: keepsTimes ? video.slots.subarray(segment.render.start, segment.render.end) : undefined,
     signal: stop.signal,
   });
@@ -389,7 +394,7 @@ export async function renderSegment(
     await decoder.close();
     if (failure !== undefined) {
       await encoder.abort();
-      await rm(`${file}.part`, { force: true });
+      await rm(partName(file), { force: true });
       onTrace?.({ decoder: decoder.trace, encoder: encoder.trace, frame: nextFrame() });
       if (signal?.aborted !== true && !halt.aborted) {
         await lastAsked;
@@ -406,8 +411,6 @@ export async function renderSegment(
 
   const { analysis } = endReply;
   if (analysis !== null) context.analyses?.save(segment, analysis);
-  const sha256 = await finishFile(file, signal);
-  await context.journal.append({ index: segment.index, frames: writtenFrames, sha256 });
   const stageTimes = {
     ...endReply.stageTimes,
     decode: decodes.totalMs(),
@@ -422,11 +425,8 @@ export async function renderSegment(
     works,
     encodes,
   });
-  return {
+  const record: SegmentRecord = {
     index: segment.index,
-    file,
-    slotCount: keepsTimes ? slotCount(video, segment.render) : writtenFrames,
-    sha256,
     rows,
     stageTimes,
     stageSamples: {
@@ -438,6 +438,16 @@ export async function renderSegment(
     halvings: endReply.halvings,
     // A chain that could not read what it was given has computed it anew.
     analysisIsCached: analysisWasGiven && analysis === null,
+  };
+  const recordSha256 = await writeSegmentRecord(recordFile, record);
+  const { sha256, bytes } = await finishFile(file, signal);
+  await context.journal.append({ index: segment.index, frames: writtenFrames, bytes, sha256, recordSha256 });
+  return {
+    ...record,
+    file,
+    slotCount: segmentSlots(context, segment),
+    sha256,
+    bytes,
     clock: {
       firstAskedMs: decodes.startMs(0),
       firstEncodedMs: encodes.endMs(0),
@@ -521,8 +531,11 @@ const logSegment = (logger: RunLogger, log: SegmentLog): void => {
   for (const line of formatTimeline(rows, { startMs, wallMs })) logger.debug(line);
 };
 
-const finishFile = async (file: string, signal: AbortSignal | undefined): Promise<string> => {
-  const part = `${file}.part`;
+const finishFile = async (
+  file: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly sha256: string; readonly bytes: number }> => {
+  const part = partName(file);
   await syncFile(part);
   const sha256 = await contentHash(part, { signal });
   try {
@@ -530,5 +543,6 @@ const finishFile = async (file: string, signal: AbortSignal | undefined): Promis
   } catch (error) {
     throw fileFailure(error, file, 'encode');
   }
-  return sha256;
+  await syncFolder(dirname(file));
+  return { sha256, bytes: (await regularFileBytes(file)) ?? 0 };
 };

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { FaceswapError } from '../errors.js';
 import type { TargetMedia } from '../media/target-media.js';
 import { type FailedSegment, writeFailureBundle } from './failure-bundle.js';
+import type { DiskLimit } from './disk-space.js';
 import { fileFailure } from './file-failure.js';
 import { eitherSignal, interruption, untilAborted } from './interruption.js';
 import type { PlanSegment } from './plan.js';
@@ -21,9 +22,11 @@ export type SegmentsRenderer = {
   readonly context: RenderContext;
   /** Frame buffers without which a worker cannot go on. */
   readonly leastFrames: number;
+  /** Undefined: unfinished files may fill the disk. */
+  readonly limit: DiskLimit | undefined;
 };
 
-/** The segments of a run, all of them rendered. */
+/** The segments that were asked for; fewer when the run was asked to come to an end meanwhile. */
 export type RenderedSegments = {
   readonly segments: readonly RenderedSegment[];
   /** How often a segment was begun again. */
@@ -94,22 +97,24 @@ const untilReady = async (
 };
 
 /**
- * Renders all segments, each by one of the workers. Transient failures are tried again, three times in all, with fresh children, an
+ * Renders segments, each by one of the workers. When the run is asked to come to an end, those that are not begun are left out. Transient failures are tried again, three times in all, with fresh children, an
  * empty lane and, where it died, a fresh worker. A segment that goes on failing leaves its debug bundle in the job folder, and
  * the others are finished; not so where the failure would meet them as well.
  *
- * @throws FaceswapError: `partial` when some segments are finished and others failed, the job folder being kept; the failure itself
+ * @param pending those of the plan that no earlier run has finished.
+ * @throws FaceswapError: `partial` when some segments of the plan are finished and others failed; the failure itself
  *   when none is finished or it concerns all; `interrupted` on abort.
  */
 export async function renderSegments(
   parts: RunParts,
-  { team, context, leastFrames }: SegmentsRenderer,
+  pending: readonly PlanSegment[],
+  { team, context, leastFrames, limit }: SegmentsRenderer,
 ): Promise<RenderedSegments> {
   const { progress, warnings, signal } = parts;
   const { plan, target, jobFolder, patience } = context;
   const { segments } = plan;
   const failed: FailedSegment[] = [];
-  let finished = 0;
+  let finished = segments.length - pending.length;
   let retries = 0;
   let targetIsLost = false;
 
@@ -152,6 +157,7 @@ export async function renderSegments(
     member: TeamMember,
     halt: AbortSignal,
   ): Promise<RenderedSegment | undefined> => {
+    if (parts.stop.isDraining) return undefined;
     let trace: SegmentTrace | undefined;
     let countedTo = segment.render.start;
     const { signal: stop, dispose } = eitherSignal(halt, signal);
@@ -201,6 +207,7 @@ export async function renderSegments(
       );
       finished += 1;
       announce(segment, 'done');
+      await limit?.check();
       return rendered;
     } catch (error) {
       if (signal?.aborted === true) throw interruption();
@@ -217,13 +224,12 @@ export async function renderSegments(
     }
   };
 
-  const results = await team.map(segments, render);
+  const results = await team.map(pending, render);
   const rendered = results.filter((result) => result !== undefined);
   if (failed.length === 0) return { segments: rendered, retries };
   failed.sort((a, b) => a.segment.index - b.segment.index);
   const [first] = failed as [FailedSegment];
-  if (rendered.length === 0) throw first.failure;
-  parts.keepJobFolder();
+  if (finished === 0) throw first.failure;
   throw partialFailure(failed, first.failure, { jobFolder, total: segments.length });
 }
 
@@ -245,7 +251,7 @@ const partialFailure = (
       frame,
       retries,
       cause: first,
-      hint: 'That folder is kept: it holds the finished segments, and in failed/ what is known about the others',
+      hint: 'In failed/ of that folder is what is known about them',
     },
   );
 };

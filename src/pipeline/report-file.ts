@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileFailure } from './file-failure.js';
-import { placeFile } from './file-placement.js';
+import { bringBeside, placeFile } from './file-placement.js';
 import type { RunConfig } from './run-options.js';
 import type { FrameRow, RunReport } from './run-report.js';
 
@@ -33,21 +32,28 @@ const writeRows = async (temporary: string, report: RunReport, rows: readonly Fr
 
 /**
  * Writes the report (its own fields and `frames`, one row per rendered frame and line, as JSON) under a
- * temporary name beside its final one, so that all that can go wrong has gone wrong before the output
- * appears.
+ * temporary name, in the folder of unfinished files or beside its final one, so that all that can go wrong has gone wrong before
+ * the output appears.
  *
  * @throws FaceswapError (media, resources) when it cannot be written; nothing is left then.
  */
 export async function writeReportFile(
   file: string,
   report: RunReport,
-  { rows, overwrite }: { readonly rows: readonly FrameRow[] } & Pick<RunConfig, 'overwrite'>,
+  {
+    rows,
+    overwrite,
+    folder,
+  }: { readonly rows: readonly FrameRow[]; readonly folder: string } & Pick<RunConfig, 'overwrite'>,
 ): Promise<UnplacedReport> {
-  const temporary = join(dirname(file), `.faceswap-${randomBytes(4).toString('hex')}.report`);
+  const written = join(folder, 'report.json');
+  let temporary: string;
   try {
-    await writeRows(temporary, report, rows);
+    await rm(written, { force: true });
+    await writeRows(written, report, rows);
+    temporary = await bringBeside(written, file, { stage: 'report' });
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(written, { force: true });
     throw fileFailure(error, file, 'report');
   }
   let path = temporary;

@@ -16,6 +16,7 @@ import type {
   NoFacePolicy,
   ProcessorName,
   Rational,
+  ResumeMode,
   RunConfig,
   RunOptions,
   SmootherMode,
@@ -38,6 +39,7 @@ export const optionChoices = {
   hwaccel: ['none', 'auto', 'cuda', 'vaapi', 'videotoolbox', 'qsv'] satisfies HardwareDecoding[],
   deinterlace: ['off', 'bwdif', 'yadif'] satisfies DeinterlaceMode[],
   onNoFace: ['fail', 'copy'] satisfies NoFacePolicy[],
+  resume: ['auto', 'never', 'require'] satisfies ResumeMode[],
   logLevel: ['silent', 'error', 'warn', 'info', 'debug'] satisfies LogLevel[],
 } as const;
 
@@ -66,6 +68,8 @@ export const runDefaults = {
   onNoFace: 'fail',
   overwrite: false,
   strict: false,
+  resume: 'auto',
+  keepJob: false,
   logLevel: 'info',
 } as const satisfies Partial<RunOptions>;
 
@@ -104,6 +108,10 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   onNoFace: true,
   overwrite: true,
   strict: true,
+  resume: true,
+  keepJob: true,
+  jobDir: true,
+  maxDisk: true,
   report: true,
   logLevel: true,
 };
@@ -164,14 +172,14 @@ const countOption = (name: 'workers' | 'batchSize', value: unknown): number | 'a
   throw refuse(name, 'auto or a whole number from 1 to 64', value);
 };
 
-const bytesOption = (name: 'maxMemory' | 'vramLimit', value: unknown): number | undefined => {
+const bytesOption = (name: 'maxMemory' | 'vramLimit' | 'maxDisk', value: unknown): number | undefined => {
   if (value === undefined) return undefined;
   const bytes = typeof value === 'number' || typeof value === 'string' ? parseByteSize(value) : undefined;
   if (bytes !== undefined) return bytes;
   throw refuse(name, 'a number of bytes or a size such as 512M or 2G', value);
 };
 
-const flagOption = (name: 'overwrite' | 'cache' | 'strict', value: unknown): boolean => {
+const flagOption = (name: 'overwrite' | 'cache' | 'strict' | 'keepJob', value: unknown): boolean => {
   if (typeof value === 'boolean') return value;
   throw refuse(name, 'true or false', value);
 };
@@ -342,6 +350,11 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     onNoFace: choose('onNoFace'),
     overwrite: flagOption('overwrite', options.overwrite ?? runDefaults.overwrite),
     strict: flagOption('strict', options.strict ?? runDefaults.strict),
+    resume: choose('resume'),
+    keepJob: flagOption('keepJob', options.keepJob ?? runDefaults.keepJob),
+    jobDir:
+      options.jobDir === undefined ? undefined : resolve(textOption('jobDir', options.jobDir, 'a folder')),
+    maxDiskBytes: bytesOption('maxDisk', options.maxDisk),
     report:
       options.report === undefined
         ? undefined

@@ -76,7 +76,7 @@ const prepareForAll = async (
 
 /** One run; the folders that were made for it go again when it fails. */
 const runItem = async (item: BatchItem, planned: PlannedItem, parts: BatchParts): Promise<RunReport> => {
-  const { channel, signal, logger, workerEntry, shared } = parts;
+  const { channel, signal, drain, logger, workerEntry, shared } = parts;
   const { makeFolder } = await import('./output-folder.js');
   const { output, report } = planned.options;
   const undo: UndoFolder[] = [];
@@ -84,7 +84,7 @@ const runItem = async (item: BatchItem, planned: PlannedItem, parts: BatchParts)
     for (const file of report === undefined ? [output] : [output, report]) {
       undo.unshift(await makeFolder(dirname(file)));
     }
-    const handle = startRun(planned.options, { signal, logger }, { workerEntry, ...shared });
+    const handle = startRun(planned.options, { signal, drain, logger }, { workerEntry, ...shared });
     for await (const event of handle.progress) channel.emit({ ...event, item });
     return await handle;
   } catch (error) {
@@ -107,7 +107,7 @@ type ItemsResult = {
 
 /** Works through the items in order. */
 const runItems = async (planned: readonly PlannedItem[], parts: BatchParts): Promise<ItemsResult> => {
-  const { channel, signal, logger = silentLogger } = parts;
+  const { channel, signal, drain, logger = silentLogger } = parts;
   const items: BatchItemReport[] = [];
   let stopped: FaceswapError | null = null;
   for (const next of planned) {
@@ -124,6 +124,7 @@ const runItems = async (planned: readonly PlannedItem[], parts: BatchParts): Pro
     }
     try {
       throwIfInterrupted(signal);
+      throwIfInterrupted(drain);
       channel.emit({ type: 'item', item, state: 'started' });
       const report = await runItem(item, next, parts);
       items.push({ ...place, ok: true, status: 'done', report });

@@ -19,6 +19,9 @@ export type HardwareDecoding = 'none' | 'auto' | 'cuda' | 'vaapi' | 'videotoolbo
 /** How interlaced video is made progressive, one frame for each: by ffmpeg's filter of that name, or not at all. */
 export type DeinterlaceMode = 'off' | 'bwdif' | 'yadif';
 
+/** What to do with an unfinished job: continue it where there is one, begin anew, or refuse to begin. */
+export type ResumeMode = 'auto' | 'never' | 'require';
+
 /** Log levels of pino that the command offers. */
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
@@ -83,6 +86,13 @@ export type RunOptions = {
   overwrite?: boolean;
   /** Refuse a target of which the output's container cannot hold every stream, chapter and tag. */
   strict?: boolean;
+  resume?: ResumeMode;
+  /** Keep the folder of segments and journal after the run has succeeded. */
+  keepJob?: boolean;
+  /** Where the folder of unfinished files lies; made when it is missing. Default: beside the output. */
+  jobDir?: string;
+  /** Most that the folder of unfinished files may take: bytes, or a text such as `20G`. */
+  maxDisk?: number | string;
   /** Where per-frame rows and totals are written as JSON. */
   report?: string;
   logLevel?: LogLevel;
@@ -145,6 +155,12 @@ export type RunConfig = {
   readonly onNoFace: NoFacePolicy;
   readonly overwrite: boolean;
   readonly strict: boolean;
+  readonly resume: ResumeMode;
+  readonly keepJob: boolean;
+  /** Undefined: the output's folder. */
+  readonly jobDir: string | undefined;
+  /** Undefined: what the disk has. */
+  readonly maxDiskBytes: number | undefined;
   /** Undefined: no report file. */
   readonly report: string | undefined;
   readonly logLevel: LogLevel;

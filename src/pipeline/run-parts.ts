@@ -1,4 +1,6 @@
 import type { ChainModelFiles } from './chain-models.js';
+import type { StopRequest } from './interruption.js';
+import type { Job, JobRequest } from './job.js';
 import type { ProgressChannel } from './progress-channel.js';
 import type { Clock, RetryPolicy } from './retry.js';
 import type { RunLogger } from './run-logger.js';
@@ -24,20 +26,22 @@ export type RunParts = {
   readonly sourceMemory: SourceMemory | undefined;
   /** Starts another worker thread in the place of one that has died. */
   readonly replaceWorker: (number: number) => WorkerClient;
-  /** Makes the folder for unfinished files at the first call; the runner deletes it. Absolute path. */
-  readonly openJobFolder: () => Promise<string>;
-  /** From now on the folder for unfinished files outlives the run. */
-  readonly keepJobFolder: () => void;
   /** How often failed work is tried again. */
   readonly retryPolicy: RetryPolicy;
   /** How long a stage may hold a frame. */
   readonly stallLimits: StallLimits;
   /** Of retries and of the watch over stages that hang. */
   readonly clock: Clock;
+  /** Makes a folder for unfinished files that no later run can use, at the first call; the runner deletes it. Absolute path. */
+  readonly openJobFolder: () => Promise<string>;
+  /** Finds or begins the job of a video; the runner closes it. To be called once. */
+  readonly openJob: (request: JobRequest) => Promise<Job>;
   readonly progress: ProgressChannel;
   readonly warnings: WarningList;
   readonly logger: RunLogger;
+  /** Aborts when the run is to stop now; {@link stop} tells whether it is to begin nothing more. */
   readonly signal: AbortSignal | undefined;
+  readonly stop: StopRequest;
 };
 
 /** What a run of either kind ends with; the runner makes the report of it and gives the file its name. */
@@ -47,6 +51,8 @@ export type RunResult = Pick<RunReport, 'status' | 'media' | 'performance'> & {
   readonly stageMs: StageTimes;
   readonly quality: QualityTotals;
   readonly rows: readonly FrameRow[];
+  /** What an earlier run had done; left out where there was none. */
+  readonly resumed?: RunReport['resumed'] | undefined;
 };
 
 export const noStageTimes: StageTimes = {

@@ -33,15 +33,15 @@ export function runPerformance(input: PerformanceInput): RunPerformance {
     const latency = latencyOf(segments.map(({ stageSamples }) => stageSamples[stage]));
     if (latency !== undefined) stageLatencyMs[stage] = latency;
   }
-  const clocks = segments.map(({ clock }) => clock);
+  const clocks = segments.map(({ clock }) => clock).filter((clock) => clock !== null);
   const firstEncodedMs = Math.min(...clocks.map((clock) => clock.firstEncodedMs));
   const firstAskedMs = Math.min(...clocks.map((clock) => clock.firstAskedMs));
   const encoderEndedMs = Math.max(...clocks.map((clock) => clock.encoderEndedMs));
   const cached = segments.filter(({ analysisIsCached }) => analysisIsCached).length;
   return {
-    firstFrameMs: firstEncodedMs - startMs,
+    firstFrameMs: clocks.length === 0 ? null : firstEncodedMs - startMs,
     modelMs: segments.reduce((sum, { modelMs }) => sum + modelMs, 0),
-    renderMs: encoderEndedMs - firstAskedMs,
+    renderMs: clocks.length === 0 ? 0 : encoderEndedMs - firstAskedMs,
     stageLatencyMs,
     workers: { count: workers.count, reason: workers.reason },
     batch: { ...batch, halvings: segments.reduce((sum, { halvings }) => sum + halvings, 0) },

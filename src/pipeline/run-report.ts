@@ -78,7 +78,7 @@ export type RunPerformance = {
   readonly firstFrameMs: number | null;
   /** Busy time inside model runs, summed over workers. */
   readonly modelMs: number;
-  /** Time from the first frame that was asked of a decoder to the end of the last encoder. */
+  /** Time from the first frame that was asked of a decoder to the end of the last encoder; 0 when none was encoded. */
   readonly renderMs: number;
   readonly stageLatencyMs: Readonly<Partial<Record<FrameStage, Latency>>>;
   readonly workers: { readonly count: number; readonly reason: string };
@@ -166,10 +166,13 @@ export type RunReport = {
     }[];
   };
   readonly wallMs: number;
+  /** Frames that this run rendered, over `wallMs`. */
   readonly framesPerSecond: number;
   readonly stageMs: StageTimes;
   /** Null for an image target. */
   readonly performance: RunPerformance | null;
   readonly quality: QualityTotals;
+  /** What was taken over from an earlier run of the same job; null when everything was rendered by this one. */
+  readonly resumed: { readonly segments: number; readonly frames: number } | null;
   readonly warnings: readonly RunWarning[];
 };

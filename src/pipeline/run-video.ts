@@ -1,26 +1,29 @@
-import { copyFile, writeFile } from 'node:fs/promises';
+import { copyFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { contentHash } from '../media/content-hash.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import { muxOutput, type SegmentFile } from '../media/muxer.js';
 import { verifyOutput } from '../media/output-verification.js';
 import { hasOwnLastDuration, slotCount, type TargetMedia } from '../media/target-media.js';
 import { slotsToSeconds } from '../media/timeline.js';
-import { carriesLight } from '../media/video-encoding.js';
+import { carriesLight, segmentExtension } from '../media/video-encoding.js';
 import { formatRational, rationalToNumber } from '../media/rational.js';
 import { AnalysisCache } from './analysis-cache.js';
 import { cacheFolder } from './cache-folder.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import type { ChainMachine } from './face-chain.js';
+import { checkSpace, DiskLimit, freeBytes, spaceNeed } from './disk-space.js';
 import { fileFailure } from './file-failure.js';
 import { batchFramesOf, frameNeed } from './frame-budget.js';
 import { FramePool } from './frame-pool.js';
 import { throwIfInterrupted, untilInterrupted } from './interruption.js';
-import { Journal } from './journal.js';
+import type { Job } from './job.js';
+import { jobComponents } from './job-components.js';
 import { noFaceFailure, noFaceReason } from './no-face.js';
-import { chainSettings, type RenderPlan } from './plan.js';
+import { chainSettings, type PlanSegment, type RenderPlan } from './plan.js';
 import { qualityTotals } from './quality-totals.js';
 import { RenderProgress } from './render-progress.js';
-import type { RenderedSegment } from './render-segment.js';
+import { type RenderContext, type RenderedSegment, segmentSlots } from './render-segment.js';
 import { renderSegments } from './render-segments.js';
 import { withRetries } from './retry.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
@@ -216,6 +219,20 @@ const muxSegments = async (
  * @throws FaceswapError of the stage that failed.
  */
 export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<RunResult> {
+  const ended = new AbortController();
+  try {
+    return await runWithHashes(parts, tools, hashInputs(parts, ended.signal));
+  } finally {
+    // A run that fails early does not wait until a large target is read.
+    ended.abort();
+  }
+}
+
+const runWithHashes = async (
+  parts: RunParts,
+  tools: FfmpegTools,
+  hashes: InputHashes,
+): Promise<RunResult> => {
   const { config, progress, signal, logger } = parts;
   const loadingSources = loadSourceFaces(config.sources, chainSettings(config), {
     worker: parts.openWorker(),
@@ -233,6 +250,7 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   });
   for (const warning of prepared.warnings) parts.warnings.add(warning, warning.message);
   throwIfInterrupted(signal);
+  const job = await openJob(parts, prepared, { tools, hashes });
   const workerPlan = await planWorkersHere(config, parts.options, {
     ...prepared,
     swapperIsModel: (parts.models?.swapper ?? null) !== null,
@@ -240,21 +258,63 @@ export async function runVideo(parts: RunParts, tools: FfmpegTools): Promise<Run
   logger.debug(workerPlan, 'workers');
 
   progress.emit({ type: 'phase', phase: 'sources' });
-  const openingAnalyses = keepsAnalysis(parts) ? openAnalyses(parts, prepared, tools) : Promise.resolve(null);
+  const openingAnalyses = keepsAnalysis(parts)
+    ? openAnalyses(parts, prepared, { tools, hashes })
+    : Promise.resolve(null);
   try {
     const sources = await untilInterrupted(loadingSources, signal);
     for (const warning of sources.warnings) parts.warnings.add(warning);
     const started = await startTeam(parts, workerPlan, { sources, frameBytes: prepared.frameBytes });
     const analyses = await openingAnalyses;
-    return await renderVideo(parts, prepared, { ...started, tools, workerPlan, analyses });
+    return await renderVideo(parts, prepared, { ...started, tools, job, workerPlan, analyses });
   } finally {
     await (await openingAnalyses)?.close();
   }
-}
+};
+
+/** sha256 of the input files' contents, which are read while other things are done. */
+type InputHashes = { readonly target: Promise<string>; readonly sources: Promise<readonly string[]> };
+
+const hashInputs = ({ config, signal: asked }: RunParts, ended: AbortSignal): InputHashes => {
+  const signal = asked === undefined ? ended : AbortSignal.any([asked, ended]);
+  const target = contentHash(config.target, { signal });
+  const sources = Promise.all(config.sources.map((file) => contentHash(file, { signal })));
+  // They are awaited when the target is known to be usable.
+  target.catch(() => {});
+  sources.catch(() => {});
+  return { target, sources };
+};
+
+/** Finds or begins the job of this run, and looks whether the disk has room for it. */
+const openJob = async (
+  parts: RunParts,
+  prepared: PreparedVideo,
+  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
+): Promise<Job> => {
+  const { config, logger, signal, models } = parts;
+  const components = await jobComponents({
+    config,
+    prepared,
+    tools,
+    targetSha256: await untilInterrupted(hashes.target, signal),
+    sourceSha256s: await untilInterrupted(hashes.sources, signal),
+    models,
+  });
+  const { plan, encoding } = prepared;
+  const extension = segmentExtension(encoding.encoder);
+  const job = await parts.openJob({ config, components, plan, extension, logger, signal });
+  const free = await freeBytes(job.folder);
+  const doneBytes = job.restored.reduce((sum, { bytes }) => sum + bytes, 0);
+  const warning =
+    free === undefined ? undefined : checkSpace(spaceNeed(prepared, doneBytes), free, job.folder);
+  if (warning !== undefined) parts.warnings.add(warning);
+  return job;
+};
 
 /** What renders: everything that a run has started and opened. */
 type VideoRenderer = StartedTeam & {
   readonly tools: FfmpegTools;
+  readonly job: Job;
   readonly workerPlan: WorkerPlan;
   readonly analyses: AnalysisCache | null;
 };
@@ -262,47 +322,62 @@ type VideoRenderer = StartedTeam & {
 const renderVideo = async (
   parts: RunParts,
   prepared: PreparedVideo,
-  { team, pool, batch, leastFrames, tools, workerPlan, analyses }: VideoRenderer,
+  { team, pool, batch, leastFrames, tools, job, workerPlan, analyses }: VideoRenderer,
 ): Promise<RunResult> => {
-  const { progress, logger, signal } = parts;
+  const { config, progress, logger, signal } = parts;
   const { target, plan, encoding, decoder } = prepared;
+  const jobFolder = job.folder;
   progress.emit({ type: 'phase', phase: 'render' });
-  const jobFolder = await parts.openJobFolder();
-  const planFile = join(jobFolder, 'plan.json');
-  await writeFile(planFile, `${JSON.stringify(plan, null, 2)}\n`).catch((error: unknown) => {
-    throw fileFailure(error, planFile, 'plan');
-  });
   const { count, frameBytes } = pool;
   logger.debug(
     { framesInFlight: count, bytesPerFrame: frameBytes, bytesInFlight: count * frameBytes },
     'frame pool',
   );
-  const renderProgress = new RenderProgress(progress, plan.range.end - plan.range.start);
-  const { segments, retries } = await renderSegments(parts, {
-    team,
-    leastFrames,
-    context: {
-      tools,
-      target,
-      plan,
-      encoding,
-      hardware: decoder.hardware,
-      decoderThreads: workerPlan.decoderThreads,
-      jobFolder,
-      journal: new Journal(join(jobFolder, 'journal.jsonl')),
-      analyses,
-      logger,
-      signal,
-      patience: {
-        clock: parts.clock,
-        limits: parts.stallLimits,
-        times: new FrameTimes(),
-        framesPerRun: Math.min(batch.size, workerPlan.batchFrames),
-        timeoutMs: parts.config.timeoutMs,
-      },
-      onRow: (row) => renderProgress.add(row),
+  const restored = job.restored.map(
+    (segment): RenderedSegment => ({
+      ...segment,
+      slotCount: segmentSlots(prepared, plan.segments[segment.index] as PlanSegment),
+      clock: null,
+    }),
+  );
+  const restoredRows = restored.flatMap(({ rows }) => rows);
+  const isRestored = new Set(restored.map(({ index }) => index));
+  for (const index of isRestored) {
+    progress.emit({ type: 'segment', index, total: plan.segments.length, state: 'kept' });
+  }
+  const renderProgress = new RenderProgress(progress, plan.range.end - plan.range.start, restoredRows);
+  const limit = config.maxDiskBytes === undefined ? undefined : new DiskLimit(jobFolder, config.maxDiskBytes);
+  await limit?.check();
+  const context: RenderContext = {
+    tools,
+    target,
+    plan,
+    encoding,
+    hardware: decoder.hardware,
+    decoderThreads: workerPlan.decoderThreads,
+    jobFolder,
+    journal: job.journal,
+    analyses,
+    logger,
+    signal,
+    patience: {
+      clock: parts.clock,
+      limits: parts.stallLimits,
+      times: new FrameTimes(),
+      framesPerRun: Math.min(batch.size, workerPlan.batchFrames),
+      timeoutMs: config.timeoutMs,
     },
-  });
+    onRow: (row) => {
+      renderProgress.add(row);
+      limit?.watch();
+    },
+  };
+  const pending = plan.segments.filter(({ index }) => !isRestored.has(index));
+  const { segments: rendered, retries } = await parts.stop.finishing(() =>
+    renderSegments(parts, pending, { team, context, leastFrames, limit }),
+  );
+  const segments = [...restored, ...rendered].sort((a, b) => a.index - b.index);
+  await limit?.check(segments.reduce((sum, { bytes }) => sum + bytes, 0));
   const figures = runPerformance({
     startMs: parts.startMs,
     segments,
@@ -312,14 +387,15 @@ const renderVideo = async (
     decoder,
     retries,
   });
-  return finishVideo(parts, prepared, { tools, jobFolder, segments, performance: figures });
+  const resumed = restored.length === 0 ? null : { segments: restored.length, frames: restoredRows.length };
+  return { ...(await finishVideo(parts, prepared, { tools, job, segments, performance: figures })), resumed };
 };
 
 /** The cache of what earlier runs found out about the target. */
 const openAnalyses = (
   { config, logger }: RunParts,
   { target, decoder }: PreparedVideo,
-  tools: FfmpegTools,
+  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
 ): Promise<AnalysisCache | null> =>
   AnalysisCache.open({
     target,
@@ -330,6 +406,7 @@ const openAnalyses = (
       filters: target.video.decoding?.pictureFilters.join(',') ?? '',
     },
     logger,
+    targetSha256: hashes.target,
   });
 
 /** Makes one file of the rendered segments, or a copy of the target when there was no face, and the run's result. */
@@ -338,21 +415,25 @@ const finishVideo = async (
   prepared: PreparedVideo,
   rendered: {
     readonly tools: FfmpegTools;
-    readonly jobFolder: string;
+    readonly job: Job;
     readonly segments: readonly RenderedSegment[];
     readonly performance: RunPerformance;
   },
 ): Promise<RunResult> => {
   const { config } = parts;
   const { target, plan, encoding, mux } = prepared;
-  const { tools, jobFolder, segments } = rendered;
+  const { tools, job, segments } = rendered;
   const rows = segments.flatMap((segment) => segment.rows);
   const quality = qualityTotals(rows);
   const swapped = quality.facesSwapped + quality.facesFilled > 0;
-  if (!swapped && config.onNoFace === 'fail') throw noFaceFailure(config.target, quality);
+  if (!swapped && config.onNoFace === 'fail') {
+    // The same command would come to the same end.
+    job.abandon();
+    throw noFaceFailure(config.target, quality);
+  }
 
   const copied = !swapped && isPlainCopy(parts);
-  const temporary = join(jobFolder, `output${extname(config.output)}`);
+  const temporary = join(job.folder, `output${extname(config.output)}`);
   const muxStartMs = performance.now();
   let muxRetries = 0;
   if (copied) {

@@ -1,8 +1,11 @@
+import { rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import type { ChainModelFiles } from './chain-models.js';
-import { placeFile } from './file-placement.js';
-import { interruption, throwIfInterrupted } from './interruption.js';
+import { bringBeside, placeFile } from './file-placement.js';
+import { interruption, StopRequest, throwIfInterrupted } from './interruption.js';
+import type { Job, JobRequest, JobRest } from './job.js';
 import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
 import { ProgressChannel } from './progress-channel.js';
@@ -20,8 +23,13 @@ import { WorkerSet } from './worker-set.js';
 
 /** What a caller may give besides the options. */
 export type RunContext = {
-  /** Aborting stops the run: children end, unfinished files go, the promise rejects with kind `interrupted`. */
+  /**
+   * Aborting stops the run: children end, unfinished files go, the promise rejects with kind `interrupted`. Finished segments stay for the
+   * same call to continue.
+   */
   readonly signal?: AbortSignal | undefined;
+  /** The same once the segments in flight are finished; outside of rendering at once. */
+  readonly drain?: AbortSignal | undefined;
   /** A pino logger, or anything with its four methods. Without it nothing is logged. */
   readonly logger?: RunLogger | undefined;
 };
@@ -56,17 +64,12 @@ class RunResources {
   /** Null where the workers belong to somebody else. */
   readonly #ownWorkers: WorkerSet | null;
   #jobFolder: JobFolder | undefined;
-  #keepsJobFolder = false;
+  #job: Job | undefined;
 
   constructor(options: { logger: RunLogger; output: string; ownWorkers: WorkerSet | null }) {
     this.#logger = options.logger;
     this.#output = options.output;
     this.#ownWorkers = options.ownWorkers;
-  }
-
-  keepJobFolder(): void {
-    this.#keepsJobFolder = true;
-    this.#jobFolder?.keep();
   }
 
   async openJobFolder(): Promise<string> {
@@ -75,16 +78,54 @@ class RunResources {
     return this.#jobFolder.path;
   }
 
-  async close(): Promise<void> {
+  async openJob(request: JobRequest): Promise<Job> {
+    const { Job: OwnJob } = await import('./job.js');
+    this.#job = await OwnJob.open(request);
+    return this.#job;
+  }
+
+  /**
+   * @param end what becomes of the job: it is deleted, kept whole, or left for the next run.
+   * @returns what is left for the next run.
+   */
+  async close(end: 'delete' | 'keep' | 'leave'): Promise<JobRest | undefined> {
     await this.#ownWorkers?.close();
-    if (this.#keepsJobFolder) return;
     try {
       await this.#jobFolder?.remove();
+      if (end === 'leave') return await this.#job?.leave();
+      await this.#job?.[end]();
     } catch (error) {
-      this.#logger.warn({ err: error }, `The folder ${this.#jobFolder?.path} could not be deleted`);
+      const path = this.#jobFolder?.path ?? this.#job?.folder;
+      this.#logger.warn({ err: error }, `The folder ${path} could not be deleted or given up`);
     }
+    return undefined;
   }
 }
+
+/** How far a run came that left a job behind, and how it goes on. */
+const restText = ({ done, total }: JobRest, { resume }: RunConfig): string =>
+  `${done} of ${total} segments are done and kept: the same command ${
+    resume === 'never' ? 'without --resume never ' : ''
+  }continues`;
+
+/** The failure of a run, with a word on what is left of it. */
+const failureWith = (error: FaceswapError, rest: JobRest | undefined, config: RunConfig): FaceswapError => {
+  if (rest === undefined) return error;
+  const { hint } = error.context;
+  const text = restText(rest, config);
+  return new FaceswapError(error.kind, error.message, {
+    ...error.context,
+    hint: hint === undefined ? text : `${hint}. ${text}`,
+  });
+};
+
+/** The end of a run that was stopped. */
+const interruptionWith = (rest: JobRest | undefined, config: RunConfig): FaceswapError =>
+  rest === undefined
+    ? interruption()
+    : new FaceswapError('interrupted', `Stopped on request: ${restText(rest, config)}`, {
+        file: rest.folder,
+      });
 
 const runTarget = async (parts: RunParts): Promise<RunResult> => {
   const { checkFiles } = await import('./preflight.js');
@@ -116,10 +157,11 @@ const makeReport = (
   config,
   media: result.media,
   wallMs: rest.wallMs,
-  framesPerSecond: (result.rows.length * 1000) / Math.max(1, rest.wallMs),
+  framesPerSecond: ((result.rows.length - (result.resumed?.frames ?? 0)) * 1000) / Math.max(1, rest.wallMs),
   stageMs: result.stageMs,
   performance: result.performance,
   quality: result.quality,
+  resumed: result.resumed ?? null,
   warnings: rest.warnings,
 });
 
@@ -135,7 +177,7 @@ const finishRun = async (
 ): Promise<RunReport> => {
   const [{ contentHash }, { syncFile }, { writeReportFile }] = await Promise.all([
     import('../media/content-hash.js'),
-    import('./journal.js'),
+    import('./job-file.js'),
     import('./report-file.js'),
   ]);
   await syncFile(result.temporary);
@@ -143,16 +185,20 @@ const finishRun = async (
   const wallMs = performance.now() - startMs;
   const report = makeReport(config, result, { outputSha256, wallMs, warnings: warnings.all });
   const { overwrite } = config;
+  const folder = dirname(result.temporary);
   const reportFile =
     config.report === undefined
       ? undefined
-      : await writeReportFile(config.report, report, { rows: result.rows, overwrite });
+      : await writeReportFile(config.report, report, { rows: result.rows, overwrite, folder });
+  let temporary: string | undefined;
   try {
+    temporary = await bringBeside(result.temporary, config.output, { stage: 'mux' });
     throwIfInterrupted(signal);
     await reportFile?.place();
-    await placeFile(result.temporary, config.output, { overwrite, stage: 'mux' });
+    await placeFile(temporary, config.output, { overwrite, stage: 'mux' });
   } catch (error) {
     await reportFile?.remove();
+    if (temporary !== undefined) await rm(temporary, { force: true });
     throw error;
   }
   return report;
@@ -160,7 +206,7 @@ const finishRun = async (
 
 const execute = async (
   options: RunOptions,
-  { signal, logger = silentLogger }: RunContext,
+  { signal: stopSignal, drain, logger = silentLogger }: RunContext,
   {
     channel,
     workerEntry,
@@ -175,6 +221,8 @@ const execute = async (
 ): Promise<RunReport> => {
   const startMs = performance.now();
   const config = resolveRunOptions(options);
+  const stop = new StopRequest({ signal: stopSignal, drain });
+  const { signal } = stop;
   throwIfInterrupted(signal);
   const { WorkerClient: Client } = await import('./worker-client.js');
   const workers =
@@ -193,7 +241,7 @@ const execute = async (
     replaceWorker: (number) => workers.replace(number),
     sourceMemory,
     openJobFolder: () => resources.openJobFolder(),
-    keepJobFolder: () => resources.keepJobFolder(),
+    openJob: (request) => resources.openJob(request),
     retryPolicy: retryPolicy ?? defaultRetryPolicy,
     stallLimits: stallLimits ?? defaultStallLimits,
     clock: clock ?? systemClock,
@@ -201,17 +249,20 @@ const execute = async (
     warnings: new WarningList(channel),
     logger,
     signal,
+    stop,
   };
   let report: RunReport;
   try {
     report = await finishRun(parts, await runTarget(parts));
   } catch (error) {
-    await resources.close();
+    const rest = await resources.close('leave');
     // By now a signal that stopped both us and our children has arrived, whichever of the two was noticed first.
-    if (signal?.aborted === true) throw interruption();
-    throw FaceswapError.from(error);
+    if (signal.aborted) throw interruptionWith(rest, config);
+    throw failureWith(FaceswapError.from(error), rest, config);
+  } finally {
+    stop.dispose();
   }
-  await resources.close();
+  await resources.close(config.keepJob ? 'keep' : 'delete');
   channel.emit({ type: 'phase', phase: 'done' });
   return report;
 };

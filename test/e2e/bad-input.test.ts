@@ -178,15 +178,23 @@ test('a source photo with several people is used with a warning that says so', a
   assert.deepEqual(readdirSync(folder), ['out.mp4']);
 });
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`${signal} in the middle: exit code 130, nothing left behind, no child alive`, async () => {
+for (const [name, signal] of [
+  ['Ctrl-C twice', 'SIGINT'],
+  ['SIGTERM', 'SIGTERM'],
+] as const) {
+  test(`${name} in the middle: exit code 130, nothing left behind, no child alive`, async () => {
     const folder = temporaryFolder('interrupted');
     let sent = false;
+    let sentTwice = false;
     let children = 0;
     const result = await faceswap(
       ['run', '-s', hopper, '-t', clip, '-o', join(folder, 'out.mp4'), '--progress', 'json'],
       {
         onStderr: (stderr, child, alive) => {
+          if (signal === 'SIGINT' && !sentTwice && /segments in flight/.test(stderr)) {
+            sentTwice = true;
+            child.kill(signal);
+          }
           if (sent || !stderr.includes('"type":"frames"')) return;
           sent = true;
           children = alive().filter((line) => line.includes('rawvideo')).length;
@@ -202,6 +210,30 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     assert.deepEqual(readdirSync(folder), []);
   });
 }
+
+test('Ctrl-C once: the segment in flight is finished and kept, and the same command makes the output of it', async () => {
+  const folder = temporaryFolder('drained');
+  const words = ['run', '-s', hopper, '-t', clip, '-o', join(folder, 'out.mp4'), '--progress', 'json'];
+  let sent = false;
+  const stopped = await faceswap(words, {
+    onStderr: (stderr, child) => {
+      if (sent || !stderr.includes('"type":"frames"')) return;
+      sent = true;
+      child.kill('SIGINT');
+    },
+  });
+  assert.equal(stopped.exitCode, 130, stopped.stderr);
+  assert.match(stopped.stderr, /stopping: segments in flight are finished, no more are begun/);
+  assert.match(
+    stopped.stderr,
+    /\nerror: Stopped on request: 1 of \d+ segments are done and kept: the same command/,
+  );
+  assert.deepEqual(stopped.survivors, []);
+  assert.match(readdirSync(folder).join(), /^\.out\.mp4\.faceswap-[0-9a-f]{12}$/);
+  const continued = await faceswap(words);
+  assert.equal(continued.exitCode, 0, continued.stderr);
+  assert.deepEqual(readdirSync(folder), ['out.mp4']);
+});
 
 /** An ffmpeg that behaves, except that the one that reads from (`pipe:1`) or writes to us (`pipe:0`) dies early. */
 const dyingFfmpeg = (argument: 'pipe:0' | 'pipe:1'): string => {

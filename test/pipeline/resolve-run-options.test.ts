@@ -47,6 +47,10 @@ test('every default is filled in', () => {
     onNoFace: 'fail',
     overwrite: false,
     strict: false,
+    resume: 'auto',
+    keepJob: false,
+    jobDir: undefined,
+    maxDiskBytes: undefined,
     report: undefined,
     logLevel: 'info',
   } satisfies RunConfig);
@@ -256,6 +260,22 @@ const table: Record<keyof RunOptions, Case> = {
   strict: {
     good: plain('strict', true),
     bad: [['yes', /^--strict must be true or false, got "yes"$/]],
+  },
+  resume: {
+    good: plain('resume', 'auto', 'never', 'require'),
+    bad: [['requires', /^--resume must be one of auto, never, require, got "requires"$/]],
+  },
+  keepJob: {
+    good: plain('keepJob', true),
+    bad: [[1, /^--keep-job must be true or false, got 1$/]],
+  },
+  jobDir: {
+    good: [{ given: 'jobs', key: 'jobDir', resolved: resolve('jobs') }],
+    bad: [['', /^--job-dir must be a folder, got ""$/]],
+  },
+  maxDisk: {
+    good: [{ given: '20G', key: 'maxDiskBytes', resolved: 20 * 2 ** 30 }],
+    bad: [['much', /^--max-disk must be a number of bytes or a size such as 512M or 2G, got "much"$/]],
   },
   report: { good: plain('report', '/r.json'), bad: [['', /^--report must be the file to write, got ""$/]] },
   logLevel: {

@@ -125,7 +125,11 @@ const runningFfmpeg = (): readonly string[] => {
 /** The run must fail like this and leave its folder as it was. */
 const assertFails = async (
   handle: RunHandle,
-  { kind, message }: { kind: FaceswapError['kind']; message: RegExp },
+  {
+    kind,
+    message,
+    keepsJob = false,
+  }: { kind: FaceswapError['kind']; message: RegExp; keepsJob?: boolean | 'maybe' },
   left: readonly string[] = [],
 ): Promise<void> => {
   await assert.rejects(handle, (error) => {
@@ -134,7 +138,13 @@ const assertFails = async (
     assert.match(String(error), message);
     return true;
   });
-  assert.deepEqual(readdirSync(outputs), left);
+  const names = readdirSync(outputs);
+  const jobs = names.filter((name) => /^\.out\.mp4\.faceswap-[0-9a-f]{12}$/.test(name));
+  if (keepsJob !== 'maybe') assert.equal(jobs.length, keepsJob ? 1 : 0);
+  assert.deepEqual(
+    names.filter((name) => !jobs.includes(name)),
+    left,
+  );
   assert.deepEqual(runningFfmpeg(), []);
 };
 
@@ -515,11 +525,15 @@ const disturbed = async (handle: RunHandle, disturb: () => void): Promise<void> 
   assert.ok(done);
 };
 
-test('a file that appears during the run is not replaced, and no report of such a run is left', async () => {
+test('a file that appears during the run is not replaced, and no report of such a run is left, but its job', async () => {
   const output = join(outputs, 'out.mp4');
   const handle = start({ output, report: join(outputs, 'report.json') });
   await disturbed(handle, () => writeFileSync(output, 'precious'));
-  await assertFails(handle, { kind: 'usage', message: /appeared during the run.*--overwrite/ }, ['out.mp4']);
+  await assertFails(
+    handle,
+    { kind: 'usage', message: /appeared during the run.*--overwrite/, keepsJob: true },
+    ['out.mp4'],
+  );
   assert.equal(readFileSync(output, 'utf8'), 'precious');
 });
 
@@ -528,14 +542,16 @@ test('a report whose folder is gone fails the run before there is an output', as
   mkdirSync(folder);
   const handle = start({ report: join(folder, 'report.json') });
   await disturbed(handle, () => rmdirSync(folder));
-  await assertFails(handle, { kind: 'media', message: /report\.json/ });
+  await assertFails(handle, { kind: 'media', message: /report\.json/, keepsJob: true });
 });
 
 test('a report that appears during the run is not replaced, and there is no output', async () => {
   const report = join(outputs, 'report.json');
   const handle = start({ report });
   await disturbed(handle, () => writeFileSync(report, 'precious'));
-  await assertFails(handle, { kind: 'usage', message: /appeared during the run/ }, ['report.json']);
+  await assertFails(handle, { kind: 'usage', message: /appeared during the run/, keepsJob: true }, [
+    'report.json',
+  ]);
   assert.equal(readFileSync(report, 'utf8'), 'precious');
 });
 

@@ -73,6 +73,7 @@ const report: RunReport = {
     identityToSource: { p5: 0.701, p50: 0.77, p95: 0.82, count: 48 },
     identityToTarget: null,
   },
+  resumed: null,
   warnings: [],
 };
 

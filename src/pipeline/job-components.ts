@@ -1,0 +1,102 @@
+import { arch, platform } from 'node:process';
+import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
+import { modelHash } from '../inference/model-hash.js';
+import { loadRegistry } from '../inference/model-registry.js';
+import type { FfmpegTools } from '../media/ffmpeg-tools.js';
+import { packageVersion } from '../version.js';
+import type { ChainModelFiles } from './chain-models.js';
+import { hashOfCode } from './code-hash.js';
+import type { JobComponents } from './job-record.js';
+import { canonicalJson } from './plan.js';
+import { optionFlag } from './resolve-run-options.js';
+import type { RunConfig } from './run-options.js';
+import type { PreparedVideo } from './video-preparation.js';
+
+/**
+ * Fields of the configuration that decide no byte of a segment, or that another component says more exactly. All others, also those
+ * that are added one day, are components.
+ */
+const otherFields: ReadonlySet<string> = new Set([
+  'sources',
+  'target',
+  'output',
+  'report',
+  'overwrite',
+  'logLevel',
+  'onNoFace',
+  'resume',
+  'keepJob',
+  'jobDir',
+  'maxDiskBytes',
+  'executionThreadCount',
+  'workers',
+  'maxMemoryBytes',
+  'vramLimitBytes',
+  'cache',
+  // What these come to stands in `frames`, `decoder`, `encoder` and `frame rate`.
+  'trimStart',
+  'trimEnd',
+  'hwaccel',
+  'outputVideoEncoder',
+  'outputVideoFps',
+] satisfies (keyof RunConfig)[]);
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : canonicalJson(value));
+
+const modelComponents = async (models: ChainModelFiles | null): Promise<JobComponents> => {
+  if (models === null) {
+    return Object.fromEntries(loadRegistry().models.map(({ id, sha256 }) => [`model ${id}`, sha256]));
+  }
+  const { swapper, ...files } = models;
+  const all = { ...files, ...(swapper === null ? {} : { swapper: swapper.file }) };
+  const hashes = await Promise.all(
+    Object.entries(all).map(async ([name, file]) => [`model ${name}`, await modelHash(file)] as const),
+  );
+  return { ...Object.fromEntries(hashes), 'swapper contract': canonicalJson(swapper?.contract ?? null) };
+};
+
+/** What a job's components are made of. */
+export type ComponentInput = {
+  readonly config: RunConfig;
+  readonly prepared: Pick<PreparedVideo, 'plan' | 'encoding' | 'decoder' | 'mux'>;
+  readonly tools: FfmpegTools;
+  /** sha256 (hex) of the input files' contents. */
+  readonly targetSha256: string;
+  readonly sourceSha256s: readonly string[];
+  /** Null: the models of the package. */
+  readonly models: ChainModelFiles | null;
+};
+
+/**
+ * Everything that decides the bytes of a job's segments. Files count by their contents, wherever they lie.
+ *
+ * @throws FaceswapError (model) when a model cannot be read, (unavailable) without onnxruntime.
+ */
+export async function jobComponents(input: ComponentInput): Promise<JobComponents> {
+  const { config, prepared, tools, targetSha256, sourceSha256s, models } = input;
+  const { plan, encoding, decoder, mux } = prepared;
+  const options = Object.entries(config)
+    .filter(([name]) => !otherFields.has(name))
+    .map(([name, value]) => [optionFlag(name).slice(2), textOf(value ?? null)] as const);
+  return {
+    ...Object.fromEntries(options),
+    // In a folder for several jobs the name alone does not tell two outputs apart.
+    ...(config.jobDir === undefined ? {} : { output: config.output }),
+    ...Object.fromEntries(sourceSha256s.map((sha256, index) => [`source ${index + 1}`, sha256])),
+    target: targetSha256,
+    frames: `${plan.range.start} to ${plan.range.end}`,
+    'frame rate': `${plan.outputFrameRate.num}/${plan.outputFrameRate.den}`,
+    segments: String(plan.segments.length),
+    plan: plan.fingerprint,
+    container: mux.container,
+    encoder: encoding.encoder,
+    'encoder threads': String(encoding.threads),
+    decoder: decoder.hwaccel,
+    ...(await modelComponents(models)),
+    'faceswap version': packageVersion(),
+    'faceswap code': await hashOfCode(),
+    'ffmpeg version': tools.ffmpegVersion,
+    'onnxruntime version': onnxruntimeVersion(),
+    platform: `${platform} ${arch}`,
+  };
+}
