@@ -63,7 +63,8 @@ const assertOnlyFacesChanged = (
 ): void => {
   const rows = readRows(`${files.output}.json`);
   const isDeep = /1[02]le$/.test(pixelFormat);
-  const before = decodeFrames(files.target, rows.length, pixelFormat);
+  const first = rows[0]?.frame ?? 0;
+  const before = decodeFrames(files.target, first + rows.length, pixelFormat).slice(first);
   const after = decodeFrames(files.output, rows.length, pixelFormat);
   const chroma =
     Math.ceil(shape.widthPx / (1 << shape.chromaShiftX)) *
@@ -233,7 +234,9 @@ const real = [
 for (const { name, pixelFormat, shape } of real) {
   test(`${name}, lossless: only the faces change`, needsShared(name), async () => {
     const output = at('real.mkv');
-    const words = ['--output-video-encoder', 'ffv1', '--trim-frame-end', String(frames)];
+    // In the rotated clip a hand hides the face at first.
+    const trims = ['--trim-frame-start', '24', '--trim-frame-end', String(24 + frames)];
+    const words = ['--output-video-encoder', 'ffv1', ...trims];
     const { media } = await swap(shared(name), output, words);
     const files = { target: shared(name), output };
     assertOnlyFacesChanged(files, pixelFormat, {
