@@ -5,9 +5,9 @@ import type { PlanarFormat } from '../imaging/planar-frame.js';
 import { announcedEnd } from './announced-end.js';
 import { colourTagsOf, matrixOf } from './colour-tags.js';
 import { type FfmpegTools, requireDecoder } from './ffmpeg-tools.js';
+import { type FrameTable, readFrameTable } from './frame-table.js';
 import { readLight } from './hdr-metadata.js';
 import { checkHdr, hdrSignalOf } from './hdr-signal.js';
-import { readFrameTable } from './frame-table.js';
 import { sniffMediaKind } from './media-kind.js';
 import { type Orientation, readOrientation } from './orientation.js';
 import {
@@ -176,6 +176,18 @@ const requestedFormat = (record: RawStream, pixelFormat: FramePixelFormat): Supp
 };
 
 /**
+ * The length of the last frame, where the stream's own length says more than its packet: in MP4 the lengths of packets are
+ * those of decoding, which are not those of the frames when B-frames change the order.
+ */
+const withStreamEnd = (table: FrameTable, record: RawStream): FrameTable => {
+  const length = integer(record, 'duration_ts');
+  if (length === undefined) return table;
+  const last = table.ptsTicks.at(-1) ?? 0;
+  const toEnd = (integer(record, 'start_pts') ?? 0) + length - last;
+  return toEnd > (table.lastDurationTicks ?? 0) ? { ...table, lastDurationTicks: toEnd } : table;
+};
+
+/**
  * Reads all that faceswap needs to know about a target video. The video stream is the one that ffmpeg and
  * players would choose among those that are not cover art: the first with the `default` disposition, else the
  * first. Untagged colour is taken as BT.601 below 720 lines and as BT.709 from there on, and as BT.2020 where the transfer function is
@@ -219,7 +231,7 @@ export async function probeTarget(
   const isTurned = rotationDegrees === 90 || rotationDegrees === 270;
   const storedAspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
   const stream = mediaStream(record);
-  const table = await readFrameTable(tools, path, stream.index, options);
+  const table = withStreamEnd(await readFrameTable(tools, path, stream.index, options), record);
   const timeline = timelineOf(table, stream.timeBase, [
     parseRational(text(record, 'r_frame_rate')),
     parseRational(text(record, 'avg_frame_rate')),
