@@ -17,7 +17,10 @@ export const readAge = (text: string): number => {
   const [, count, unit] = /^(\d{1,9})([smhdw])$/.exec(text) ?? [];
   const seconds = unit === undefined ? undefined : secondsPerUnit[unit];
   if (seconds !== undefined) return Number(count) * seconds;
-  throw new FaceswapError('usage', `--older-than must be an age such as 12h or 7d, got ${JSON.stringify(text)}`);
+  throw new FaceswapError(
+    'usage',
+    `--older-than must be an age such as 12h or 7d, got ${JSON.stringify(text)}`,
+  );
 };
 
 const foldersOf = ({ jobDir }: JobsSwitches, folder?: string): readonly string[] => [

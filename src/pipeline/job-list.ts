@@ -128,10 +128,17 @@ export async function findJob(name: string, folders: readonly string[]): Promise
   );
   const [job] = found;
   if (job !== undefined && found.length === 1) return job;
-  throw new FaceswapError('usage', found.length === 0 ? `There is no job ${name}` : `${name} means several jobs`, {
-    stage: 'jobs',
-    hint: found.length === 0 ? 'See faceswap jobs list' : `Give the id: ${found.map(({ id }) => id).join(', ')}`,
-  });
+  throw new FaceswapError(
+    'usage',
+    found.length === 0 ? `There is no job ${name}` : `${name} means several jobs`,
+    {
+      stage: 'jobs',
+      hint:
+        found.length === 0
+          ? 'See faceswap jobs list'
+          : `Give the id: ${found.map(({ id }) => id).join(', ')}`,
+    },
+  );
 }
 
 /** What {@link cleanJobs} did. */
@@ -164,7 +171,8 @@ export async function cleanJobs(selection: JobSelection, folders: readonly strin
       // A run that begins at this moment has the lock, or does not get it.
       await takeLock(lockFile(job.folder));
     } catch (error) {
-      if (!(error instanceof FaceswapError) || error.kind !== 'usage') throw FaceswapError.from(error, 'jobs');
+      if (!(error instanceof FaceswapError) || error.kind !== 'usage')
+        throw FaceswapError.from(error, 'jobs');
       if (isNamed) throw error;
       running.push(job);
       continue;

@@ -22,7 +22,5 @@ export const findJob = async (name: string, folders: readonly string[]): Promise
  *
  * @throws FaceswapError (usage) when the one job that was named is not there or is being worked on.
  */
-export const cleanJobs = async (
-  selection: JobSelection,
-  folders: readonly string[],
-): Promise<JobCleaning> => (await import('./job-list.js')).cleanJobs(selection, folders);
+export const cleanJobs = async (selection: JobSelection, folders: readonly string[]): Promise<JobCleaning> =>
+  (await import('./job-list.js')).cleanJobs(selection, folders);

@@ -15,7 +15,8 @@ const stateText = ({ running }: JobSummary): string => {
   return running.pid === null ? 'locked' : `running (process ${running.pid} on ${running.host})`;
 };
 
-const progressText = ({ segmentsDone, segmentCount }: JobSummary): string => `${segmentsDone}/${segmentCount}`;
+const progressText = ({ segmentsDone, segmentCount }: JobSummary): string =>
+  `${segmentsDone}/${segmentCount}`;
 
 /** A name may hold what would move a terminal's cursor. */
 const printable = (text: string): string => text.replace(/\p{Cc}/gu, '?');
@@ -34,7 +35,13 @@ export const formatJobList = (jobs: readonly JobSummary[]): string => {
   const rows = [['job', 'segments', 'size', 'age', 'state', 'output'], ...cells];
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   return rows
-    .map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()}\n`)
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
     .join('');
 };
 

@@ -14,17 +14,21 @@ before(async () => {
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-test('a run whose whole tree is killed between two segments is continued to the same bytes', skip, async () => {
-  assert.ok(setting);
-  const trial = await killTrial(setting, {
-    moment: { atText: /"index":1,"total":6,"state":"done"/, afterMs: 0 },
-    reach: 'tree',
-    workers: 1,
-    workersAfter: 3,
-  });
-  assert.equal(trial.left, 'job');
-  assert.ok(trial.segmentsKept >= 2 && trial.segmentsKept < 6, String(trial.segmentsKept));
-});
+test(
+  'a run whose whole tree is killed between two segments is continued to the same bytes',
+  skip,
+  async () => {
+    assert.ok(setting);
+    const trial = await killTrial(setting, {
+      moment: { atText: /"index":1,"total":6,"state":"done"/, afterMs: 0 },
+      reach: 'tree',
+      workers: 1,
+      workersAfter: 3,
+    });
+    assert.equal(trial.left, 'job');
+    assert.ok(trial.segmentsKept >= 2 && trial.segmentsKept < 6, String(trial.segmentsKept));
+  },
+);
 
 test('a run that is killed while its output is joined is continued to the same bytes', skip, async () => {
   assert.ok(setting);
