@@ -6,7 +6,8 @@ import { colourTagsOf, matrixOf } from './colour-tags.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { readFrameTable } from './frame-table.js';
 import { sniffMediaKind } from './media-kind.js';
-import { parseRational } from './rational.js';
+import { checkDurationBounds, checkPictureBounds, checkStreamBounds } from './media-bounds.js';
+import { parseRational, rationalToNumber } from './rational.js';
 import {
   dispositionsOf,
   integer,
@@ -51,7 +52,7 @@ const isSupportedPixelFormat = (name: string): name is SupportedPixelFormat =>
   Object.hasOwn(supportedPixelFormats, name);
 
 const rotationOf = (record: RawStream): number => {
-  // fluent-ffmpeg lays the fields of side data flat into the stream. ffprobe counts the display matrix
+  // The probe lays the fields of side data flat into the stream. ffprobe counts the display matrix
   // anticlockwise, the older `rotate` tag clockwise.
   const matrix = integer(record, 'rotation');
   return matrix === undefined ? Number(tagsOf(record)['rotate'] ?? 0) : -matrix;
@@ -162,8 +163,10 @@ export async function probeTarget(
       stage,
     });
   }
+  checkStreamBounds(probe, path);
   const record = chooseVideo(probe, path);
   const pixelFormat = checkSupported(record, path);
+  checkPictureBounds(record, path);
   const storedWidthPx = integer(record, 'width') ?? 0;
   const storedHeightPx = integer(record, 'height') ?? 0;
   const rotationDegrees = uprightRotation(rotationOf(record), path);
@@ -171,6 +174,8 @@ export async function probeTarget(
   const storedAspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
   const stream = mediaStream(record);
   const { ptsTicks, keyframes } = await readFrameTable(tools, path, stream.index, options);
+  const spanTicks = (ptsTicks.at(-1) ?? 0) - (ptsTicks[0] ?? 0);
+  checkDurationBounds(spanTicks * rationalToNumber(stream.timeBase), path);
   const timeline = constantFrameRate(ptsTicks, stream.timeBase, [
     parseRational(text(record, 'r_frame_rate')),
     parseRational(text(record, 'avg_frame_rate')),
