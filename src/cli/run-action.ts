@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { ExitCode, FaceswapError } from '../errors.js';
 import { dryRun, run, type RunContext, type RunHandle } from '../index.js';
 import type { RunReport, RunWarning } from '../pipeline/run-report.js';
+import { printableLine } from '../printable-text.js';
 import { formatDryRun } from '../report/dry-run-table.js';
 import { formatRunTable } from '../report/run-table.js';
 import { createCommandLog } from './command-log.js';
@@ -122,7 +123,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     writeResult(
       json
         ? `${JSON.stringify({ ok: true, report })}\n`
-        : `${formatRunTable(report)}Output: ${report.output}\n`,
+        : `${formatRunTable(report)}Output: ${printableLine(report.output)}\n`,
     );
     return ExitCode.ok;
   } catch (error) {
