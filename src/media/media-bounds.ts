@@ -10,8 +10,8 @@ export const mediaLimits = {
   sidePx: 16_384,
   /** A frame of 8K by 8K: 96 MiB as 8-bit 4:2:0, of which several are held. */
   pixels: 8192 * 8192,
-  /** ffmpeg's own limit for streams is 1,000. */
-  streams: 1000,
+  /** A film with sound and subtitles in all languages and its fonts has about a hundred; each may have to be tried in the output's container. */
+  streams: 256,
   /** All codec headers and attachments (fonts, cover art) together, which ffmpeg holds in memory. */
   extraBytes: 256 * 2 ** 20,
   durationSeconds: 31 * 24 * 3600,

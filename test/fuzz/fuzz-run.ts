@@ -44,7 +44,7 @@ export type FuzzSummary = {
 };
 
 /** A case that takes longer counts as hanging; whole runs start a process and load models. */
-const caseLimitMs = 120_000;
+const caseLimitMs = 240_000;
 
 /** Cases between two measurements of memory. */
 const measureEvery = 25;
