@@ -107,6 +107,10 @@ const explainProbeFailure = (stderr: readonly string[]): { what: string; hint?: 
       hint: 'Lists and playlists, which may refer to other files, are never followed; give the video file itself',
     };
   }
+  const size = /Picture size (\d+x\d+) exceeds/.exec(said)?.[1];
+  if (size !== undefined) {
+    return { what: `The picture is too large: ${size}`, hint: 'Scale it down first' };
+  }
   const reason = lastWords(stderr, 1);
   if (reason === '') {
     return {

@@ -86,7 +86,11 @@ test('nothing that refers to other files or addresses is followed, whatever it i
       for (const [name, content] of Object.entries(contents)) {
         const file = join(folder, name);
         writeFileSync(file, content);
-        await assert.rejects(probeStreams(tools, file), refusal(/does not open|cannot read|is cut off/), name);
+        await assert.rejects(
+          probeStreams(tools, file),
+          refusal(/does not open|cannot read|is cut off/),
+          name,
+        );
         await assert.rejects(probeTarget(tools, file), refusal(/neither a video nor an image/), name);
         await assert.rejects(readFrameTable(tools, file, 0), FaceswapError, name);
       }
@@ -213,6 +217,29 @@ test(
       await assert.rejects(probeStreams(crashing, file), refusal(/crashed/));
     }),
 );
+
+test('a picture that is announced too large is refused before memory is taken for it', () =>
+  inFolder(async (folder) => {
+    const file = join(folder, 'clip.mkv');
+    const picture = ['-f', 'lavfi', '-i', 'testsrc2=s=320x288:r=25', '-frames:v', '2', '-pix_fmt', 'yuv420p'];
+    ffmpegOutput(...picture, '-c:v', 'ffv1', file);
+    const bytes = readFileSync(file);
+    // Matroska's PixelWidth and PixelHeight, two bytes each.
+    const width = bytes.indexOf(Buffer.from('b0820140', 'hex')) + 2;
+    const height = bytes.indexOf(Buffer.from('ba820120', 'hex')) + 2;
+    assert.ok(width > 2 && height > 2);
+    for (const [widthPx, heightPx] of [
+      [16_384, 12_000],
+      [16_384, 6144],
+      [32_000, 16],
+    ] as const) {
+      bytes.writeUInt16BE(widthPx, width);
+      bytes.writeUInt16BE(heightPx, height);
+      writeFileSync(file, bytes);
+      const line = new RegExp(`too large: ${widthPx}x${heightPx}`);
+      await assert.rejects(probeTarget(tools, file), refusal(line), `${widthPx}x${heightPx}`);
+    }
+  }));
 
 test('a picture size that no frame has ends with an error and not with other pictures', () =>
   inFolder(async (folder) => {
