@@ -17,7 +17,7 @@ const layers = [
   ['processors'],
   ['media', 'inference'],
   ['imaging'],
-  ['errors.ts', 'version.ts'],
+  ['errors.ts', 'version.ts', 'bounded-file.ts', 'printable-text.ts'],
 ];
 
 /** Packages and Node modules that one folder alone may use. */

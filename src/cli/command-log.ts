@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino';
 import type { LogLevel } from '../pipeline/run-options.js';
+import { printableLine, printableText } from '../printable-text.js';
 
 /** How log lines look: one readable line each, or pino's NDJSON. */
 export type LogFormat = 'text' | 'json';
@@ -39,6 +40,7 @@ export const createCommandLog = (
   format: LogFormat,
   writeLine: (line: string) => void,
 ): Logger => {
-  const write = (line: string): void => writeLine(format === 'json' ? line.trimEnd() : readableLine(line));
+  const write = (line: string): void =>
+    writeLine(format === 'json' ? printableText(line.trimEnd()) : printableLine(readableLine(line)));
   return pino({ level, base: null }, { write });
 };

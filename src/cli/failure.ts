@@ -1,4 +1,5 @@
 import { type ExitCode, FaceswapError } from '../errors.js';
+import { printableLine } from '../printable-text.js';
 import { writeError, writeResult } from './output.js';
 
 /** How a failure is to be told. */
@@ -15,9 +16,8 @@ const stackOf = (error: unknown): string => {
   return `${error.stack ?? error.message}${cause}`;
 };
 
-/** The one line of a failure, free of line breaks whatever a tool below put into its message. */
-export const failureLine = (error: FaceswapError): string =>
-  `error: ${String(error).replace(/\s*[\r\n]+\s*/g, ' ')}`;
+/** The one line of a failure, free of line breaks and control characters whatever a tool below put into its message. */
+export const failureLine = (error: FaceswapError): string => `error: ${printableLine(String(error))}`;
 
 /**
  * Tells a failure: one line on stderr, the object of `--json` on stdout, the stack only at debug. Anything that

@@ -21,8 +21,17 @@ export type RunRequest = { readonly options: BatchOptions; readonly switches: Co
 /** Says where a value came from in an error: nothing for the command line, the file for a config. */
 export type ValueOrigin = { readonly label: string; readonly file?: string };
 
+/** A value of a config file or of the command line in a message: short, however long or deep it is. */
+export const describeValue = (value: unknown): string => {
+  if (typeof value === 'number') return String(value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
+};
+
 const badValue = (origin: ValueOrigin, expected: string, value: unknown, hint?: string): FaceswapError =>
-  new FaceswapError('usage', `${origin.label} must be ${expected}, got ${JSON.stringify(value)}`, {
+  new FaceswapError('usage', `${origin.label} must be ${expected}, got ${describeValue(value)}`, {
     file: origin.file,
     hint,
   });

@@ -1,11 +1,13 @@
-/** Writes a result to stdout; nothing else of the program does. */
+import { printableText } from '../printable-text.js';
+
+/** Writes a result to stdout, with nothing in it that could steer a terminal; nothing else of the program does. */
 export const writeResult = (text: string): void => {
-  process.stdout.write(text);
+  process.stdout.write(printableText(text));
 };
 
-/** Writes a message to stderr. */
+/** Writes a message to stderr, with nothing in it that could steer a terminal. */
 export const writeError = (text: string): void => {
-  process.stderr.write(text);
+  process.stderr.write(printableText(text));
 };
 
 /**

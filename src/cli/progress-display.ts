@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { ProgressEvent, RunPhase } from '../pipeline/progress.js';
+import { printableText } from '../printable-text.js';
 import type { ProgressMode } from './run-option-table.js';
 
 /** Where progress and log lines go: stderr, or a stand-in with the same three members. */
@@ -103,7 +104,7 @@ export const createProgressDisplay = (
   };
   return {
     show: (event) => {
-      if (mode === 'json') writeLine(JSON.stringify(event));
+      if (mode === 'json') writeLine(printableText(JSON.stringify(event)));
     },
     writeLine,
     stop: () => {},

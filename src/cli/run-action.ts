@@ -5,6 +5,7 @@ import { endAbandonedThreads } from '../pipeline/abandoned-threads.js';
 import { singleRunOptions } from '../pipeline/run-batch-options.js';
 import type { RunOptions } from '../pipeline/run-options.js';
 import type { RunReport, RunWarning } from '../pipeline/run-report.js';
+import { printableLine } from '../printable-text.js';
 import { formatDryRun } from '../report/dry-run-table.js';
 import { formatRunTable } from '../report/run-table.js';
 import { createCommandLog } from './command-log.js';
@@ -154,7 +155,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
     writeResult(
       json
         ? `${JSON.stringify({ ok: true, report })}\n`
-        : `${formatRunTable(report)}Output: ${report.output}\n`,
+        : `${formatRunTable(report)}Output: ${printableLine(report.output)}\n`,
     );
     return ExitCode.ok;
   } catch (error) {

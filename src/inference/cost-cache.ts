@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBoundedFile } from '../bounded-file.js';
 import { type BatchCost, isBatchCost } from './batch-cost.js';
 
 /** What the cost of a model depends on. */
@@ -16,6 +17,9 @@ type Entry = CostKey & { readonly cost: BatchCost };
 
 const formatVersion = 1;
 const fileName = 'model-costs.json';
+
+/** More than all entries that are kept take. */
+const maxFileBytes = 2 ** 20;
 
 /** Entries kept, the newest ones. One is about 400 bytes. */
 const maxEntries = 100;
@@ -62,7 +66,9 @@ export class CostCache {
   async #read(): Promise<readonly Entry[]> {
     let parsed: unknown;
     try {
-      parsed = JSON.parse(await readFile(join(this.#folder, fileName), 'utf8'));
+      parsed = JSON.parse(
+        (await readBoundedFile(join(this.#folder, fileName), maxFileBytes)).toString('utf8'),
+      );
     } catch {
       return [];
     }

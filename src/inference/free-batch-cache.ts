@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readBoundedFile } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
 import { BatchRunner, hasFreeBatch } from './batch-runner.js';
 import { freeBatch } from './free-batch.js';
@@ -53,6 +54,9 @@ type Verdict =
 
 /** Changes with the rules, so that old verdicts are not believed. */
 const rulesVersion = 1;
+
+/** A verdict is one short object. */
+const maxVerdictBytes = 64 * 1024;
 
 /** Items of the batch that is compared with single runs. */
 const comparedItems = 3;
@@ -244,7 +248,7 @@ const isIntact = async (path: string, sha256: string): Promise<boolean> => {
 /** A verdict that cannot be read is none: it is found again. */
 const readVerdict = async (path: string): Promise<Verdict | null> => {
   try {
-    const parsed: unknown = JSON.parse(await readFile(path, 'utf8'));
+    const parsed: unknown = JSON.parse((await readBoundedFile(path, maxVerdictBytes)).toString('utf8'));
     return isVerdict(parsed) ? parsed : null;
   } catch {
     return null;

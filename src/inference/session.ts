@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { FaceswapError } from '../errors.js';
+import { guardModelFile } from './model-guard.js';
 import { disableTelemetry } from './telemetry.js';
 
 type OnnxRuntime = typeof import('onnxruntime-node');
@@ -239,6 +240,7 @@ export async function createSession(modelPath: string, options: SessionOptions):
       hint: 'For an embedded model run: npm run build:models',
     });
   }
+  guardModelFile(rewrittenPath, modelPath);
   try {
     const session = await runtime.InferenceSession.create(
       rewrittenPath,

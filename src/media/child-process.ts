@@ -7,10 +7,36 @@ import { FaceswapError } from '../errors.js';
 export type ChildExit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 /**
- * Arguments that every ffmpeg and ffprobe call begins with. Media are hostile: without the whitelist a playlist
- * or reference inside a file could make ffmpeg open network addresses.
+ * Demuxers that may open a user's file: those of the formats that `media-kind.ts` knows, and nothing that only refers to other files or
+ * addresses. Playlists and lists (hls, dash, concat, imf, sdp), patterns of names (image2) and scripts (avisynth) are not among them,
+ * whatever a file is called and however its content begins. External tracks of QuickTime files are off by ffmpeg's own default.
  */
-export const inputProtection: readonly string[] = ['-protocol_whitelist', 'file,pipe'];
+const containerDemuxers = ['mov', 'matroska', 'avi', 'mpegts', 'mpeg', 'flv', 'asf', 'ogg', 'mxf'];
+
+/**
+ * Decoders refuse larger pictures before they take memory: without it a file of 0.6 MB that announces 16384x12000 costs ffprobe 0.5 GB.
+ * Twice what a target may have (`media-bounds.ts`), so that what is only a little too large is told by its size.
+ */
+const maxDecodedPixels = 2 * 8192 * 8192;
+
+const boundInput = (demuxers: readonly string[]): readonly string[] => [
+  ...['-protocol_whitelist', 'file'],
+  ...['-format_whitelist', demuxers.join(',')],
+  ...['-max_pixels', String(maxDecodedPixels)],
+];
+
+/**
+ * Input options that stand before every file of a user's in every ffmpeg and ffprobe call. Media are hostile: without the lists a
+ * playlist or a reference inside of a file could make ffmpeg open other files and network addresses. The file's path
+ * must be absolute, so that no name (`concat:a|b`, `-i`) is taken for an address or an option.
+ */
+export const inputProtection: readonly string[] = boundInput(containerDemuxers);
+
+/** {@link inputProtection} for a picture of our own. */
+export const pictureProtection: readonly string[] = boundInput(['png_pipe', 'jpeg_pipe', 'image2']);
+
+/** {@link inputProtection} for our own list of finished segments, which are MP4 or QuickTime files. */
+export const segmentListProtection: readonly string[] = boundInput(['concat', 'mov']);
 
 /**
  * Splits text that arrives in pieces into lines and keeps the last few: what a child said before it died.

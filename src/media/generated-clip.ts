@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { childFailure, inputProtection, runTool } from './child-process.js';
+import { childFailure, inputProtection, pictureProtection, runTool } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 
 /** Frames per second of every generated clip. */
@@ -148,7 +148,7 @@ export function clipArguments(options: GeneratedClipOptions, file: string): stri
     ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+warning', '-y'],
     ...['-filter_complex_threads', '1'],
     ...['-f', 'lavfi', '-i', `testsrc2=size=${size}:rate=${clipFrameRate}`],
-    ...inputProtection,
+    ...pictureProtection,
     ...['-i', portrait, '-filter_complex', filters.join(';'), '-map', '[clip]'],
     ...[
       '-frames:v',

@@ -1,6 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { frameLayout } from '../imaging/planar-frame.js';
-import { runTool } from './child-process.js';
+import { inputProtection, runTool } from './child-process.js';
 import { FrameDecoder } from './decoder.js';
 import { type FfmpegTools, hardwareReason, listHardwareMethods } from './ffmpeg-tools.js';
 import type { TargetMedia } from './target-media.js';
@@ -69,7 +69,8 @@ export const shownPixelFormat = (lines: readonly string[]): string | undefined =
  */
 export const hardwareTrialArguments = (target: TargetMedia, method: HardwareMethod): readonly string[] => [
   ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+verbose'],
-  ...['-protocol_whitelist', 'file,pipe', '-noautorotate'],
+  ...inputProtection,
+  '-noautorotate',
   ...['-hwaccel', method, '-hwaccel_output_format', devicePixelFormats[method]],
   ...['-i', target.file, '-map', `0:${target.video.streamIndex}`, '-frames:v', '1'],
   ...['-vf', 'showinfo=checksum=0', '-f', 'null', '-'],

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve as resolvePath } from 'node:path';
 import ffmpeg from 'fluent-ffmpeg';
 import { FaceswapError } from '../errors.js';
 import { editNote } from '../version.js';
@@ -8,6 +8,7 @@ import {
   inputProtection,
   interruptedError,
   runTool,
+  segmentListProtection,
   silenceFailure,
   watchSilence,
 } from './child-process.js';
@@ -35,26 +36,37 @@ export type SegmentFile = {
  * The list that ffmpeg's concat demuxer reads. Its own idea of a segment's length comes from headers that count
  * milliseconds; the lengths given here make the sum of all before a segment right to half a microsecond, so
  * that timestamps are exact however many segments there are.
+ *
+ * Segments stand in it by their bare names, so that no folder's name needs quoting, and the list is read in its safe mode.
+ *
+ * @throws FaceswapError (bug) for segments in several folders, or with names that our own encoder does not give.
  */
 export function concatList(segments: readonly SegmentFile[], clock: Rational): string {
   const lines = ['ffconcat version 1.0'];
   let slots = 0;
   let startMicroseconds = 0;
   for (const { file, slotCount } of segments) {
-    if (/[\r\n]/.test(file)) {
-      throw new FaceswapError('usage', 'A segment path must not contain a line break', {
-        file,
-        stage: 'join',
-      });
+    const name = basename(file);
+    if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name) || dirname(file) !== segmentFolder(segments)) {
+      throw new FaceswapError(
+        'bug',
+        'A segment has a name or a place that the list of segments cannot hold',
+        {
+          file,
+          stage: 'join',
+        },
+      );
     }
     slots += slotCount;
     const endMicroseconds = Math.round((slots * clock.den * 1e6) / clock.num);
-    lines.push(`file '${file.replaceAll("'", "'\\''")}'`);
+    lines.push(`file ${name}`);
     lines.push(`duration ${((endMicroseconds - startMicroseconds) / 1e6).toFixed(6)}`);
     startMicroseconds = endMicroseconds;
   }
   return `${lines.join('\n')}\n`;
 }
+
+const segmentFolder = ([first]: readonly SegmentFile[]): string => dirname(first?.file ?? '');
 
 type FluentRun = {
   readonly tools: FfmpegTools;
@@ -90,7 +102,7 @@ const runFluent = (command: ffmpeg.FfmpegCommand, run: FluentRun): Promise<void>
       else reject(error);
     };
     command
-      .setFfmpegPath(tools.ffmpegPath)
+      .setFfmpegPath(resolvePath(tools.ffmpegPath))
       .on('start', () => {
         // Before the child exists kill() does nothing, so an abort that came meanwhile is acted on here.
         if (signal?.aborted === true) onAbort();
@@ -118,22 +130,27 @@ const runFluent = (command: ffmpeg.FfmpegCommand, run: FluentRun): Promise<void>
 /** Options that every joining command begins with. The level prefix lets error lines be told from chatter. */
 const globalOptions = ['-nostdin', '-loglevel', 'repeat+level+info'] as const;
 
+/** The list is named without its folder, in which ffmpeg runs: names in it would else be joined with the folder's as an address. */
 const concatInput = (command: ffmpeg.FfmpegCommand, listFile: string, before: readonly string[]): void => {
-  command.input(listFile).inputOptions(...before, ...inputProtection, '-f', 'concat', '-safe', '0');
+  command
+    .input(basename(listFile))
+    .inputOptions(...before, ...segmentListProtection, '-f', 'concat', '-safe', '1');
 };
 
-/** Writes the concat list into a folder beside the file to be made; it exists for as long as `work` runs. */
+/** Writes the concat list beside the segments, and makes a folder for other parts there, for as long as `work` runs. */
 const withConcatList = async (
   segments: readonly SegmentFile[],
-  { clock, temporaryFile }: Pick<MuxOptions, 'clock' | 'temporaryFile'>,
+  clock: Rational,
   work: (listFile: string, folder: string) => Promise<void>,
 ): Promise<void> => {
-  const folder = await mkdtemp(join(dirname(temporaryFile), 'mux-'));
+  const list = concatList(segments, clock);
+  const folder = await mkdtemp(join(segmentFolder(segments), 'mux-'));
+  const listFile = `${folder}.ffconcat`;
   try {
-    const listFile = join(folder, 'segments.txt');
-    await writeFile(listFile, concatList(segments, clock));
+    await writeFile(listFile, list);
     await work(listFile, folder);
   } finally {
+    await rm(listFile, { force: true });
     await rm(folder, { recursive: true, force: true });
   }
 };
@@ -281,9 +298,9 @@ export async function muxOutput(options: MuxOptions): Promise<void> {
   const fileStart = startSecondsKept(target, plan.container, range);
   const videoStart = wholeSource ? fileStart + sinceFileStart : 0;
   const withLead = await streamsWithLead(options);
-  await withConcatList(segments, { clock, temporaryFile }, async (listFile, folder) => {
+  await withConcatList(segments, clock, async (listFile, folder) => {
     const covers = await attachCovers(options, folder);
-    const command = ffmpeg();
+    const command = ffmpeg({ cwd: dirname(listFile) });
     // ffmpeg moves each input so that it starts at zero; the video's own delay within the source is put back.
     const delay = wholeSource ? ['-itsoffset', videoStart.toFixed(6)] : [];
     concatInput(command, listFile, [...globalOptions, ...delay]);

@@ -9,6 +9,7 @@ import { type FrameTable, readFrameTable } from './frame-table.js';
 import { readLight } from './hdr-metadata.js';
 import { checkHdr, hdrSignalOf } from './hdr-signal.js';
 import { sniffMediaKind } from './media-kind.js';
+import { checkDurationBounds, checkPictureBounds, checkStreamBounds } from './media-bounds.js';
 import { type Orientation, readOrientation } from './orientation.js';
 import {
   arrivingFilters,
@@ -17,7 +18,7 @@ import {
   isFullRangeName,
   pixelLayout,
 } from './pixel-formats.js';
-import { parseRational } from './rational.js';
+import { parseRational, rationalToNumber } from './rational.js';
 import {
   dispositionsOf,
   integer,
@@ -214,8 +215,10 @@ export async function probeTarget(
       stage,
     });
   }
+  checkStreamBounds(probe, path);
   const record = chooseVideo(probe, path);
   const pixelFormat = checkSupported(record, path);
+  checkPictureBounds(record, path);
   checkInterlacing(record, path, pixelFormat, options.deinterlacer);
   const orientation = await readOrientation(tools, path, record, options);
   const decoding = decodingRequest(
@@ -232,6 +235,8 @@ export async function probeTarget(
   const storedAspect = storedAspectRatio(record) ?? { num: 1, den: 1 };
   const stream = mediaStream(record);
   const table = withStreamEnd(await readFrameTable(tools, path, stream.index, options), record);
+  const spanTicks = (table.ptsTicks.at(-1) ?? 0) - (table.ptsTicks[0] ?? 0);
+  checkDurationBounds(spanTicks * rationalToNumber(stream.timeBase), path);
   const timeline = timelineOf(table, stream.timeBase, [
     parseRational(text(record, 'r_frame_rate')),
     parseRational(text(record, 'avg_frame_rate')),

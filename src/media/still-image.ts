@@ -1,6 +1,7 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import sharp, { type Metadata } from 'sharp';
+import { readBoundedFile } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
 import { sniffMediaKind } from './media-kind.js';
 
@@ -30,6 +31,9 @@ export type StillPurpose = 'source' | 'target';
 
 /** 16 384 squared, sharp's own default: above it a small file could ask for gigabytes. */
 const maxPixels = 268_402_689;
+
+/** Uncompressed 16-bit TIFF of that many pixels would be larger, but takes more memory than is sensible. */
+const maxFileBytes = 2 ** 30;
 
 const stage = 'image';
 
@@ -95,7 +99,7 @@ export async function readStill(file: string, purpose: StillPurpose = 'source'):
   }
   try {
     const options = { failOn: 'truncated', limitInputPixels: maxPixels } as const;
-    const bytes = await readFile(file);
+    const bytes = await readBoundedFile(file, maxFileBytes);
     const metadata = await sharp(bytes, options).metadata();
     if (purpose === 'target' && isSixteenBit(metadata)) {
       throw new FaceswapError('media', 'Images with 16 bits per channel are not supported yet as targets', {

@@ -1,6 +1,5 @@
-import ffmpeg from 'fluent-ffmpeg';
 import { FaceswapError } from '../errors.js';
-import { inputProtection, interruptedError, lastWords } from './child-process.js';
+import { childFailure, inputProtection, interruptedError, lastWords, runTool } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { parseRational, type Rational } from './rational.js';
 
@@ -24,7 +23,7 @@ export type MediaStream = {
   readonly tags: Readonly<Record<string, string>>;
 };
 
-/** One stream as ffprobe describes it; names in ffprobe's spelling. */
+/** One stream as ffprobe describes it; names in ffprobe's spelling, fields of side data among the stream's own. */
 export type RawStream = Readonly<Record<string, unknown>>;
 
 /** What `ffprobe -show_streams -show_format -show_chapters` says about a file. */
@@ -97,56 +96,131 @@ export const mediaStreams = (probe: RawProbe): MediaStream[] => probe.streams.ma
 export const storedAspectRatio = (record: RawStream): Rational | undefined =>
   parseRational(text(record, 'sample_aspect_ratio'));
 
+/** More than any real file's description, which has some kilobytes a stream; tags of a hostile one could fill the memory. */
+const maxDescriptionChars = 16 * 2 ** 20;
+
+/** ffprobe reads some megabytes of a file; a network disk may take its time, but not for ever. */
+const defaultTimeoutMs = 5 * 60 * 1000;
+
 /** ffprobe's reasons in the words of somebody who has a file and wants to know what is wrong with it. */
-const explainProbeFailure = (message: string): { what: string; hint: string | undefined } => {
-  if (/moov atom not found/.test(message)) {
+const explainProbeFailure = (stderr: readonly string[]): { what: string; hint?: string } => {
+  const said = stderr.join('\n');
+  if (/moov atom not found/.test(said)) {
     return {
       what: 'The file is cut off: its index (moov) is missing',
       hint: 'Copy or download it again; a recording that was interrupted needs a repair tool',
     };
   }
-  const lines = message.split('\n').filter((line) => !/^ffprobe exited with code/.test(line));
-  const reason = lastWords(lines, 1);
+  if (/not on whitelist/i.test(said)) {
+    return {
+      what: 'ffmpeg takes the file for a format that faceswap does not open',
+      hint: 'Lists and playlists, which may refer to other files, are never followed; give the video file itself',
+    };
+  }
+  const size = /Picture size (\d+x\d+) exceeds/.exec(said)?.[1];
+  if (size !== undefined) {
+    return { what: `The picture is too large: ${size}`, hint: 'Scale it down first' };
+  }
+  const reason = lastWords(stderr, 1);
   if (reason === '') {
     return {
       what: 'ffprobe crashed on the file',
       hint: 'Install a current ffmpeg: older builds have such bugs',
     };
   }
-  return { what: `ffprobe cannot read it: ${reason}`, hint: undefined };
+  return { what: `ffprobe cannot read it: ${reason}` };
+};
+
+/** A stream with the fields of its side data (rotation, mastering display, …) laid flat beside its own, which win. */
+const withSideData = (record: RawStream): RawStream => {
+  const list = record['side_data_list'];
+  return Array.isArray(list) ? { ...Object.assign({}, ...list.filter(isRecord)), ...record } : record;
+};
+
+const parseAnswer = (answer: string): RawProbe | undefined => {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(answer);
+  } catch {
+    return undefined;
+  }
+  if (!isRecord(parsed) || !Array.isArray(parsed['streams']) || !isRecord(parsed['format'])) return undefined;
+  const chapters = parsed['chapters'];
+  return {
+    streams: parsed['streams'].filter(isRecord).map(withSideData),
+    format: parsed['format'],
+    chapters: Array.isArray(chapters) ? chapters.filter(isRecord) : [],
+  };
+};
+
+/** How {@link probeStreams} is called. */
+export type ProbeOptions = {
+  readonly signal?: AbortSignal | undefined;
+  readonly stage?: string | undefined;
+  /** How long ffprobe may take; 5 minutes when it is not given. */
+  readonly timeoutMs?: number | undefined;
 };
 
 /**
- * Asks ffprobe for the streams and the container of a file, through fluent-ffmpeg.
+ * Asks ffprobe for the streams and the container of a file. The answer comes as JSON: in ffprobe's plain form a line break in a tag
+ * would begin a field, so that a title could give the file another size.
  *
- * @throws FaceswapError (media) when ffprobe cannot read it, (interrupted) on abort.
+ * @throws FaceswapError (media) when ffprobe cannot read it, takes too long or says too much; (resources) when it is killed;
+ * (interrupted) on abort.
  */
 export async function probeStreams(
   tools: FfmpegTools,
   file: string,
-  options: { signal?: AbortSignal | undefined; stage?: string } = {},
+  options: ProbeOptions = {},
 ): Promise<RawProbe> {
-  const where = options.stage ?? stage;
-  const throwIfAborted = (): void => {
-    if (options.signal?.aborted === true) throw interruptedError(where);
+  const { signal, stage: where = stage, timeoutMs = defaultTimeoutMs } = options;
+  const context = { file, stage: where };
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const parts: string[] = [];
+  let chars = 0;
+  const take = (part: string): void => {
+    chars += part.length;
+    if (chars > maxDescriptionChars) {
+      throw new FaceswapError('media', 'The file describes itself at too great a length', context);
+    }
+    parts.push(part);
   };
-  throwIfAborted();
-  ffmpeg.setFfprobePath(tools.ffprobePath);
-  const answer = await new Promise<unknown>((fulfil, reject) => {
-    ffmpeg.ffprobe(file, [...inputProtection, '-show_chapters'], (error: unknown, data: unknown) => {
-      if (error === null || error === undefined) return fulfil(data);
-      const { what, hint } = explainProbeFailure(error instanceof Error ? error.message : String(error));
-      reject(new FaceswapError('media', what, { file, stage: where, hint, cause: error }));
+  const args = [
+    '-v',
+    'error',
+    '-show_streams',
+    '-show_format',
+    '-show_chapters',
+    '-of',
+    'json',
+    ...inputProtection,
+    '-i',
+    file,
+  ];
+  const asked = runTool(tools.ffprobePath, args, {
+    ...context,
+    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
+    onStdout: take,
+  });
+  const { exit, stderr } = await asked.catch((error: unknown) => {
+    if (!deadline.aborted || signal?.aborted === true) throw error;
+    throw new FaceswapError('media', `ffprobe found no end after ${timeoutMs / 1000} s`, {
+      ...context,
+      hint: 'The file is damaged, or the disk that it lies on does not answer',
+      cause: error,
     });
   });
-  throwIfAborted();
-  if (!isRecord(answer) || !Array.isArray(answer['streams']) || !isRecord(answer['format'])) {
-    throw new FaceswapError('media', 'ffprobe gave no description of the file', { file, stage: where });
+  if (signal?.aborted === true) throw interruptedError(where);
+  if (exit.signal === 'SIGKILL' || exit.signal === 'SIGTERM') {
+    throw childFailure('ffprobe', exit, stderr, context);
   }
-  const chapters: unknown = answer['chapters'];
-  return {
-    streams: answer['streams'].filter(isRecord),
-    format: answer['format'],
-    chapters: Array.isArray(chapters) ? chapters.filter(isRecord) : [],
-  };
+  if (exit.code !== 0) {
+    const { what, hint } = explainProbeFailure(stderr);
+    throw new FaceswapError('media', what, { ...context, hint });
+  }
+  const probe = parseAnswer(parts.join(''));
+  if (probe === undefined) {
+    throw new FaceswapError('media', 'ffprobe gave no description of the file', context);
+  }
+  return probe;
 }

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FaceswapError } from '../errors.js';
@@ -76,9 +77,12 @@ export class DiskCache {
   async read(key: string): Promise<ArrayBuffer | null> {
     const path = this.#pathOf(key);
     const found = await this.#guarded(async () => {
-      const file = await open(path, 'r');
+      // Somebody else's pipe in the folder would else be waited for.
+      const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
       try {
-        const { size } = await file.stat();
+        const status = await file.stat();
+        const { size } = status;
+        if (!status.isFile() || size > this.#largestEntryBytes) return null;
         const header = Buffer.alloc(headerBytes);
         const payload = new Uint8Array(Math.max(0, size - headerBytes));
         const headerLength = (await file.read(header, 0, headerBytes, 0)).bytesRead;
@@ -108,11 +112,15 @@ export class DiskCache {
     const path = this.#pathOf(key);
     this.#tail = this.#tail.then(async () => {
       // One entry that fills the cache would throw out all others.
-      if (this.#isBroken || bytes.length + headerBytes > this.#limitBytes / 4) return;
+      if (this.#isBroken || bytes.length + headerBytes > this.#largestEntryBytes) return;
       await this.#guarded(() => this.#writeEntry(path, bytes));
       await this.#guarded(() => this.#evict());
     });
     return this.#tail;
+  }
+
+  get #largestEntryBytes(): number {
+    return this.#limitBytes / 4;
   }
 
   #pathOf(key: string): string {

@@ -166,8 +166,7 @@ export class FaceChain {
     const { frameRate, decode } = segment;
     const window = new ShotWindow(this.#settings.landmarkSmoother);
     const frameCount = decode.end - decode.start;
-    const opened = analysis === null ? null : SegmentAnalysisReader.open(analysis);
-    const known = opened?.frameCount === frameCount ? opened : null;
+    const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
     this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };
     this.#analyses.reset();
     kernels().memory.reserveForPicture(segment.format);

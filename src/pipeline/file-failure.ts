@@ -1,3 +1,4 @@
+import { FileNotRead } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
 
 const codeOf = (error: unknown): string | undefined => {
@@ -60,7 +61,31 @@ export function fileFailure(error: unknown, file: string, stage: string): Facesw
         cause: error,
         hint: 'Check its permissions and those of its folder',
       });
+    case 'ENAMETOOLONG':
+      return new FaceswapError('media', 'The name of the file is too long for its disk', {
+        file,
+        stage,
+        cause: error,
+        hint: 'Most disks take 255 bytes for a name, where a letter beyond English takes two to four',
+      });
+    case 'EISDIR':
+    case 'ENOTDIR':
+    case 'ELOOP':
+    case 'EINVAL':
+    case 'EILSEQ':
+      return new FaceswapError('media', `The path cannot be used (${String(codeOf(error))})`, {
+        file,
+        stage,
+        cause: error,
+      });
     default:
+      if (error instanceof FileNotRead) {
+        return new FaceswapError('media', `The file cannot be read: ${error.message}`, {
+          file,
+          stage,
+          cause: error,
+        });
+      }
       return FaceswapError.from(error, stage);
   }
 }

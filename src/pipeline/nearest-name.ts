@@ -25,12 +25,16 @@ const editDistance = (a: string, b: string): number => {
   return last[b.length] ?? 0;
 };
 
+/** Nothing that is called so has a longer name; comparing takes time with the length. */
+const longestName = 100;
+
 /**
  * The candidate that somebody who typed `name` most likely meant; undefined when none is near. Case and the
  * difference between `kebab-case`, `snake_case` and `camelCase` do not count. Near means at most one edit in
  * three letters, but always two: looser limits suggest names that have nothing to do with each other.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
+  if (name.length > longestName) return undefined;
   const plain = (text: string): string => text.replace(/[-_\s]/g, '').toLowerCase();
   const wanted = plain(name);
   const limit = Math.max(2, Math.floor(wanted.length / 3));

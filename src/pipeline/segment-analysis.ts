@@ -30,6 +30,11 @@ const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits
 /** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each. */
 const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels;
 
+/** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
+const largestValue = 1e6;
+
+const isPlausible = (value: number): boolean => Math.abs(value) <= largestValue;
+
 const impossible = (what: string): FaceswapError =>
   new FaceswapError('bug', `The analysis of a segment has ${what}`, { stage: 'landmarks' });
 
@@ -145,6 +150,63 @@ export class SegmentAnalysisReader {
     if (packed.byteLength < headerBytes) return null;
     const view = new DataView(packed);
     return view.getUint32(0, true) === magic ? new SegmentAnalysisReader(new Uint8Array(packed), view) : null;
+  }
+
+  /**
+   * A reader for exactly these frames, or null when the bytes hold others, end early or late, or hold numbers that no analysis gives:
+   * not finite, or far outside of any picture. Whoever can write into the cache can also write a checksum.
+   */
+  static openFor(packed: ArrayBuffer, frames: { start: number; end: number }): SegmentAnalysisReader | null {
+    const reader = SegmentAnalysisReader.open(packed);
+    if (reader === null || reader.frameCount !== frames.end - frames.start) return null;
+    try {
+      for (let index = frames.start; index < frames.end; index += 1) {
+        if (!reader.#isUsable(index)) return null;
+      }
+    } catch (error) {
+      if (error instanceof FaceswapError) return null;
+      throw error;
+    }
+    if (reader.#at !== packed.byteLength) return null;
+    reader.#at = headerBytes;
+    return reader;
+  }
+
+  /** Goes over the next frame without taking it out. */
+  #isUsable(index: number): boolean {
+    this.#require(frameBytes);
+    if (this.#view.getUint32(this.#at, true) !== index) return false;
+    const count = this.#view.getUint8(this.#at + 5);
+    this.#at += frameBytes;
+    for (let face = 0; face < count; face += 1) {
+      this.#require(12);
+      if (!isPlausible(this.#view.getFloat64(this.#at + 4, true))) return false;
+      this.#at += 12;
+      for (const length of floatCounts) if (!this.#areUsable(length)) return false;
+      if (!this.#isUsableMap() || !this.#isUsableMap()) return false;
+    }
+    return true;
+  }
+
+  #areUsable(floats: number): boolean {
+    this.#require(4 * floats);
+    for (let k = 0; k < floats; k += 1, this.#at += 4) {
+      if (!isPlausible(this.#view.getFloat32(this.#at, true))) return false;
+    }
+    return true;
+  }
+
+  #isUsableMap(): boolean {
+    for (let texels = 0; texels < mapTexels; ) {
+      this.#require(2);
+      const run = this.#view.getUint16(this.#at, true);
+      this.#at += 2;
+      const length = (run >> 2) + 1;
+      texels += length;
+      if (texels > mapTexels) return false;
+      if ((run & 3) === others && !this.#areUsable(length)) return false;
+    }
+    return true;
   }
 
   /**

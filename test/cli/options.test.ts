@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { parseConfigText } from '../../src/cli/config-file.js';
+import { parseConfigText, readConfigFile } from '../../src/cli/config-file.js';
 import { createProgram } from '../../src/cli/main.js';
 import { mergeOptionValues, readCommandLine } from '../../src/cli/option-values.js';
 import { camelCase, defaultTextOf, flagOf, runOptionEntries } from '../../src/cli/run-option-table.js';
@@ -252,6 +253,27 @@ describe('a config file', () => {
       error: /one of multiband, basic.*Did you mean basic\?/,
     },
     { name: 'null', text: '{"target": null}', error: /"target" must be text, got null/ },
+    {
+      name: 'the same key twice',
+      text: '{"blend": "basic", "blend": "multiband"}',
+      error: /"blend" stands twice/,
+    },
+    {
+      name: 'a key twice in two spellings of JSON',
+      text: '{"blend":"basic","\\u0062lend":"basic"}',
+      error: /twice/,
+    },
+    { name: 'a number beyond all numbers', text: '{"workers": 1e999}', error: /number, got Infinity/ },
+    { name: 'no number', text: '{"workers": NaN}', error: /not valid JSON/ },
+    { name: 'a prototype', text: '{"__proto__": {"blend": "basic"}}', error: /Unknown key "__proto__"/ },
+    { name: 'a constructor', text: '{"constructor": 1}', error: /Unknown key "constructor"/ },
+    { name: 'an object', text: '{"target": {"__proto__": 1}}', error: /must be text, got an object/ },
+    {
+      name: 'brackets without end',
+      text: `{"target": ${'['.repeat(200_000)}${']'.repeat(200_000)}}`,
+      error: /must be text, got a list of 1/,
+    },
+    { name: 'a key without end', text: `{"${'k'.repeat(500_000)}": 1}`, error: /Unknown key "k{199}…/ },
   ];
   for (const { name, text, error } of mistakes) {
     test(`refuses ${name} and names the file`, () => {
@@ -259,4 +281,24 @@ describe('a config file', () => {
       assert.throws(() => parseConfigText(text, file), usageError(/job\.json/));
     });
   }
+
+  test('may hold the same key in two values, and brackets and quotes in names', () => {
+    const { output } = parseConfigText('{"source": ["a\\"blend\\": {[", "blend"], "output": "}]\\\\"}', file);
+    assert.equal(output, path.resolve('/jobs/one/}]\\'));
+  });
+
+  test('is refused when it is too large, no text, or no file', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'faceswap-config-'));
+    try {
+      const name = path.join(folder, 'job.json');
+      writeFileSync(name, `{"target": "${' '.repeat(2 ** 20)}"}`);
+      await assert.rejects(readConfigFile(name), usageError(/more than 1048576 bytes/));
+      writeFileSync(name, Buffer.from([0x7b, 0xff, 0x7d]));
+      await assert.rejects(readConfigFile(name), usageError(/not UTF-8/));
+      await assert.rejects(readConfigFile(folder), usageError(/cannot be read/));
+      await assert.rejects(readConfigFile(path.join(folder, 'absent')), usageError(/no such file/));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
 });

@@ -82,10 +82,7 @@ export const transcodeSegments = async (
   const { byteLength } = frameLayout(target.video.format);
   const segments: SegmentFile[] = [];
   for (const [k, range] of ranges.entries()) {
-    const file = join(
-      folder,
-      `segment ${k} 'quoted'${segmentExtension(encoding.encoder, encoding.pixelFormat)}`,
-    );
+    const file = join(folder, `segment-${k}${segmentExtension(encoding.encoder, encoding.pixelFormat)}`);
     const decoder = new FrameDecoder({
       tools,
       target,

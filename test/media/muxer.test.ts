@@ -79,7 +79,19 @@ test('the lengths in a concat list add up to the true time however many segments
     .map((line) => Math.round(Number(line.split(' ')[1]) * 1e6));
   const total = lengths.reduce((sum, length) => sum + length, 0);
   assert.equal(total, Math.round((29_000 * 1001 * 1e6) / 30000));
-  assert.match(concatList([{ file: "/it's", slotCount: 1 }], frameRate), /file '\/it'\\''s'/);
+});
+
+test('a concat list holds bare names from one folder, whatever the folder is called', () => {
+  const frameRate = { num: 25, den: 1 };
+  const folder = "/it's\na 'folder' with #? and %d";
+  const list = concatList([{ file: `${folder}/segment-0001.mp4`, slotCount: 1 }], frameRate);
+  assert.equal(list, 'ffconcat version 1.0\nfile segment-0001.mp4\nduration 0.040000\n');
+  for (const name of ['a b.mp4', '-i', '.mp4', "it's", 'a\nfile b', 'concat:a', 'é']) {
+    const segments = [{ file: `/${name}`, slotCount: 1 }];
+    assert.throws(() => concatList(segments, frameRate), /a name or a place/, JSON.stringify(name));
+  }
+  const apart = ['/a/1.mp4', '/b/2.mp4'].map((file) => ({ file, slotCount: 1 }));
+  assert.throws(() => concatList(apart, frameRate), /a name or a place/);
 });
 
 test('three joined segments have the exact timestamps and pixels of one clip', () =>

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -53,6 +54,17 @@ describe('the cache on disk', () => {
     assert.deepEqual(await read(other, 'empty'), bytesOf(0));
     assert.deepEqual([await other.hasPrefix('a-'), await other.hasPrefix('b')], [true, false]);
     assert.deepEqual(readdirSync(folder).sort(), ['a-1', 'empty']);
+  });
+
+  test('takes no memory for an entry that is larger than any it would write, and waits for no pipe', async () => {
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'huge'), 'faceswap cache 1');
+    truncateSync(join(folder, 'huge'), 2 ** 40);
+    assert.equal(await read(makeCache(), 'huge'), null);
+    if (spawnSync('mkfifo', [join(folder, 'pipe')]).status === 0) {
+      assert.equal(await read(makeCache(), 'pipe'), null);
+    }
+    assert.deepEqual(readdirSync(folder), []);
   });
 
   test('takes a damaged entry for a missing one and deletes it', async () => {

@@ -132,6 +132,48 @@ test('bytes of another form are not opened, and bytes that end early are noticed
   assert.throws(() => whole?.next(), FaceswapError);
 });
 
+test('an analysis is only used for its own frames, whole, and with numbers that an analysis can have', () => {
+  const random = seededRandom(17);
+  const frames = [5, 6].map(
+    (index): AnalysedFrame => ({
+      index,
+      sceneCut: false,
+      faces: new Map([[1, observation(random, () => random.next())]]),
+    }),
+  );
+  const packed = pack(frames);
+  assert.ok(packed);
+  const reader = SegmentAnalysisReader.openFor(packed, { start: 5, end: 7 });
+  assert.ok(reader);
+  assert.deepEqual(bitsOf([reader.next(), reader.next()]), bitsOf(frames));
+  for (const range of [
+    { start: 4, end: 6 },
+    { start: 5, end: 6 },
+    { start: 5, end: 8 },
+  ]) {
+    assert.equal(SegmentAnalysisReader.openFor(packed, range), null);
+  }
+  const wanted = { start: 5, end: 7 };
+  assert.equal(SegmentAnalysisReader.openFor(packed.slice(0, -1), wanted), null);
+  const longer = new Uint8Array(packed.byteLength + 1);
+  longer.set(new Uint8Array(packed));
+  assert.equal(SegmentAnalysisReader.openFor(longer.buffer, wanted), null);
+  for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1e30]) {
+    // A point of the first face, its glasses, and a texel.
+    for (const [at, bytes] of [
+      [8 + 8 + 12, 4],
+      [8 + 8 + 4, 8],
+      [packed.byteLength - 4, 4],
+    ] as const) {
+      const changed = packed.slice(0);
+      const view = new DataView(changed);
+      if (bytes === 4) view.setFloat32(at, value, true);
+      else view.setFloat64(at, value, true);
+      assert.equal(SegmentAnalysisReader.openFor(changed, wanted), null, `${value} at ${at}`);
+    }
+  }
+});
+
 test('lists of another length are refused', () => {
   const face = observation(seededRandom(16), () => 1);
   const short = { ...face, points: face.points.subarray(3) };

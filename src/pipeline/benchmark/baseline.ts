@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readBoundedFile } from '../../bounded-file.js';
 import { FaceswapError } from '../../errors.js';
 import { formatBytes } from '../byte-size.js';
 import { fileFailure } from '../file-failure.js';
@@ -12,6 +12,9 @@ import type {
   BenchmarkSummary,
   ComparedFigure,
 } from './benchmark-report.js';
+
+/** A report of all resolutions and models has some hundred kilobytes. */
+const maxReportBytes = 16 * 2 ** 20;
 
 /** Machines whose memory differs by less are alike: kernels keep different amounts for themselves. */
 const memoryTolerance = 0.05;
@@ -46,7 +49,7 @@ const isReport = (value: unknown): value is BenchmarkReport =>
 export async function readBaseline(file: string): Promise<BenchmarkReport> {
   let text: string;
   try {
-    text = await readFile(file, 'utf8');
+    text = (await readBoundedFile(file, maxReportBytes)).toString('utf8');
   } catch (error) {
     throw fileFailure(error, file, 'benchmark');
   }

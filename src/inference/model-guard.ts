@@ -1,0 +1,209 @@
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { FaceswapError } from '../errors.js';
+
+/** What protobuf can hold in one message; larger models keep their weights in other files. */
+const maxModelBytes = 2 ** 31 - 1;
+
+/** Subgraphs inside of nodes inside of subgraphs; real models have three or four levels of messages per graph, and few graphs. */
+const maxDepth = 64;
+
+/** Messages that are looked into. Large models have some ten thousand nodes with a few attributes each. */
+const maxMessages = 2 ** 22;
+
+/** Longest path of a file with weights. */
+const maxPathBytes = 4096;
+
+type MessageKind =
+  | 'model'
+  | 'graph'
+  | 'node'
+  | 'attribute'
+  | 'tensor'
+  | 'sparse'
+  | 'function'
+  | 'training'
+  | 'pair';
+
+/**
+ * The fields of each message that lead to tensors, by the field numbers of `onnx.proto`. Everything else, weights first of all, is
+ * skipped without being read.
+ */
+const paths: Readonly<Record<MessageKind, Readonly<Record<number, MessageKind>>>> = {
+  model: { 7: 'graph', 20: 'training', 25: 'function' },
+  training: { 1: 'graph', 2: 'graph' },
+  function: { 7: 'node', 11: 'attribute' },
+  graph: { 1: 'node', 5: 'tensor', 15: 'sparse' },
+  node: { 5: 'attribute' },
+  attribute: { 5: 'tensor', 6: 'graph', 10: 'tensor', 11: 'graph', 22: 'sparse', 23: 'sparse' },
+  sparse: { 1: 'tensor', 2: 'tensor' },
+  tensor: { 13: 'pair' },
+  pair: {},
+};
+
+/** Thrown inside for bytes that are no protobuf message. */
+class BrokenEncoding extends Error {
+  override readonly name = 'BrokenEncoding';
+}
+
+/** Reads a file in windows, forwards mostly. */
+class FileWindow {
+  readonly size: number;
+  readonly #file: number;
+  readonly #bytes = Buffer.alloc(64 * 1024);
+  #start = 0;
+  #length = 0;
+
+  constructor(file: number, size: number) {
+    this.#file = file;
+    this.size = size;
+  }
+
+  byte(at: number): number {
+    if (at < this.#start || at >= this.#start + this.#length) {
+      this.#start = at;
+      this.#length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, at);
+      if (this.#length === 0) throw new BrokenEncoding('the file ends early');
+    }
+    return this.#bytes[at - this.#start] ?? 0;
+  }
+
+  text(start: number, end: number): string {
+    const bytes = Buffer.alloc(Math.min(end - start, maxPathBytes));
+    const length = readSync(this.#file, bytes, 0, bytes.length, start);
+    return bytes.toString('utf8', 0, length);
+  }
+}
+
+type Varint = { readonly value: number; readonly next: number };
+
+const readVarint = (window: FileWindow, start: number, end: number): Varint => {
+  let value = 0;
+  for (let k = 0; k < 10; k += 1) {
+    if (start + k >= end) throw new BrokenEncoding('a number is cut off');
+    const byte = window.byte(start + k);
+    // Beyond 2^53 it is rounded, which is larger than any length all the same.
+    value += (byte & 0x7f) * 2 ** (7 * k);
+    if (byte < 0x80) return { value, next: start + k + 1 };
+  }
+  throw new BrokenEncoding('a number is too long');
+};
+
+/** Collects where the tensors of a model say that their numbers lie. */
+class TensorWalk {
+  readonly places = new Set<string>();
+  readonly #window: FileWindow;
+  #messages = 0;
+
+  constructor(window: FileWindow) {
+    this.#window = window;
+  }
+
+  message(kind: MessageKind, start: number, end: number, depth: number): void {
+    this.#messages += 1;
+    if (depth > maxDepth) throw new BrokenEncoding('messages are nested too deeply');
+    if (this.#messages > maxMessages) throw new BrokenEncoding('it has too many messages');
+    let key = '';
+    let text = '';
+    for (let at = start; at < end; ) {
+      const tag = readVarint(this.#window, at, end);
+      const field = Math.floor(tag.value / 8);
+      const wireType = tag.value % 8;
+      if (field < 1) throw new BrokenEncoding('a field has no number');
+      if (wireType === 2) {
+        const length = readVarint(this.#window, tag.next, end);
+        const next = length.next + length.value;
+        if (next > end) throw new BrokenEncoding('a field is longer than its message');
+        const inner = paths[kind][field];
+        if (inner !== undefined) this.message(inner, length.next, next, depth + 1);
+        else if (kind === 'pair' && field === 1) key = this.#window.text(length.next, next);
+        else if (kind === 'pair' && field === 2) text = this.#window.text(length.next, next);
+        at = next;
+      } else {
+        at = this.#afterNumber(wireType, tag.next, end);
+      }
+    }
+    if (kind === 'pair' && key === 'location') this.places.add(text);
+  }
+
+  #afterNumber(wireType: number, at: number, end: number): number {
+    if (wireType === 0) return readVarint(this.#window, at, end).next;
+    const next = at + (wireType === 1 ? 8 : 4);
+    // Groups (3 and 4) are older than ONNX; 6 and 7 mean nothing.
+    if ((wireType !== 1 && wireType !== 5) || next > end) throw new BrokenEncoding('a field is broken');
+    return next;
+  }
+}
+
+const placesOf = (path: string, name: string): ReadonlySet<string> => {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (cause) {
+    throw new FaceswapError('model', 'The model file is missing or unreadable', { file: name, cause });
+  }
+  try {
+    const info = fstatSync(file);
+    if (!info.isFile())
+      throw new FaceswapError('model', 'The model cannot be loaded: it is not a regular file', {
+        file: name,
+      });
+    if (info.size === 0)
+      throw new FaceswapError('model', 'The model cannot be loaded: the file is empty', { file: name });
+    if (info.size > maxModelBytes) {
+      throw new FaceswapError(
+        'model',
+        'The model file is larger than 2 GiB, the most that an ONNX file can be',
+        {
+          file: name,
+        },
+      );
+    }
+    const walk = new TensorWalk(new FileWindow(file, info.size));
+    walk.message('model', 0, info.size, 0);
+    return walk.places;
+  } catch (error) {
+    if (!(error instanceof BrokenEncoding)) throw error;
+    throw new FaceswapError(
+      'model',
+      `The model cannot be loaded: it is no whole ONNX file (${error.message})`,
+      { file: name, cause: error },
+    );
+  } finally {
+    closeSync(file);
+  }
+};
+
+/**
+ * Looks through a model file before onnxruntime gets it: that it is a whole protobuf message of a size that ONNX can have, and that
+ * weights which it keeps in other files lie in its own folder or below, also after links were followed. A hostile model could
+ * else have any file of the machine read as weights. Reads the structure and no weights, which takes some milliseconds.
+ *
+ * @param name the file that errors name, where the one that is read is a copy.
+ * @throws FaceswapError `model`.
+ */
+export function guardModelFile(path: string, name = path): void {
+  const folder = dirname(resolve(path));
+  for (const place of placesOf(path, name)) {
+    const refuse = (what: string, cause?: unknown): FaceswapError =>
+      new FaceswapError('model', `The model keeps weights in ${JSON.stringify(place)}, ${what}`, {
+        file: name,
+        cause,
+      });
+    const escapes = (from: string, to: string): boolean => {
+      const way = relative(from, to);
+      return way === '' || /^\.\.(?:[/\\]|$)/.test(way) || isAbsolute(way);
+    };
+    if (place.includes('\0') || isAbsolute(place) || /^[A-Za-z]:|^[/\\]/.test(place)) {
+      throw refuse('which is no place beside it');
+    }
+    if (escapes(folder, resolve(folder, place))) throw refuse('which is outside of its folder');
+    let real: string;
+    try {
+      real = realpathSync(resolve(folder, place));
+    } catch (cause) {
+      throw refuse('which is not there', cause);
+    }
+    if (escapes(realpathSync(folder), real)) throw refuse('which leads out of its folder');
+  }
+}
