@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import sharp, { type Sharp } from 'sharp';
 import { FaceswapError } from '../../src/errors.js';
 import { contentHash } from '../../src/media/content-hash.js';
+import { noMetadata } from '../../src/media/image-metadata.js';
 import { readStill, type StillImage, stillFormatOf, writeStill } from '../../src/media/still-image.js';
 import { inFolder } from './media-fixtures.js';
 
@@ -22,8 +23,11 @@ const still = (change: Partial<StillImage> = {}): StillImage => ({
   alpha: undefined,
   iccProfile: undefined,
   format: 'png',
+  colourModel: 'rgb',
+  pictureCount: 1,
   densityDpi: undefined,
   lossless: true,
+  metadata: noMetadata,
   ...change,
 });
 
@@ -49,7 +53,10 @@ test('JPEG is written without chroma subsampling and close to the original', () 
     await writeStill(file, image);
     assert.equal((await sharp(file).metadata()).chromaSubsampling, '4:4:4');
     const back = await readStill(file, 'target');
-    const squares = back.rgb.reduce((sum, value, k) => sum + (value - (image.rgb[k] ?? 0)) ** 2, 0);
+    const squares = Array.from(back.rgb).reduce(
+      (sum, value, k) => sum + (value - (image.rgb[k] ?? 0)) ** 2,
+      0,
+    );
     const psnrDb = 10 * Math.log10((255 * 255 * back.rgb.length) / squares);
     assert.ok(psnrDb > 40, `${psnrDb} dB`);
   }));
@@ -90,7 +97,7 @@ test('EXIF orientation is applied to the pixels and not written again', () =>
     assert.deepEqual((await readStill(upright)).rgb, image.rgb);
   }));
 
-test('gray, palette, CMYK and 16-bit pictures become 8-bit RGB; 16-bit targets are refused', () =>
+test('gray, palette, CMYK and 16-bit sources become 8-bit RGB', () =>
   inFolder(async (folder) => {
     const raw = sharp(pattern, { raw: { width: 8, height: 6, channels: 3 } });
     const make = async (name: string, picture: Sharp): Promise<string> => {
@@ -108,7 +115,6 @@ test('gray, palette, CMYK and 16-bit pictures become 8-bit RGB; 16-bit targets a
       const image = await readStill(file);
       assert.equal(image.rgb.length, 8 * 6 * 3, file);
     }
-    await assert.rejects(readStill(deep, 'target'), /16 bits/);
   }));
 
 test('a rewritten file is read anew', () =>
