@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { FaceswapError } from '../errors.js';
+import { parseApng } from './apng.js';
 import {
   type ImageMetadata,
   iptcOnly,
@@ -171,7 +172,7 @@ export async function readStill(file: string, purpose: StillPurpose = 'source'):
       iccProfile,
       format: metadata.format,
       colourModel: colourModelOf(metadata),
-      pictureCount: metadata.pages ?? 1,
+      pictureCount: metadata.pages ?? (purpose === 'target' ? parseApng(bytes)?.frames.length : 1) ?? 1,
       densityDpi: metadata.density,
       lossless: isLossless(bytes, metadata.format),
       metadata: purpose === 'target' ? metadataOf(metadata) : noMetadata,
