@@ -101,6 +101,7 @@ export function uprightExif(
   try {
     const fields = new ExifBlock(exif);
     const main = fields.long(4);
+    if (main + 2 + 12 * fields.short(main) > exif.length) return undefined;
     const orientation = fields.find(main, exifTags.orientation);
     if (orientation !== undefined) fields.setShort(orientation + 8, 1);
     const described = fields.find(main, exifTags.description);
@@ -139,6 +140,60 @@ export const uprightXmp = (xmp: string): string | undefined =>
   withoutThumbnails(xmp)
     ?.replace(/(<tiff:Orientation>)\d/g, (_, tag: string) => `${tag}1`)
     .replace(/(tiff:Orientation=["'])\d/g, (_, name: string) => `${name}1`);
+
+/** An entry of a directory for an ASCII text; UTF-8 is what most programs write there. */
+const textEntry = (isLittle: boolean, tag: number, length: number, offset: number): Buffer => {
+  const entry = Buffer.alloc(12);
+  const ascii = 2;
+  if (isLittle) {
+    entry.writeUInt16LE(tag, 0);
+    entry.writeUInt16LE(ascii, 2);
+    entry.writeUInt32LE(length, 4);
+    entry.writeUInt32LE(offset, 8);
+  } else {
+    entry.writeUInt16BE(tag, 0);
+    entry.writeUInt16BE(ascii, 2);
+    entry.writeUInt32BE(length, 4);
+    entry.writeUInt32BE(offset, 8);
+  }
+  return entry;
+};
+
+/** An EXIF block without anything in it. */
+const emptyExif = Buffer.from('II*\0\x08\0\0\0\0\0\0\0\0\0', 'latin1');
+
+/**
+ * Adds a remark to ImageDescription behind what stands there, unless it is there already. The main directory is written anew
+ * behind the block, so that nothing else moves.
+ *
+ * @param metadata its EXIF is a block of {@link uprightExif}.
+ */
+export function exifWithNote({ exif = emptyExif, description }: ImageMetadata, note: string): Buffer {
+  if (description?.includes(note) === true) return exif;
+  const text = Buffer.from(`${description === undefined ? note : `${description}; ${note}`}\0`, 'utf8');
+  const isLittle = exif.toString('latin1', 0, 2) === 'II';
+  const fields = new ExifBlock(exif);
+  const main = fields.long(4);
+  const count = fields.short(main);
+  const entries = Array.from({ length: count }, (_, k) =>
+    exif.subarray(main + 2 + 12 * k, main + 14 + 12 * k),
+  );
+  const tagOf = (entry: Buffer): number => (isLittle ? entry.readUInt16LE(0) : entry.readUInt16BE(0));
+  const textAt = exif.length + (exif.length % 2);
+  const directoryAt = textAt + text.length + (text.length % 2);
+  const written = [
+    ...entries.filter((entry) => tagOf(entry) !== exifTags.description),
+    textEntry(isLittle, exifTags.description, text.length, textAt),
+  ].sort((first, second) => tagOf(first) - tagOf(second));
+  const result = Buffer.alloc(directoryAt + 2 + 12 * written.length + 4);
+  exif.copy(result);
+  text.copy(result, textAt);
+  Buffer.concat(written).copy(result, directoryAt + 2);
+  new ExifBlock(result).setShort(directoryAt, written.length);
+  if (isLittle) result.writeUInt32LE(directoryAt, 4);
+  else result.writeUInt32BE(directoryAt, 4);
+  return result;
+}
 
 const photoshopMark = 'Photoshop 3.0\0';
 

@@ -4,6 +4,7 @@ import sharp, { type Metadata, type Sharp } from 'sharp';
 import { FaceswapError } from '../errors.js';
 import { parseApng } from './apng.js';
 import {
+  exifWithNote,
   type ImageMetadata,
   iptcOnly,
   jpegWithIptc,
@@ -366,24 +367,18 @@ export async function writeStill(
   try {
     const raw = { width: widthPx, height: heightPx, channels };
     let picture = sharp(data, { raw, limitInputPixels: maxPixels }).toColourspace(space);
-    if (iccProfile !== undefined || metadata.exif !== undefined) {
+    const exif = note !== undefined && format !== 'tiff' ? exifWithNote(metadata, note) : metadata.exif;
+    if (iccProfile !== undefined || exif !== undefined) {
       const png = await picture.png({ compressionLevel: 0 }).toBuffer();
-      picture = sharp(pngWith(png, { iccProfile, exif: metadata.exif }), {
+      picture = sharp(pngWith(png, { iccProfile, exif }), {
         ignoreIcc: true,
         limitInputPixels: maxPixels,
       }).toColourspace(space);
     }
     if (iccProfile !== undefined) picture = picture.keepIccProfile();
-    if (metadata.exif !== undefined) picture = picture.keepExif();
+    if (exif !== undefined) picture = picture.keepExif();
     picture = encoded(picture, format, { quality, lossless, isDeep });
     if (densityDpi !== undefined) picture = picture.withDensity(densityDpi);
-    const { description } = metadata;
-    if (note !== undefined && format !== 'tiff') {
-      const isNoted = description?.includes(note) === true;
-      const ImageDescription =
-        description === undefined ? note : isNoted ? description : `${description}; ${note}`;
-      picture = picture.withExifMerge({ IFD0: { ImageDescription } });
-    }
     const xmp = note !== undefined && format === 'tiff' ? xmpWithNote(metadata.xmp, note) : metadata.xmp;
     if (xmp !== undefined) picture = picture.withXmp(xmp);
     const bytes = await picture.toBuffer();
