@@ -26,7 +26,7 @@ if (globalThis.gc === undefined) throw new Error('Run it with --expose-gc');
 const collect = globalThis.gc;
 const models = process.argv[2] ?? 'embedded';
 
-const photo = await readStill('test/fixtures/astronaut.png', 'target');
+const photo = await readStill('test/fixtures/astronaut.png');
 const wide = { widthPx: photo.widthPx, heightPx: Math.round((photo.widthPx * height) / width) };
 const picture = frameFromRgb(photo).data;
 const format = { ...rgbFormat(photo), widthPx: width, heightPx: height };

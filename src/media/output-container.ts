@@ -82,6 +82,10 @@ export const containerFacts: Readonly<Record<OutputContainer, ContainerFacts>> =
 
 const containers = ['mp4', 'mov', 'mkv', 'webm', 'avi', 'ts'] as const satisfies readonly OutputContainer[];
 
+/** Whether a file's extension is that of a video container that faceswap writes. */
+export const isVideoFile = (file: string): boolean =>
+  containers.some((name) => containerFacts[name].extensions.includes(extname(file).toLowerCase()));
+
 /**
  * The container that an output file's extension asks for.
  *

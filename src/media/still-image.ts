@@ -1,32 +1,52 @@
 import { writeFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import sharp, { type Metadata } from 'sharp';
+import sharp, { type Metadata, type Sharp } from 'sharp';
 import { readBoundedFile } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
+import { parseApng } from './apng.js';
+import {
+  exifWithNote,
+  type ImageMetadata,
+  iptcOnly,
+  jpegWithIptc,
+  noMetadata,
+  pngWith,
+  uprightExif,
+  uprightXmp,
+  xmpWithNote,
+} from './image-metadata.js';
 import { sniffMediaKind } from './media-kind.js';
 
 /** The formats in which images are written. */
-export type StillFormat = 'png' | 'jpeg' | 'webp';
+export type StillFormat = 'png' | 'jpeg' | 'webp' | 'tiff' | 'avif';
 
-/** A still picture, upright, 8 bits per channel. */
-export type StillImage = {
+/** Samples of 8 bits, or of 16 in machine order. */
+export type StillSamples = Uint8Array | Uint16Array;
+
+/** A still picture, upright. */
+export type StillImage<Samples extends StillSamples = StillSamples> = {
   /** After EXIF orientation. */
   readonly widthPx: number;
   readonly heightPx: number;
-  /** Interleaved R, G, B: 3 * widthPx * heightPx bytes. */
-  readonly rgb: Uint8Array;
-  /** One byte per pixel, straight (not premultiplied); undefined when the file has no alpha. */
-  readonly alpha: Uint8Array | undefined;
+  /** Interleaved R, G, B: 3 * widthPx * heightPx samples. */
+  readonly rgb: Samples;
+  /** One sample per pixel, straight (not premultiplied); undefined when the file has no alpha. */
+  readonly alpha: Samples | undefined;
   /** The profile that `rgb` is in; undefined means sRGB. */
   readonly iccProfile: Buffer | undefined;
   /** sharp's name of the format that was read: `png`, `jpeg`, `webp`, `heif`, `gif`, `tiff`. */
   readonly format: string;
+  /** What the file's pixels were made of; all but `rgb` were converted. */
+  readonly colourModel: 'rgb' | 'gray' | 'cmyk' | 'other';
+  /** Pictures in the file: the frames of an animation, the pages of a TIFF. The first was read. */
+  readonly pictureCount: number;
   readonly densityDpi: number | undefined;
   /** True for formats that lose nothing: PNG, GIF, TIFF, lossless WebP. */
   readonly lossless: boolean;
+  readonly metadata: ImageMetadata;
 };
 
-/** `source`: anything, converted to sRGB. `target`: RGB pixels stay in the file's own profile; 16 bit is refused. */
+/** `source`: anything, as 8-bit sRGB. `target`: 8 or 16 bits; RGB pixels stay in the file's own profile. */
 export type StillPurpose = 'source' | 'target';
 
 /** 16 384 squared, sharp's own default: above it a small file could ask for gigabytes. */
@@ -73,8 +93,41 @@ const isLossless = (bytes: Buffer, format: string): boolean => {
   return false;
 };
 
-const isSixteenBit = ({ depth }: Metadata): boolean =>
-  depth !== undefined && depth !== 'uchar' && depth !== 'char';
+/**
+ * Bits of a target's samples. More than 8 come as 16 whatever the file holds, such as the 10 of an AVIF.
+ *
+ * @throws FaceswapError (media) for floating point and more than 16 bits.
+ */
+const targetBitDepth = ({ depth }: Metadata, file: string): 8 | 16 => {
+  if (depth === 'uchar') return 8;
+  if (depth === 'ushort') return 16;
+  throw new FaceswapError(
+    'media',
+    `Images with samples of the kind "${depth}" are not supported as targets`,
+    {
+      file,
+      stage,
+      hint: 'Convert it to 8 or 16 bits first',
+    },
+  );
+};
+
+const colourModelOf = ({ space }: Metadata): StillImage['colourModel'] => {
+  if (space === 'cmyk') return 'cmyk';
+  if (space === 'b-w' || space === 'grey16') return 'gray';
+  return /^(srgb|rgb|rgb16|scrgb)$/.test(space) ? 'rgb' : 'other';
+};
+
+/** What a target's file says about it, made fit for the upright result. */
+const metadataOf = ({ exif, xmp, iptc }: Metadata): ImageMetadata => {
+  const upright = exif === undefined ? undefined : uprightExif(exif);
+  return {
+    exif: upright?.exif,
+    description: upright?.description,
+    xmp: xmp === undefined ? undefined : uprightXmp(xmp.toString('utf8')),
+    iptc: iptc === undefined ? undefined : iptcOnly(iptc),
+  };
+};
 
 /**
  * The profile to keep: that of an RGB picture whose pixels are left as they are. An ICC profile names its colour
@@ -88,11 +141,13 @@ const rgbProfile = (metadata: Metadata): Buffer | undefined => {
 /**
  * Reads a picture and turns it upright by its EXIF orientation. Gray, palette and CMYK pictures become RGB; of
  * animated files the first frame counts. A `source` is converted to sRGB and reduced to 8 bits; a `target` keeps its
- * numbers and its profile when that is an RGB one, so that what is not touched does not change.
+ * numbers, its bits and its profile when that is an RGB one, so that what is not touched does not change.
  *
  * @throws FaceswapError (media) when the file is missing, no image, damaged or cut off, too large, or (targets)
- * has 16 bits per channel.
+ * has samples other than 8 or 16 bits.
  */
+export async function readStill(file: string, purpose?: 'source'): Promise<StillImage<Uint8Array>>;
+export async function readStill(file: string, purpose: StillPurpose): Promise<StillImage>;
 export async function readStill(file: string, purpose: StillPurpose = 'source'): Promise<StillImage> {
   if ((await sniffMediaKind(file, stage)) !== 'image') {
     throw new FaceswapError('media', 'The file is a video, not an image', { file, stage });
@@ -101,22 +156,19 @@ export async function readStill(file: string, purpose: StillPurpose = 'source'):
     const options = { failOn: 'truncated', limitInputPixels: maxPixels } as const;
     const bytes = await readBoundedFile(file, maxFileBytes);
     const metadata = await sharp(bytes, options).metadata();
-    if (purpose === 'target' && isSixteenBit(metadata)) {
-      throw new FaceswapError('media', 'Images with 16 bits per channel are not supported yet as targets', {
-        file,
-        stage,
-        hint: 'Convert it to 8 bits first',
-      });
-    }
+    const bitDepth = purpose === 'target' ? targetBitDepth(metadata, file) : 8;
     const iccProfile = purpose === 'target' ? rgbProfile(metadata) : undefined;
     const picture = sharp(bytes, {
       ...options,
       ...(iccProfile === undefined ? {} : { ignoreIcc: true }),
     })
       .autoOrient()
-      .toColourspace('srgb');
-    const { data, info } = await picture.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-    const { rgb, alpha } = splitChannels(data, info.width * info.height, info.channels);
+      .toColourspace(bitDepth === 16 ? 'rgb16' : 'srgb');
+    const { data, info } = await picture
+      .raw({ depth: bitDepth === 16 ? 'ushort' : 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    const samples = bitDepth === 16 ? wordsOf(data) : data;
+    const { rgb, alpha } = splitChannels(samples, info.width * info.height, info.channels);
     return {
       widthPx: info.width,
       heightPx: info.height,
@@ -124,8 +176,11 @@ export async function readStill(file: string, purpose: StillPurpose = 'source'):
       alpha,
       iccProfile,
       format: metadata.format,
+      colourModel: colourModelOf(metadata),
+      pictureCount: metadata.pages ?? (purpose === 'target' ? parseApng(bytes)?.frames.length : 1) ?? 1,
       densityDpi: metadata.density,
       lossless: isLossless(bytes, metadata.format),
+      metadata: purpose === 'target' ? metadataOf(metadata) : noMetadata,
     };
   } catch (error) {
     if (error instanceof FaceswapError) throw error;
@@ -133,14 +188,24 @@ export async function readStill(file: string, purpose: StillPurpose = 'source'):
   }
 }
 
+/** 16-bit samples in machine order; copied where the buffer does not begin at an even address. */
+const wordsOf = (data: Buffer): Uint16Array => {
+  const aligned = data.byteOffset % 2 === 0 ? data : Uint8Array.from(data);
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, data.length / 2);
+};
+
+/** New samples of the same depth. */
+const samplesLike = (samples: StillSamples, count: number): StillSamples =>
+  samples instanceof Uint16Array ? new Uint16Array(count) : new Uint8Array(count);
+
 const splitChannels = (
-  data: Uint8Array,
+  data: StillSamples,
   pixels: number,
   channels: number,
-): { rgb: Uint8Array; alpha: Uint8Array | undefined } => {
-  const rgb = new Uint8Array(3 * pixels);
+): { rgb: StillSamples; alpha: StillSamples | undefined } => {
+  const rgb = samplesLike(data, 3 * pixels);
   const hasAlpha = channels === 2 || channels === 4;
-  const alpha = hasAlpha ? new Uint8Array(pixels) : undefined;
+  const alpha = hasAlpha ? samplesLike(data, pixels) : undefined;
   const [green, blue] = channels >= 3 ? [1, 2] : [0, 0];
   for (let k = 0; k < pixels; k++) {
     const from = k * channels;
@@ -157,6 +222,9 @@ const extensionFormats: Readonly<Record<string, StillFormat>> = {
   '.jpg': 'jpeg',
   '.jpeg': 'jpeg',
   '.webp': 'webp',
+  '.tif': 'tiff',
+  '.tiff': 'tiff',
+  '.avif': 'avif',
 };
 
 /**
@@ -175,17 +243,117 @@ export function stillFormatOf(file: string): StillFormat {
   );
 }
 
-/** JPEG and WebP quality when none is given. */
+/** JPEG, WebP and AVIF quality when none is given. */
 const defaultStillQuality = 95;
 
+/** Bits of a sample that a format holds of a picture with 16. */
+const deepBits: Readonly<Record<StillFormat, 8 | 10 | 16>> = {
+  png: 16,
+  tiff: 16,
+  avif: 10,
+  jpeg: 8,
+  webp: 8,
+};
+
+/** Something of a picture that an output cannot hold. */
+export type StillLoss = { readonly code: string; readonly message: string };
+
+/** What a picture has and a file of this format cannot have, as warnings; none where it holds everything. */
+export function stillLosses(image: StillImage, format: StillFormat): readonly StillLoss[] {
+  const { rgb, alpha, colourModel, pictureCount, metadata } = image;
+  const losses: StillLoss[] = [];
+  if (pictureCount > 1) {
+    losses.push({
+      code: 'first-picture-only',
+      message: `The file holds ${pictureCount} pictures, of which a .${format} output has only the first`,
+    });
+  }
+  if (colourModel === 'gray') {
+    losses.push({ code: 'colour-model', message: 'The target is gray; the output is RGB' });
+  } else if (colourModel !== 'rgb') {
+    const name = colourModel === 'cmyk' ? 'CMYK' : 'neither RGB nor gray';
+    const message = `The target is ${name}; the output is RGB (sRGB), converted by the target's profile where it has one`;
+    losses.push({ code: 'colour-model', message });
+  }
+  if (rgb instanceof Uint16Array && deepBits[format] < 16) {
+    losses.push({
+      code: 'bit-depth',
+      message: `The target has more than 8 bits per channel; the .${format} output has ${deepBits[format]}. A .png or .tiff output keeps 16`,
+    });
+  }
+  if (format === 'jpeg' && alpha?.some((value) => value !== (rgb instanceof Uint16Array ? 0xffff : 0xff))) {
+    losses.push({
+      code: 'alpha-flattened',
+      message:
+        'JPEG has no transparency: the output is laid on black. A .png, .webp or .tiff output keeps it',
+    });
+  }
+  if (format === 'tiff' && metadata.exif !== undefined) {
+    losses.push({
+      code: 'exif-dropped',
+      message: 'The EXIF tags are left out: they cannot be written to TIFF',
+    });
+  }
+  if (format !== 'jpeg' && metadata.iptc !== undefined) {
+    losses.push({ code: 'iptc-dropped', message: `The IPTC tags are left out: only JPEG outputs hold them` });
+  }
+  return losses;
+}
+
+/** 16 bits to 8: 65535 / 257 = 255. */
+const narrowed = (samples: StillSamples): Uint8Array =>
+  samples instanceof Uint16Array ? Uint8Array.from(samples, (value) => Math.round(value / 257)) : samples;
+
+/** Samples as they are seen on black. */
+const onBlack = (rgb: Uint8Array, alpha: Uint8Array): Uint8Array =>
+  rgb.map((value, k) => Math.round((value * (alpha[Math.floor(k / 3)] ?? 0)) / 255));
+
+/** The samples that an encoder is given for a format, interleaved. */
+const encoderSamples = (
+  { rgb, alpha }: StillImage,
+  format: StillFormat,
+): { readonly data: StillSamples; readonly channels: 3 | 4 } => {
+  const keepsDepth = deepBits[format] > 8;
+  const colours = keepsDepth ? rgb : narrowed(rgb);
+  if (alpha === undefined) return { data: colours, channels: 3 };
+  if (format === 'jpeg') return { data: onBlack(narrowed(rgb), narrowed(alpha)), channels: 3 };
+  return { data: joinChannels(colours, keepsDepth ? alpha : narrowed(alpha)), channels: 4 };
+};
+
+const encoded = (
+  picture: Sharp,
+  format: StillFormat,
+  { quality, lossless, isDeep }: { quality: number; lossless: boolean; isDeep: boolean },
+): Sharp => {
+  switch (format) {
+    case 'png':
+      return picture.png({ compressionLevel: 6 });
+    case 'jpeg':
+      return picture.jpeg({ quality, chromaSubsampling: '4:4:4', mozjpeg: false });
+    case 'webp':
+      return lossless
+        ? picture.webp({ lossless: true, exact: true })
+        : picture.webp({ quality, smartSubsample: true });
+    case 'tiff':
+      return picture.tiff({ compression: 'deflate', predictor: 'horizontal' });
+    case 'avif':
+      return picture.avif({
+        ...(lossless ? { lossless: true } : { quality }),
+        chromaSubsampling: '4:4:4',
+        bitdepth: isDeep ? 10 : 8,
+      });
+  }
+};
+
 /**
- * Writes a picture: PNG loses nothing, JPEG at quality 95 without chroma subsampling, WebP lossless when the
- * picture came from a lossless file, else at quality 95. The profile, the density and (PNG, WebP) the alpha are
- * written back; EXIF is not, since its orientation is already applied. JPEG has no alpha: it is left out, which
- * shows the colours that lay under it.
+ * Writes a picture: PNG and TIFF lose nothing, JPEG at quality 95 without chroma subsampling, WebP and AVIF lossless when
+ * the picture came from a lossless file, else at quality 95. The profile, the density, the metadata and the alpha are
+ * written back as far as the format holds them; {@link stillLosses} tells what it does not. 16-bit pictures keep their
+ * samples in PNG and TIFF.
  *
- * @param options.quality 1..100 for JPEG and lossy WebP.
- * @param options.note goes into EXIF ImageDescription, so that a result says what was done to it.
+ * @param options.quality 1..100 for JPEG and lossy WebP and AVIF.
+ * @param options.note goes into EXIF ImageDescription behind what stands there (TIFF: into XMP), so that a result says
+ * what was done to it.
  * @param options.format the extension's format by default; give it for temporary names.
  * @throws FaceswapError (usage) for an unknown extension, (resources) when the file cannot be written.
  */
@@ -195,82 +363,39 @@ export async function writeStill(
   options: { quality?: number | undefined; format?: StillFormat | undefined; note?: string | undefined } = {},
 ): Promise<void> {
   const format = options.format ?? stillFormatOf(file);
-  const { widthPx, heightPx, alpha, iccProfile, densityDpi } = image;
-  const withAlpha = alpha !== undefined && format !== 'jpeg';
-  const data = withAlpha ? joinChannels(image.rgb, alpha) : image.rgb;
-  const channels = withAlpha ? 4 : 3;
-  let picture =
-    iccProfile === undefined
-      ? sharp(data, { raw: { width: widthPx, height: heightPx, channels }, limitInputPixels: maxPixels })
-      : sharp(tiffWithProfile(data, { widthPx, heightPx, channels }, iccProfile), {
-          ignoreIcc: true,
-          limitInputPixels: maxPixels,
-        }).keepIccProfile();
-  const quality = options.quality ?? defaultStillQuality;
-  if (format === 'png') picture = picture.png({ compressionLevel: 6 });
-  else if (format === 'jpeg') picture = picture.jpeg({ quality, chromaSubsampling: '4:4:4', mozjpeg: false });
-  else if (image.lossless) picture = picture.webp({ lossless: true, exact: true });
-  else picture = picture.webp({ quality, smartSubsample: true });
-  if (densityDpi !== undefined) picture = picture.withDensity(densityDpi);
-  if (options.note !== undefined) {
-    picture = picture.withExif({ IFD0: { ImageDescription: options.note } });
-  }
+  const { widthPx, heightPx, iccProfile, densityDpi, lossless, metadata } = image;
+  const { note, quality = defaultStillQuality } = options;
+  const { data, channels } = encoderSamples(image, format);
+  const isDeep = data instanceof Uint16Array;
+  const space = isDeep ? 'rgb16' : 'srgb';
   try {
-    await writeFile(file, await picture.toBuffer());
+    const raw = { width: widthPx, height: heightPx, channels };
+    let picture = sharp(data, { raw, limitInputPixels: maxPixels }).toColourspace(space);
+    const exif = note !== undefined && format !== 'tiff' ? exifWithNote(metadata, note) : metadata.exif;
+    if (iccProfile !== undefined || exif !== undefined) {
+      const png = await picture.png({ compressionLevel: 0 }).toBuffer();
+      picture = sharp(pngWith(png, { iccProfile, exif }), {
+        ignoreIcc: true,
+        limitInputPixels: maxPixels,
+      }).toColourspace(space);
+    }
+    if (iccProfile !== undefined) picture = picture.keepIccProfile();
+    if (exif !== undefined) picture = picture.keepExif();
+    picture = encoded(picture, format, { quality, lossless, isDeep });
+    if (densityDpi !== undefined) picture = picture.withDensity(densityDpi);
+    const xmp = note !== undefined && format === 'tiff' ? xmpWithNote(metadata.xmp, note) : metadata.xmp;
+    if (xmp !== undefined) picture = picture.withXmp(xmp);
+    const bytes = await picture.toBuffer();
+    const isTagged = format === 'jpeg' && metadata.iptc !== undefined;
+    await writeFile(file, isTagged ? jpegWithIptc(bytes, metadata.iptc) : bytes);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new FaceswapError('resources', `The image cannot be written: ${message}`, { file, stage, cause });
   }
 }
 
-/**
- * Wraps raw pixels and a profile as an uncompressed TIFF in memory. sharp attaches a profile to raw pixels only by
- * converting them into it; what it reads together with a profile it can write back as it is.
- */
-const tiffWithProfile = (
-  data: Uint8Array,
-  size: { widthPx: number; heightPx: number; channels: 3 | 4 },
-  iccProfile: Buffer,
-): Buffer => {
-  const { widthPx, heightPx, channels } = size;
-  const [short, long, undefinedBytes] = [3, 4, 7];
-  const entryCount = channels === 4 ? 11 : 10;
-  const bitsOffset = 8 + 2 + 12 * entryCount + 4;
-  const profileOffset = bitsOffset + 2 * channels;
-  const pixelOffset = profileOffset + iccProfile.length + (iccProfile.length % 2);
-  // Tag, type, count, value or offset; ascending by tag (TIFF 6.0 section 2; ICC.1 annex B.4 for tag 34675).
-  const entries = [
-    [256, long, 1, widthPx],
-    [257, long, 1, heightPx],
-    [258, short, channels, bitsOffset],
-    [259, short, 1, 1],
-    [262, short, 1, 2],
-    [273, long, 1, pixelOffset],
-    [277, short, 1, channels],
-    [278, long, 1, heightPx],
-    [279, long, 1, data.length],
-    ...(channels === 4 ? [[338, short, 1, 2]] : []),
-    [34675, undefinedBytes, iccProfile.length, profileOffset],
-  ];
-  const head = Buffer.alloc(pixelOffset);
-  head.write('II', 0, 'latin1');
-  head.writeUInt16LE(42, 2);
-  head.writeUInt32LE(8, 4);
-  head.writeUInt16LE(entries.length, 8);
-  entries.forEach(([tag = 0, type = 0, count = 0, value = 0], k) => {
-    const at = 10 + 12 * k;
-    head.writeUInt16LE(tag, at);
-    head.writeUInt16LE(type, at + 2);
-    head.writeUInt32LE(count, at + 4);
-    head.writeUInt32LE(value, at + 8);
-  });
-  for (let k = 0; k < channels; k++) head.writeUInt16LE(8, bitsOffset + 2 * k);
-  iccProfile.copy(head, profileOffset);
-  return Buffer.concat([head, data]);
-};
-
-const joinChannels = (rgb: Uint8Array, alpha: Uint8Array): Uint8Array => {
-  const data = new Uint8Array(4 * alpha.length);
+const joinChannels = (rgb: StillSamples, alpha: StillSamples): StillSamples => {
+  const data = samplesLike(rgb, 4 * alpha.length);
   for (let k = 0; k < alpha.length; k++) {
     data[4 * k] = rgb[3 * k] ?? 0;
     data[4 * k + 1] = rgb[3 * k + 1] ?? 0;

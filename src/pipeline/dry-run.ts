@@ -12,7 +12,8 @@ import type { RunWarning } from './run-report.js';
 export type DryRun = {
   readonly schema: 1;
   readonly config: RunConfig;
-  readonly kind: 'video' | 'image';
+  /** What the target is; an `animation` is an animated image that all goes into the output. */
+  readonly kind: 'video' | 'image' | 'animation';
   /** Null for an image target. */
   readonly plan: RenderPlan | null;
   readonly estimate: {
@@ -46,8 +47,10 @@ export type DryRun = {
 };
 
 const planImage = async (config: RunConfig): Promise<DryRun> => {
-  const { readStill } = await import('../media/still-image.js');
-  const { widthPx, heightPx } = await readStill(config.target, 'target');
+  const { readStill, stillFormatOf, stillLosses } = await import('../media/still-image.js');
+  const image = await readStill(config.target, 'target');
+  const { widthPx, heightPx } = image;
+  const losses = stillLosses(image, stillFormatOf(config.output));
   return {
     schema: 1,
     config,
@@ -57,15 +60,37 @@ const planImage = async (config: RunConfig): Promise<DryRun> => {
       frames: 1,
       segments: 1,
       seconds: estimateSeconds({ frames: 1, widthPx, heightPx }),
-      frameBufferBytes: 3 * widthPx * heightPx,
+      frameBufferBytes: 3 * widthPx * heightPx * (image.rgb instanceof Uint16Array ? 2 : 1),
       frameBufferLimitBytes: null,
     },
     workers: null,
     encoder: null,
     keptStreams: [],
     droppedStreams: [],
-    warnings: [],
+    warnings: losses.map((loss): RunWarning => ({ ...loss, file: config.target })),
   };
+};
+
+/** An animation is planned as the video that it is rendered as; that is made for the plan and deleted. */
+const planAnimation = async (
+  config: RunConfig,
+  options: RunOptions,
+  signal: AbortSignal | undefined,
+): Promise<DryRun> => {
+  const { locateTools } = await import('../media/ffmpeg-tools.js');
+  const { animationFormatOf } = await import('../media/animated-image.js');
+  const { withAnimationVideo } = await import('./run-animation.js');
+  return withAnimationVideo(config, { tools: await locateTools(), signal }, async (video) => {
+    const planned = await planVideo(video.config, options, signal);
+    const isImageOutput = animationFormatOf(config.output) !== undefined;
+    return {
+      ...planned,
+      config,
+      kind: 'animation',
+      encoder: isImageOutput ? null : planned.encoder,
+      warnings: [...video.warnings, ...planned.warnings],
+    };
+  });
 };
 
 const planVideo = async (
@@ -124,7 +149,9 @@ export async function planTarget(
     throwIfInterrupted(signal);
     const { checkFiles } = await import('./preflight.js');
     const kind = await checkFiles(config, options, folders);
-    return kind === 'image' ? await planImage(config) : await planVideo(config, options, signal);
+    if (kind === 'image') return await planImage(config);
+    const plan = kind === 'animation' ? planAnimation : planVideo;
+    return await plan(config, options, signal);
   } catch (error) {
     throw FaceswapError.from(error);
   }

@@ -299,7 +299,9 @@ export class Job {
    */
   async leave(): Promise<JobRest | undefined> {
     const done = this.journal.count;
-    if (done === 0 || this.#isFinal) {
+    // The folder of an animation's video is gone with the animation's own.
+    const isThere = await isOwnFolder(this.folder);
+    if (done === 0 || this.#isFinal || !isThere) {
       await this.delete();
       return undefined;
     }

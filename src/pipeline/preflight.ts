@@ -2,9 +2,10 @@ import { constants } from 'node:fs';
 import { access, lstat, open, realpath, stat } from 'node:fs/promises';
 import { dirname, extname, join, relative } from 'node:path';
 import { FaceswapError } from '../errors.js';
+import { animationFormatOf, probeAnimation } from '../media/animated-image.js';
 import { type FfmpegTools, requireEncoder } from '../media/ffmpeg-tools.js';
 import { type MediaKind, sniffMediaKind } from '../media/media-kind.js';
-import { defaultVideoEncoder, outputContainer } from '../media/output-container.js';
+import { defaultVideoEncoder, isVideoFile, outputContainer } from '../media/output-container.js';
 import { stillFormatOf } from '../media/still-image.js';
 import { fileFailure } from './file-failure.js';
 import { nearestFolder } from './output-folder.js';
@@ -161,18 +162,52 @@ export const videoOptions = [
   'maxDisk',
 ] as const satisfies (keyof RunOptions)[];
 
-const refuseVideoOptions = (options: RunOptions, target: string): void => {
-  const given = videoOptions.find((name) => options[name] !== undefined);
+/** Options that mean nothing for an animated image as the output. */
+const encoderOptions = [
+  'outputVideoEncoder',
+  'outputVideoQuality',
+  'outputVideoPreset',
+  'outputVideoFps',
+] as const satisfies (keyof RunOptions)[];
+
+const refuseOptions = (
+  options: RunOptions,
+  names: readonly (keyof RunOptions)[],
+  { file, when }: { readonly file: string; readonly when: string },
+): void => {
+  const given = names.find((name) => options[name] !== undefined);
   if (given === undefined) return;
-  throw new FaceswapError('usage', `${optionFlag(given)} must be left out when the target is an image`, {
-    file: target,
-  });
+  throw new FaceswapError('usage', `${optionFlag(given)} must be left out when ${when}`, { file });
 };
 
-/** @throws FaceswapError (usage) when the output's extension does not name a format for this kind of target. */
-const checkExtension = (kind: MediaKind, output: string): void => {
-  if (kind === 'image') stillFormatOf(output);
-  else outputContainer(output);
+/** What a target is: an `animation` is an animated image whose pictures all count. */
+export type TargetKind = MediaKind | 'animation';
+
+/** Whether an output shows moving pictures; `.webp` can be either. */
+const movesIn = (output: string): 'always' | 'maybe' | 'never' => {
+  const format = animationFormatOf(output);
+  if (format !== undefined) return format === 'gif' ? 'always' : 'maybe';
+  return isVideoFile(output) ? 'always' : 'never';
+};
+
+/**
+ * Looks at a target that is an image: with a still picture as the output, only the first one of an animation counts.
+ *
+ * @throws FaceswapError (usage) when a still picture is to become a video, (media) for a damaged animation.
+ */
+const imageKind = async ({ target, output }: RunConfig): Promise<TargetKind> => {
+  const moves = movesIn(output);
+  if (moves === 'never') {
+    stillFormatOf(output);
+    return 'image';
+  }
+  const animation = await probeAnimation(target);
+  if (animation !== undefined && (animation.frameCount > 1 || moves === 'always')) return 'animation';
+  if (moves === 'maybe') return 'image';
+  throw new FaceswapError('usage', `A still image cannot become a ${extname(output)} file`, {
+    file: target,
+    hint: 'An image output ends in .png, .jpg, .webp, .tiff or .avif',
+  });
 };
 
 /**
@@ -189,7 +224,7 @@ export async function checkFiles(
   config: RunConfig,
   options: RunOptions,
   folders: OutputFolders = 'there',
-): Promise<MediaKind> {
+): Promise<TargetKind> {
   const target = await inputIdentity('target', config.target);
   const sources = await Promise.all(config.sources.map((file) => inputIdentity('source', file)));
   const inputs = [
@@ -204,12 +239,22 @@ export async function checkFiles(
   if (extname(config.output) === '') {
     throw new FaceswapError('usage', '--output must have an extension that names its format', {
       file: config.output,
-      hint: 'For example .mp4, .mkv, .mov, .webm; .png, .jpg or .webp for an image target',
+      hint: 'For example .mp4, .mkv, .mov, .webm; .png, .jpg or .webp for an image target; .gif for an animated one',
     });
   }
-  const kind = await sniffMediaKind(config.target);
-  checkExtension(kind, config.output);
-  if (kind === 'image') refuseVideoOptions(options, config.target);
+  if ((await sniffMediaKind(config.target)) === 'video') {
+    outputContainer(config.output);
+    return 'video';
+  }
+  const kind = await imageKind(config);
+  if (kind === 'image') {
+    refuseOptions(options, videoOptions, { file: config.target, when: 'the target is an image' });
+    return kind;
+  }
+  refuseOptions(options, ['hwaccel'], { file: config.target, when: 'the target is an animated image' });
+  if (animationFormatOf(config.output) !== undefined) {
+    refuseOptions(options, encoderOptions, { file: config.output, when: 'the output is an animated image' });
+  }
   return kind;
 }
 

@@ -145,11 +145,12 @@ export type RunReport = {
   readonly outputSha256: string;
   readonly config: RunConfig;
   readonly media: {
-    readonly kind: 'video' | 'image';
+    /** What the output is; `animation` is an animated GIF or WebP. */
+    readonly kind: 'video' | 'image' | 'animation';
     readonly widthPx: number;
     readonly heightPx: number;
     readonly frameCount: number;
-    /** Exact rational such as `24000/1001`, nominal where `variableFrameRate`; null for images. */
+    /** Exact rational such as `24000/1001`, nominal where `variableFrameRate`; null for images and for animations whose delays differ. */
     readonly frameRate: string | null;
     /** Whether the output has the target's own times, which no constant rate explains. */
     readonly variableFrameRate: boolean;

@@ -140,6 +140,10 @@ const runTarget = async (parts: RunParts): Promise<RunResult> => {
   const { locateTools } = await import('../media/ffmpeg-tools.js');
   const tools = await locateTools();
   parts.logger.debug(tools, 'ffmpeg');
+  if (kind === 'animation') {
+    const { runAnimation } = await import('./run-animation.js');
+    return runAnimation(parts, tools);
+  }
   const { runVideo } = await import('./run-video.js');
   return runVideo(parts, tools);
 };

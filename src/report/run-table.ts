@@ -55,7 +55,10 @@ const skippedText = (skipped: QualityTotals['facesSkipped']): string => {
 const pictureText = ({ media }: RunReport): string => {
   const size = `${media.widthPx}x${media.heightPx}`;
   if (media.kind === 'image') return size;
-  return `${size}, ${media.frameRate?.replace(/\/1$/, '') ?? missing} fps${media.variableFrameRate ? ' (nominal; the rate varies)' : ''}, ${media.durationSeconds.toFixed(3)} s`;
+  const nominal = media.variableFrameRate ? ' (nominal; the rate varies)' : '';
+  const rate =
+    media.frameRate === null ? 'delays vary' : `${media.frameRate.replace(/\/1$/, '')} fps${nominal}`;
+  return `${size}, ${rate}, ${media.durationSeconds.toFixed(3)} s`;
 };
 
 const stageLines = (report: RunReport): readonly TableRow[] =>

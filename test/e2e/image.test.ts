@@ -121,6 +121,60 @@ test('a lossless webp stays lossless, a lossy one stays a webp of its size', asy
   assert.deepEqual({ format, width, height }, { format: 'webp', width: 512, height: 512 });
 });
 
+test('a 16-bit png keeps every bit outside of the face', async () => {
+  const target = join(folder, 'deep.png');
+  const output = join(folder, 'deep-swapped.png');
+  const { data, info } = await sharp(astronaut).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  // All 65,536 values: the low byte is another one in every sample.
+  const deep = Uint16Array.from(data, (value, k) => 256 * value + ((k * 37) % 256));
+  const raw = { width: info.width, height: info.height, channels: 3 } as const;
+  await sharp(deep, { raw }).toColourspace('rgb16').png().toFile(target);
+  const row = await swap(target, output);
+  const words = async (file: string): Promise<Uint16Array> => {
+    const { buffer, byteOffset, length } = await sharp(file)
+      .toColourspace('rgb16')
+      .raw({ depth: 'ushort' })
+      .toBuffer();
+    return new Uint16Array(buffer, byteOffset, length / 2);
+  };
+  const after = await words(output);
+  assert.deepEqual(await words(target), deep);
+  /** A byte of every sample, as planes. */
+  const planes = (samples: Uint16Array, shift: number): Uint8Array => {
+    const area = info.width * info.height;
+    return Uint8Array.from({ length: 3 * area }, (_, k) => {
+      const sample = samples[3 * (k % area) + Math.floor(k / area)] ?? 0;
+      return (sample >> shift) & 0xff;
+    });
+  };
+  const layout = { widthPx: info.width, heightPx: info.height, chromaShiftX: 0, chromaShiftY: 0 } as const;
+  for (const shift of [0, 8]) {
+    const { changedOutside, changedInside } = compareOutside(
+      planes(deep, shift),
+      planes(after, shift),
+      row,
+      layout,
+    );
+    assert.equal(changedOutside, 0);
+    assert.ok(changedInside > 5000, `${changedInside} samples changed`);
+  }
+});
+
+test('a face that is found only in the turned picture is swapped where it is', async () => {
+  const target = join(folder, 'upside-down.png');
+  const output = join(folder, 'upside-down-swapped.png');
+  const cut = { left: 150, top: 300, width: 280, height: 212 };
+  const turned = await sharp(astronaut).rotate(180).png().toBuffer();
+  await sharp(turned).extract(cut).png().toFile(target);
+  const row = await swap(target, output);
+  const box = row.faces[0]?.box;
+  assert.ok(box);
+  const middle = { x: 512 - cut.left - box.x - box.width / 2, y: 512 - cut.top - box.y - box.height / 2 };
+  assert.ok(Math.abs(middle.x - astronautFaceMiddle.x) < 20, `x ${middle.x}`);
+  assert.ok(Math.abs(middle.y - astronautFaceMiddle.y) < 20, `y ${middle.y}`);
+  assert.equal((await compareImages(target, output, row)).changedOutside, 0);
+});
+
 test('nothing but outputs and reports is left in the folder', () => {
   const hidden = readdirSync(folder).filter((name) => name.startsWith('.') || name.endsWith('.part'));
   assert.deepEqual(hidden, []);

@@ -14,9 +14,9 @@ export const portraits = {
 
 export type PortraitName = keyof typeof portraits;
 
-const stills = new Map<PortraitName, Promise<StillImage>>();
+const stills = new Map<PortraitName, Promise<StillImage<Uint8Array>>>();
 
-export const portraitStill = (name: PortraitName): Promise<StillImage> => {
+export const portraitStill = (name: PortraitName): Promise<StillImage<Uint8Array>> => {
   const known = stills.get(name) ?? readStill(portraits[name].file);
   stills.set(name, known);
   return known;
