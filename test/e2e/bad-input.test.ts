@@ -259,9 +259,9 @@ for (const [says, argument] of [
     existsSync('/bin/sh') ? {} : { skip: 'there is no /bin/sh' },
     async () => {
       const folder = temporaryFolder('killed');
-      const result = await faceswap(['run', '-s', hopper, '-t', clip, '-o', join(folder, 'out.mp4')], {
-        environment: { FACESWAP_FFMPEG: dyingFfmpeg(argument) },
-      });
+      // Without the warnings about its retries.
+      const words = ['run', '-s', hopper, '-t', clip, '-o', join(folder, 'out.mp4'), '--log-level', 'error'];
+      const result = await faceswap(words, { environment: { FACESWAP_FFMPEG: dyingFfmpeg(argument) } });
       assertFailure(result, { exitCode: 8, line: /killed by SIGKILL/, folder });
     },
   );
