@@ -35,8 +35,8 @@ export const inputProtection: readonly string[] = boundInput(containerDemuxers);
 /** {@link inputProtection} for a picture of our own. */
 export const pictureProtection: readonly string[] = boundInput(['png_pipe', 'jpeg_pipe', 'image2']);
 
-/** {@link inputProtection} for our own list of finished segments, which are MP4 or QuickTime files. */
-export const segmentListProtection: readonly string[] = boundInput(['concat', 'mov']);
+/** {@link inputProtection} for our own list of finished segments, which are MP4, QuickTime or Matroska files. */
+export const segmentListProtection: readonly string[] = boundInput(['concat', 'mov', 'matroska']);
 
 /**
  * Splits text that arrives in pieces into lines and keeps the last few: what a child said before it died.
