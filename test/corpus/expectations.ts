@@ -13,6 +13,7 @@ export const documentedErrors: Readonly<Record<string, DocumentedError>> = {
   'text_renamed.png': { exitCode: 3, says: /neither a video nor an image/ },
   'truncated_no_moov.mp4': { exitCode: 3, says: /index \(moov\) is missing/ },
   'truncated_faststart_60pct.mp4': { exitCode: 3, says: /cut off or damaged/ },
+  'corrupt_middle.mp4': { exitCode: 3, says: /missing or damaged/ },
   'truncated_photo.jpg': { exitCode: 3, says: /damaged or cut off/ },
   'resolution_change_midstream.ts': { exitCode: 3, says: /picture size changes/ },
   'photo_1x1.png': noFace,

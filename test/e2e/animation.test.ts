@@ -109,6 +109,14 @@ test('an animated gif becomes an mp4 that players open, black where it was trans
   );
 });
 
+test('uneven delays of an animation are the frame times of its video', async () => {
+  const output = join(folder, 'uneven.mp4');
+  const uneven = await makeAnimation('uneven.webp', 4, [70, 130, 47, 500]);
+  const { report } = await swap(uneven, output, '--output-video-preset', 'ultrafast');
+  assert.equal(report.media.variableFrameRate, true);
+  assert.deepEqual(frameTimes(output), [0, 0.07, 0.2, 0.247]);
+});
+
 test('a part of an animated gif stays a gif', async () => {
   const output = join(folder, 'part.gif');
   const { report } = await swap(gif, output, '--trim-frame-start', '1', '--trim-frame-end', '3');
