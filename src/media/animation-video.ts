@@ -6,7 +6,7 @@ import { childFailure, interruptedError, startTool } from './child-process.js';
 import { colourArguments } from './colour-tags.js';
 import { type FfmpegTools, passthroughArguments } from './ffmpeg-tools.js';
 import { formatRational, type Rational, reduceRational } from './rational.js';
-import { encoderInputFormat } from './video-encoding.js';
+import { encoderInputFormat } from './video-encoders.js';
 
 /** What the pictures of an animation become: 4:2:0 is what players open, the last keeps every byte. */
 export type AnimationVideoFormat = 'yuv420p' | 'yuv444p' | 'yuv444p10le';

@@ -9,12 +9,11 @@ import {
   encoderInputFormat,
   encodersTaking,
   isHardwareEncoder,
-  segmentExtension,
   supportedEncoders,
   uploadDeviceOf,
-  type VideoEncoding,
   whereItGoes,
-} from './video-encoding.js';
+} from './video-encoders.js';
+import { segmentExtension, type VideoEncoding } from './video-encoding.js';
 
 const stage = 'tools';
 

@@ -8,7 +8,8 @@ import { containerFacts, extensionsFor, type OutputContainer, outputContainer } 
 import { lostTags } from './lost-tags.js';
 import { type MediaStream, mediaStreams, probeStreams, type RawProbe } from './stream-probe.js';
 import type { TargetMedia } from './target-media.js';
-import { anyFormatOf, encoderCodec, encoderInput } from './video-encoding.js';
+import { anyFormatOf, encoderCodec } from './video-encoders.js';
+import { encoderInput } from './video-encoding.js';
 
 /**
  * A stream of the source that the output holds; `codec` is `copy`, the text codec it is converted to, or `attach` for

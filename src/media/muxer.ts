@@ -22,7 +22,7 @@ import { startSecondsKept } from './output-start.js';
 import { streamsWithLead } from './sound-lead.js';
 import { frameSeconds, halfStepSeconds, isWhole, slotCount, type TargetMedia } from './target-media.js';
 import { slotsToSeconds } from './timeline.js';
-import { encoderCodec } from './video-encoding.js';
+import { encoderCodec } from './video-encoders.js';
 
 /** A finished segment: what the encoder wrote for a range of frames. */
 export type SegmentFile = {

@@ -17,7 +17,7 @@ import {
   storedAspectRatio,
 } from './stream-probe.js';
 import { frameSeconds, isWhole, type TargetMedia } from './target-media.js';
-import { encoderCodec } from './video-encoding.js';
+import { encoderCodec } from './video-encoders.js';
 
 /** The longest packet of a usual sound codec: 4096 samples of FLAC at 44.1 kHz, rounded up. */
 const maxPacketSeconds = 0.1;

@@ -1,7 +1,7 @@
 import { type FfmpegTools, listEncoders } from '../media/ffmpeg-tools.js';
 import { defaultHdrEncoder, outputContainer } from '../media/output-container.js';
 import type { TargetMedia } from '../media/target-media.js';
-import { carriesLight } from '../media/video-encoding.js';
+import { carriesLight } from '../media/video-encoders.js';
 import type { RunConfig } from './run-options.js';
 import type { RunWarning } from './run-report.js';
 

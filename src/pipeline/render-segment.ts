@@ -20,14 +20,12 @@ import { partName, regularFileBytes, syncFile, syncFolder } from './job-file.js'
 import type { Journal } from './journal.js';
 import { type PlanSegment, type RenderPlan, timesWritten } from './plan.js';
 import { segmentFiles } from './resume.js';
-import type { Clock } from './retry.js';
 import type { FrameRow } from './run-report.js';
 import type { RunLogger } from './run-logger.js';
+import { logSegment } from './segment-log.js';
 import { type SegmentRecord, writeSegmentRecord } from './segment-record.js';
-import { formatTimeline } from './segment-timeline.js';
-import { chainStages } from './stage-samples.js';
+import { type SegmentPatience, watchSegment } from './segment-watch.js';
 import { StageSpans } from './stage-spans.js';
-import { type FrameTimes, type Stall, type StallLimits, StallWatch } from './stall-watch.js';
 import type { WorkerClient } from './worker-client.js';
 import type { WorkerResults } from './worker-protocol.js';
 
@@ -50,18 +48,6 @@ export type RenderContext = {
   readonly patience: SegmentPatience;
   /** Called for each rendered frame; in order within a segment, while segments are rendered side by side. */
   readonly onRow: (row: FrameRow) => void;
-};
-
-/** What a segment is given before it counts as stuck. */
-export type SegmentPatience = {
-  readonly clock: Clock;
-  readonly limits: StallLimits;
-  /** Shared by all segments of a run. */
-  readonly times: FrameTimes;
-  /** Frames that a worker may collect before it works on them. */
-  readonly framesPerRun: number;
-  /** Most time for one try at a whole segment; undefined: as long as frames pass. */
-  readonly timeoutMs: number | undefined;
 };
 
 /** What the children of a segment that failed were called with and the last that they said; absent: never started. */
@@ -106,18 +92,6 @@ type SegmentReply = WorkerResults['frame'] | WorkerResults['endSegment'];
 
 const isEndOfSegment = (reply: SegmentReply): reply is WorkerResults['endSegment'] => 'stageTimes' in reply;
 
-/** The time between spans that follow one another without overlap, from `startMs` on. */
-const spansBetween = (spans: StageSpans, startMs: number, endMs: number): StageSpans => {
-  const gaps = new StageSpans(spans.count + 1);
-  let from = startMs;
-  for (let at = 0; at < spans.count; at += 1) {
-    gaps.add(from, spans.startMs(at));
-    from = spans.endMs(at);
-  }
-  gaps.add(from, Math.max(from, endMs));
-  return gaps;
-};
-
 /**
  * Renders one segment: decoder, worker and encoder run at the same time, joined by buffers of the pool, so none of
  * them can run away from the others. The file appears under its final name only when it is whole and on the disk;
@@ -138,7 +112,7 @@ export async function renderSegment(
   { worker, lane, halt, onTrace }: SegmentRenderer,
 ): Promise<RenderedSegment> {
   const { tools, target, plan, encoding, signal, logger, patience } = context;
-  const { clock, limits, times } = patience;
+  const { times } = patience;
   const { file, record: recordFile } = segmentFiles(
     context.jobFolder,
     segment.index,
@@ -326,28 +300,13 @@ export async function renderSegment(
   };
 
   const nextFrame = (): number => segment.render.start + rows.length;
-  const onStall = ({ stage, idleMs }: Stall): void => {
-    const error = stallFailure(stage, idleMs, nextFrame());
-    if (stage === 'swap') {
-      // Whatever failed first, this is what keeps the worker from being used again.
-      failure = error;
-      worker.abandon(error);
-    }
-    fail(error);
-  };
-  const watch = new StallWatch(limits, {
-    times,
-    framesPerRun: patience.framesPerRun,
-    nowMs: clock.nowMs(),
-  });
-  const deadlineMs = clock.nowMs() + (patience.timeoutMs ?? Number.POSITIVE_INFINITY);
-  const stopWatching = clock.every(limits.tickMs, () => {
-    const nowMs = clock.nowMs();
+  const stopWatching = watchSegment(patience, {
+    isEnding: () => stop.signal.aborted,
+    nextFrame,
     // Children that were told to end are waited for elsewhere.
-    const runs = !stop.signal.aborted;
-    const stall = watch.look(nowMs, {
+    stages: (isEnding) => ({
       decode: {
-        isBusy: runs && framesInDecoder > 0,
+        isBusy: !isEnding && framesInDecoder > 0,
         passed: decodes.count + framesSkipped,
         isSlowPart: decodes.count === 0,
       },
@@ -357,13 +316,20 @@ export async function renderSegment(
         isSlowPart: rows.length === 0 || framesInWorker === 0,
       },
       encode: {
-        isBusy: runs && encoderIs !== 'waiting',
+        isBusy: !isEnding && encoderIs !== 'waiting',
         passed: writtenFrames + (encoderIs === 'finishing' ? 1 : 0),
         isSlowPart: writtenFrames === 0 || encoderIs === 'finishing',
       },
-    });
-    if (stall !== undefined) onStall(stall);
-    else if (runs && nowMs > deadlineMs) fail(timeoutFailure(patience.timeoutMs ?? 0, nextFrame()));
+    }),
+    onStall: (stage, error) => {
+      if (stage === 'swap') {
+        // Whatever failed first, this is what keeps the worker from being used again.
+        failure = error;
+        worker.abandon(error);
+      }
+      fail(error);
+    },
+    onTimeout: fail,
   });
 
   try {
@@ -456,33 +422,6 @@ export async function renderSegment(
   };
 }
 
-const stageNames = { decode: 'decoder', swap: 'worker', encode: 'encoder' } as const;
-
-const stallFailure = (stage: Stall['stage'], idleMs: number, frame: number): FaceswapError => {
-  const message = `The ${stageNames[stage]} has let no frame pass for ${Math.round(idleMs / 1000)} s`;
-  if (stage === 'swap') {
-    return new FaceswapError('bug', `${message}: a model or the driver of its device hangs`, {
-      stage,
-      frame,
-      hint: 'Update the driver, or try another --execution-provider; please report it with the output of --log-level debug',
-    });
-  }
-  return new FaceswapError('resources', message, {
-    stage,
-    frame,
-    hint: 'The machine or a disk is overloaded, or somebody stopped it; run the command again',
-    retry: 'again',
-  });
-};
-
-const timeoutFailure = (timeoutMs: number, frame: number): FaceswapError =>
-  new FaceswapError('resources', `The segment took longer than --timeout allows (${timeoutMs / 1000} s)`, {
-    stage: 'render',
-    frame,
-    hint: 'Give more time with --timeout, or leave it out',
-    retry: 'again',
-  });
-
 const unendableFailure = (): FaceswapError =>
   new FaceswapError(
     'resources',
@@ -492,44 +431,6 @@ const unendableFailure = (): FaceswapError =>
       hint: 'Check the disk or the network share; the process goes when that answers',
     },
   );
-
-type SegmentLog = Pick<RenderedSegment, 'stageTimes'> & {
-  readonly segment: PlanSegment;
-  readonly lane: FrameLane;
-  readonly stageSamples: WorkerResults['endSegment']['stageSamples'];
-  readonly decodes: StageSpans;
-  readonly works: StageSpans;
-  readonly encodes: StageSpans;
-};
-
-/** Says in the debug log what a segment took, and when each stage was busy. */
-const logSegment = (logger: RunLogger, log: SegmentLog): void => {
-  const { segment, lane, stageTimes, stageSamples, decodes, works, encodes } = log;
-  const frames = segment.render.end - segment.render.start;
-  logger.debug(
-    {
-      segment: segment.index,
-      frames,
-      framesInFlight: lane.peakLent,
-      bytesPerFrame: lane.frameBytes,
-      bytesInFlight: lane.peakLent * lane.frameBytes,
-      ...Object.fromEntries(Object.entries(stageTimes).map(([stage, ms]) => [`${stage}Ms`, Math.round(ms)])),
-    },
-    'segment rendered',
-  );
-  const startMs = decodes.startMs(0);
-  const endMs = encodes.endMs(encodes.count - 1);
-  const rows = [
-    { name: 'decode', spans: decodes },
-    { name: 'worker', spans: works },
-    ...chainStages.map((stage) => ({ name: `  ${stage}`, samples: stageSamples[stage] })),
-    { name: '  waiting', spans: spansBetween(works, startMs, endMs) },
-    { name: 'encode', spans: encodes },
-  ];
-  const wallMs = endMs - startMs;
-  logger.debug(`timeline of segment ${segment.index}: ${frames} frames in ${Math.round(wallMs)} ms`);
-  for (const line of formatTimeline(rows, { startMs, wallMs })) logger.debug(line);
-};
 
 const finishFile = async (
   file: string,

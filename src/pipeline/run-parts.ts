@@ -44,6 +44,9 @@ export type RunParts = {
   readonly stop: StopRequest;
 };
 
+/** Models that are not those of the package have no place in the analysis cache's keys. */
+export const keepsAnalysis = ({ config, models }: RunParts): boolean => config.cache && models === null;
+
 /** What a run of either kind ends with; the runner makes the report of it and gives the file its name. */
 export type RunResult = Pick<RunReport, 'status' | 'media' | 'performance'> & {
   /** The finished output, in the job folder. Absolute path. */

@@ -1,6 +1,7 @@
 import { rationalToNumber } from '../media/rational.js';
 import { frameSeconds, type TargetMedia } from '../media/target-media.js';
-import { lostBits, type VideoEncoding } from '../media/video-encoding.js';
+import { lostBits } from '../media/video-encoders.js';
+import type { VideoEncoding } from '../media/video-encoding.js';
 import type { RunConfig } from './run-options.js';
 import type { RunWarning } from './run-report.js';
 

@@ -11,12 +11,8 @@ import { type FramePixelFormat, pixelLayout } from '../../src/media/pixel-format
 import { probeTarget } from '../../src/media/probe.js';
 import { probeStreams } from '../../src/media/stream-probe.js';
 import type { TargetMedia } from '../../src/media/target-media.js';
-import {
-  encoderInputFormat,
-  encodersTaking,
-  segmentExtension,
-  videoEncodingFor,
-} from '../../src/media/video-encoding.js';
+import { encoderInputFormat, encodersTaking } from '../../src/media/video-encoders.js';
+import { segmentExtension, videoEncodingFor } from '../../src/media/video-encoding.js';
 import { ffmpegOutput, inFolder, rangesOf, tools, transcodeSegments } from './media-fixtures.js';
 
 const widthPx = 70;

@@ -16,7 +16,8 @@ import type { OutputContainer } from '../../src/media/output-container.js';
 import { probeTarget } from '../../src/media/probe.js';
 import { probeStreams } from '../../src/media/stream-probe.js';
 import type { TargetMedia } from '../../src/media/target-media.js';
-import { encodersTaking, videoEncodingFor } from '../../src/media/video-encoding.js';
+import { encodersTaking } from '../../src/media/video-encoders.js';
+import { videoEncodingFor } from '../../src/media/video-encoding.js';
 import {
   decodeHashes,
   ffmpegOutput,
