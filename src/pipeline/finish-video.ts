@@ -1,3 +1,4 @@
+import { FaceswapError } from '../errors.js';
 import { copyFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
@@ -164,6 +165,10 @@ export const finishVideo = async (
           String(retry.attempt),
         );
       },
+    }).catch((error: unknown) => {
+      // Segments that do not add up to the target must not be taken for finished by the next run.
+      if (FaceswapError.from(error).kind === 'bug') job.abandon();
+      throw error;
     });
     if (!swapped) {
       parts.warnings.add({

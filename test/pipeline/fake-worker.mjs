@@ -7,6 +7,7 @@
 //   no-face    finds nothing
 //   fail       fails at frame 3
 //   fail-late  fails at frame 100
+//   fail-rest  fails at every frame from 60 on, which are all of the segments behind the first
 //   exit       ends its thread at frame 3
 //   throw      dies of an exception that nobody catches at frame 100
 //   exhaust    takes all memory of its thread at frame 100
@@ -94,6 +95,7 @@ class FakeChain {
   async push(frame) {
     if (behaviour === 'fail' && frame.index === 3) throw new RangeError('the fake chain fails here');
     if (behaviour === 'fail-late' && frame.index === 100) throw new RangeError('the fake chain fails late');
+    if (behaviour === 'fail-rest' && frame.index >= 60) throw new RangeError('the fake chain fails late');
     if (behaviour === 'exit' && frame.index === 3) process.exit(7);
     if (frame.index === 100 && disasters[behaviour] !== undefined && strikes()) {
       await disasters[behaviour]();

@@ -90,8 +90,8 @@ const fails =
 
 /** Leaves a job with the first of its four segments finished. */
 const interruptLate = async (options: Partial<RunOptions> = {}): Promise<void> => {
-  process.env['FAKE_CHAIN'] = 'fail-late';
-  await assert.rejects(start(options), fails('bug', /fails late.*1 of 4 segments are done and kept/));
+  process.env['FAKE_CHAIN'] = 'fail-rest';
+  await assert.rejects(start(options), fails('partial', /fails late.*1 of 4 segments are done and kept/));
   process.env['FAKE_CHAIN'] = 'swap';
 };
 
@@ -132,6 +132,7 @@ describe('a run that did not end well', () => {
   test('leaves what is finished, and the same call makes the same file and figures of it', async () => {
     await interruptLate();
     assert.deepEqual(readdirSync(theJob()).sort(), [
+      'failed',
       'job.json',
       'journal.jsonl',
       'segment-0000.json',

@@ -163,7 +163,8 @@ test('a worker that dies is replaced for the next target', async () => {
     report.items.map((item) => (item.status === 'failed' ? item.error.kind : item.status)),
     ['bug', 'bug', 'done'],
   );
-  assert.equal(report.workersStarted, 3);
+  // Three tries for each of the videos, and one for the photo.
+  assert.equal(report.workersStarted, 7);
   assert.deepEqual(written(), ['d.png']);
 });
 
@@ -277,7 +278,8 @@ test('a full disk stops the batch', async () => {
     );
     assert.equal(report.stopped?.kind, 'resources');
     assert.equal(batchFailure(report)?.exitCode, 8);
-    assert.deepEqual(written(), []);
+    // What was rendered is kept for the next run.
+    assert.match(written().join(), /^\.a\.mp4\.faceswap-[0-9a-f]{12}$/);
   } finally {
     delete process.env['FACESWAP_FFMPEG'];
   }
