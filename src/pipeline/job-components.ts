@@ -28,6 +28,8 @@ const otherFields: ReadonlySet<string> = new Set([
   'keepJob',
   'jobDir',
   'maxDiskBytes',
+  'timeoutMs',
+  'strict',
   'executionThreadCount',
   'workers',
   'maxMemoryBytes',

@@ -113,7 +113,7 @@ const openJob = async (
     models,
   });
   const { plan, encoding } = prepared;
-  const extension = segmentExtension(encoding.encoder);
+  const extension = segmentExtension(encoding.encoder, encoding.pixelFormat);
   const job = await parts.openJob({ config, components, plan, extension, logger, signal });
   const free = await freeBytes(job.folder);
   const doneBytes = job.restored.reduce((sum, { bytes }) => sum + bytes, 0);
