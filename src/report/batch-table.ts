@@ -7,7 +7,7 @@ import {
   type BatchReport,
   itemFigures,
 } from '../pipeline/run-batch-report.js';
-import { formatRows, type TableRow } from './table-rows.js';
+import { formatRows, type TableRow, formatColumns } from './table-rows.js';
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
@@ -55,22 +55,6 @@ export const batchItemLine = (event: BatchItemEvent, folder: string): string => 
   const { index, count, target, output } = event.item;
   const names = `${shownPath(target, folder)} -> ${shownPath(output, folder)}`;
   return `${index + 1}/${count} ${names}: ${eventText(event)}`;
-};
-
-/** Columns as wide as their widest cell, the last one open. */
-const formatColumns = (rows: readonly (readonly string[])[]): string => {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 };
 
 const head = ['#', 'target', 'output', 'result'] as const;

@@ -1,6 +1,6 @@
 import { formatBytes } from '../pipeline/byte-size.js';
 import type { JobCleaning, JobDetails, JobSummary } from '../pipeline/job-list.js';
-import { formatRows } from './table-rows.js';
+import { formatRows, formatColumns } from './table-rows.js';
 
 /** `45 s`, `12 min`, `3 h`, `2 d`. */
 export const ageText = (seconds: number): string => {
@@ -32,17 +32,7 @@ export const formatJobList = (jobs: readonly JobSummary[]): string => {
     stateText(job),
     printable(job.output),
   ]);
-  const rows = [['job', 'segments', 'size', 'age', 'state', 'output'], ...cells];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  return formatColumns([['job', 'segments', 'size', 'age', 'state', 'output'], ...cells]);
 };
 
 /** What `faceswap jobs show` prints. */

@@ -10,3 +10,19 @@ export const formatRows = (rows: readonly TableRow[]): string => {
     .map(([label, text]) => `${printableLine(`${label.padEnd(width)}${text}`).trimEnd()}\n`)
     .join('');
 };
+
+/** Columns as wide as their widest cell, the last one open. */
+export const formatColumns = (rows: readonly (readonly string[])[]): string => {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+};
