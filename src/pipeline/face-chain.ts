@@ -3,6 +3,7 @@ import { kernels } from '../imaging/kernels/kernels.js';
 import { takeModelMs } from '../inference/session.js';
 import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import {
   type ChainModelFiles,
@@ -90,6 +91,8 @@ type SegmentState = {
   readonly window: ShotWindow;
   /** The frames' analysis from an earlier run; null: they are analysed here. */
   readonly known: SegmentAnalysisReader | null;
+  /** Frames that wait for the verdict whether they are cuts, in order. */
+  readonly unanalysed: ChainFrame[];
   /** Frames that wait for their look-ahead or for their group, in order. */
   readonly waiting: ChainFrame[];
   readonly cutFrames: Set<number>;
@@ -167,7 +170,15 @@ export class FaceChain {
     const window = new ShotWindow(this.#settings.landmarkSmoother);
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
-    this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };
+    this.#state = {
+      segment,
+      window,
+      known,
+      unanalysed: [],
+      waiting: [],
+      cutFrames: new Set(),
+      lastIndex: -1,
+    };
     this.#analyses.reset();
     kernels().memory.reserveForPicture(segment.format);
     this.#packsAnalysis = this.#keepsAnalysis && known === null;
@@ -181,22 +192,28 @@ export class FaceChain {
   /** Takes one frame and gives back those that are finished. */
   async push(frame: ChainFrame): Promise<readonly ChainOutput[]> {
     const state = this.#current();
-    const { segment, waiting } = state;
-    await this.#analyse(state, frame);
-    const outputs: ChainOutput[] = [];
-    if (frame.index < segment.render.start || frame.index >= segment.render.end) {
-      outputs.push({ ...frame, row: null });
-    } else {
-      waiting.push(frame);
+    if (state.known !== null) {
+      const outputs = this.#keep(state, frame, state.known.next());
+      return [...outputs, ...(await this.#renderReady(state, this.#lastReady(state), 'full groups'))];
     }
-    const lastReady = state.lastIndex - chainNeighbourFrames.after;
-    return [...outputs, ...(await this.#renderReady(state, lastReady, 'full groups'))];
+    state.unanalysed.push(frame);
+    const verdict = this.#analyser.look(wrapFrame(state.segment.format, frame.buffer));
+    if (verdict === null) return [];
+    const outputs = await this.#analyseNext(state, verdict);
+    return [...outputs, ...(await this.#renderReady(state, this.#lastReady(state), 'full groups'))];
   }
 
   /** Gives back all frames that are still held. */
   async finish(): Promise<readonly ChainOutput[]> {
     const state = this.#current();
-    const outputs = await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all');
+    const outputs: ChainOutput[] = [];
+    while (state.unanalysed.length > 0) {
+      const verdict = this.#analyser.lastLook();
+      if (verdict === null) throw new FaceswapError('bug', 'A frame was left without a verdict on cuts');
+      outputs.push(...(await this.#analyseNext(state, verdict)));
+      outputs.push(...(await this.#renderReady(state, this.#lastReady(state), 'full groups')));
+    }
+    outputs.push(...(await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all')));
     this.#state = null;
     return outputs;
   }
@@ -229,18 +246,29 @@ export class FaceChain {
     return this.#state;
   }
 
-  async #analyse(state: SegmentState, { index, buffer }: ChainFrame): Promise<void> {
-    let analysed: AnalysedFrame;
-    if (state.known !== null) {
-      analysed = state.known.next();
-    } else {
-      analysed = await this.#analyser.analyse(wrapFrame(state.segment.format, buffer), index);
-      this.#samples.endFrame(['detect', 'landmarks']);
-      if (this.#packsAnalysis) this.#analyses.add(analysed);
-    }
-    if (analysed.sceneCut) state.cutFrames.add(index);
+  async #analyseNext(state: SegmentState, verdict: CutVerdict): Promise<ChainOutput[]> {
+    const frame = state.unanalysed.shift() as ChainFrame;
+    const picture = wrapFrame(state.segment.format, frame.buffer);
+    const analysed = await this.#analyser.analyse(picture, frame.index, verdict);
+    this.#samples.endFrame(['detect', 'landmarks']);
+    if (this.#packsAnalysis) this.#analyses.add(analysed);
+    return this.#keep(state, frame, analysed);
+  }
+
+  /** Takes an analysed frame into the window; one that is not rendered goes back at once. */
+  #keep(state: SegmentState, frame: ChainFrame, analysed: AnalysedFrame): ChainOutput[] {
+    const { render } = state.segment;
+    if (analysed.sceneCut) state.cutFrames.add(frame.index);
     state.window.push(analysed);
-    state.lastIndex = index;
+    state.lastIndex = frame.index;
+    if (frame.index < render.start || frame.index >= render.end) return [{ ...frame, row: null }];
+    state.waiting.push(frame);
+    return [];
+  }
+
+  /** The last frame whose look-ahead is complete. */
+  #lastReady({ lastIndex }: SegmentState): number {
+    return lastIndex - chainNeighbourFrames.after;
   }
 
   /** Renders what waits, up to and with the frame `last`, group by group; the rest waits on. */

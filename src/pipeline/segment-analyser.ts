@@ -6,7 +6,8 @@ import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { FaceTracker, type SightingReader } from '../processors/face-tracker/face-tracker.js';
-import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
+import { FaceJumpDetector } from '../processors/landmark-smoother/face-jump-detector.js';
+import { type CutVerdict, SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
 import type { ChainModels } from './chain-models.js';
 import type { AnalysedFrame, Observation, ShotWindow } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
@@ -22,6 +23,9 @@ export class SegmentAnalyser {
   readonly #facing = new Float32Array(meshPointCount);
   readonly #cropPoints = new Float32Array(3 * meshPointCount);
   readonly #cuts = new SceneCutDetector();
+  readonly #jumps = new FaceJumpDetector();
+  /** Faces of the frame before; the window still holds them. */
+  #facesBefore: ReadonlyMap<number, Observation> = new Map();
   #tracker: FaceTracker | null = null;
   #window: ShotWindow | null = null;
 
@@ -40,16 +44,55 @@ export class SegmentAnalyser {
     this.#window = window;
     this.#tracker = new FaceTracker(this.#models.detector, this.#models.landmarker, framesPerSecond);
     this.#cuts.reset();
+    this.#jumps.reset();
+    this.#facesBefore = new Map();
   }
 
-  /** Frames must come in order. The result is for the window that {@link begin} was given. */
-  async analyse(frame: PlanarFrame, index: number): Promise<AnalysedFrame> {
+  /**
+   * Looks at a frame for the verdict on an earlier one: see `SceneCutDetector.push`. Frames must come in order, each before it
+   * is analysed.
+   */
+  look(frame: PlanarFrame): CutVerdict | null {
+    const startMs = performance.now();
+    const verdict = this.#cuts.push(frame);
+    this.#samples.add('detect', performance.now() - startMs);
+    return verdict;
+  }
+
+  /** The verdict on the next frame that waits, when no more come; null when none waits. */
+  lastLook(): CutVerdict | null {
+    return this.#cuts.drain();
+  }
+
+  /**
+   * Frames must come in order, each with the verdict that {@link look} gave on it. The result is for the window that {@link begin}
+   * was given.
+   */
+  async analyse(frame: PlanarFrame, index: number, verdict: CutVerdict): Promise<AnalysedFrame> {
+    if (verdict === 'cut') this.#startShot();
+    let faces = await this.#findFaces(frame, index);
+    let sceneCut = verdict === 'cut';
+    if (this.#jumps.push(this.#facesBefore, faces) && verdict === 'doubtful') {
+      // What was found is the old faces' tracks carried over to new ones.
+      for (const observation of faces.values()) (this.#window as ShotWindow).giveBack(observation);
+      this.#startShot();
+      this.#cuts.startShot();
+      faces = await this.#findFaces(frame, index);
+      sceneCut = true;
+    }
+    this.#facesBefore = faces;
+    return { index, sceneCut, faces };
+  }
+
+  #startShot(): void {
+    (this.#tracker as FaceTracker).startShot();
+    this.#jumps.reset();
+    this.#facesBefore = new Map();
+  }
+
+  async #findFaces(frame: PlanarFrame, index: number): Promise<Map<number, Observation>> {
     const tracker = this.#tracker as FaceTracker;
     const window = this.#window as ShotWindow;
-    const startMs = performance.now();
-    const sceneCut = this.#cuts.push(frame);
-    const cutMs = performance.now() - startMs;
-    if (sceneCut) tracker.startShot();
     const faces = new Map<number, Observation>();
     let readingMs = 0;
     const read: SightingReader = ({ trackId, mesh }) => {
@@ -75,11 +118,11 @@ export class SegmentAnalyser {
       faces.delete(trackId);
       window.giveBack(observation);
     }
-    this.#samples.add('detect', tracker.times.detectMs + cutMs);
+    this.#samples.add('detect', tracker.times.detectMs);
     this.#samples.add('landmarks', tracker.times.landmarksMs + readingMs);
     tracker.times.detectMs = 0;
     tracker.times.landmarksMs = 0;
-    return { index, sceneCut, faces };
+    return faces;
   }
 
   /** Gives the kernel memory back. */
