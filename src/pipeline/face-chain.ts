@@ -73,6 +73,8 @@ export type ChainSegment = {
   readonly decode: { readonly start: number; readonly end: number };
   /** Frames that are rendered, half-open, inside `decode`. */
   readonly render: { readonly start: number; readonly end: number };
+  /** Frames that begin a shot, ascending; null or left out where they are to be found. */
+  readonly sceneCuts?: readonly number[] | null;
 };
 
 /** A frame handed to the chain; the chain owns the buffer until it gives it back in a {@link ChainOutput}. */
@@ -197,7 +199,13 @@ export class FaceChain {
       return [...outputs, ...(await this.#renderReady(state, this.#lastReady(state), 'full groups'))];
     }
     state.unanalysed.push(frame);
-    const verdict = this.#analyser.look(wrapFrame(state.segment.format, frame.buffer));
+    const { format, sceneCuts = null } = state.segment;
+    const verdict =
+      sceneCuts === null
+        ? this.#analyser.look(wrapFrame(format, frame.buffer))
+        : sceneCuts.includes(frame.index)
+          ? 'cut'
+          : 'same';
     if (verdict === null) return [];
     const outputs = await this.#analyseNext(state, verdict);
     return [...outputs, ...(await this.#renderReady(state, this.#lastReady(state), 'full groups'))];

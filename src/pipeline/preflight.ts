@@ -150,6 +150,7 @@ export const videoOptions = [
   'outputVideoFps',
   'hwaccel',
   'deinterlace',
+  'sceneCuts',
   'trimFrameStart',
   'trimFrameEnd',
   'trimStart',

@@ -229,6 +229,8 @@ export async function renderSegment(
         frameRate: video.frameRate,
         decode: segment.decode,
         render: segment.render,
+        sceneCuts:
+          plan.sceneCuts?.filter((cut) => cut >= segment.decode.start && cut < segment.decode.end) ?? null,
       },
       analysis,
     );

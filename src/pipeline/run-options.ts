@@ -50,6 +50,8 @@ export type RunOptions = {
   /** Insets of the mask in percent of the face box: one to four numbers in CSS order (top, right, bottom, left), 0..100. */
   faceMaskPadding?: readonly number[];
   landmarkSmoother?: SmootherMode;
+  /** Where shots begin: found (`auto`), nowhere (`none`), or the file that lists it, see `faceswap scenes`. */
+  sceneCuts?: string;
   blend?: BlendMode;
   colorMatch?: ColorMatchMode;
   executionProvider?: string;
@@ -129,6 +131,8 @@ export type RunConfig = {
   readonly faceMaskBlur: number;
   readonly faceMaskPadding: MaskPadding;
   readonly landmarkSmoother: SmootherMode;
+  /** `auto`, `none`, or the absolute path of a list. */
+  readonly sceneCuts: string;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
   readonly executionProvider: string;

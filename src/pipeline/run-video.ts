@@ -206,7 +206,7 @@ const renderVideo = async (
 /** The cache of what earlier runs found out about the target. */
 const openAnalyses = (
   { config, logger }: RunParts,
-  { target, decoder }: PreparedVideo,
+  { target, decoder, plan }: PreparedVideo,
   { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
 ): Promise<AnalysisCache | null> =>
   AnalysisCache.open({
@@ -216,6 +216,7 @@ const openAnalyses = (
       ffmpeg: tools.ffmpegVersion,
       hwaccel: decoder.hwaccel,
       filters: target.video.decoding?.pictureFilters.join(',') ?? '',
+      cuts: plan.sceneCuts === null ? 'found' : plan.sceneCuts.join(' '),
     },
     logger,
     targetSha256: hashes.target,

@@ -10,12 +10,13 @@ import { probeTarget } from '../media/probe.js';
 import { hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
 import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
-import { makePlan, type RenderPlan } from './plan.js';
+import { frameAtTrim, makePlan, type RenderPlan, trimmedRange } from './plan.js';
 import { encoderForLight } from './hdr-encoder.js';
 import { checkEncoder } from './preflight.js';
 import type { RunPhase } from './progress.js';
 import type { RunConfig } from './run-options.js';
 import type { RunWarning } from './run-report.js';
+import { readSceneCuts } from './scene-cuts.js';
 import { cutOffWarnings, pictureWarnings } from './target-warnings.js';
 
 /** A video run, decided in full and not begun. */
@@ -46,6 +47,14 @@ const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<[A
   return [await first, await second];
 };
 
+/** The cuts that `--scene-cuts` gives; null where they are to be found. */
+const listedCuts = async (target: TargetMedia, config: RunConfig): Promise<readonly number[] | null> => {
+  const { sceneCuts } = config;
+  if (sceneCuts === 'auto') return null;
+  if (sceneCuts === 'none') return [];
+  return readSceneCuts(sceneCuts, { target, range: trimmedRange(target, config), frameAt: frameAtTrim });
+};
+
 export type PrepareVideoOptions = {
   readonly config: RunConfig;
   readonly tools: FfmpegTools;
@@ -56,7 +65,7 @@ export type PrepareVideoOptions = {
 /**
  * Probes the target and decides everything about the run: decoder, encoder, segments, which streams are kept.
  *
- * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing;
+ * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing and for a list of cuts that does not fit;
  * with `strict` also `media` with everything that the output's container cannot hold.
  */
 export async function prepareVideo({
@@ -78,7 +87,7 @@ export async function prepareVideo({
   if (target.video.frameCount < 1) {
     throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
   }
-  const plan = makePlan({ target, config });
+  const plan = makePlan({ target, config, sceneCuts: await listedCuts(target, config) });
   const container = outputContainer(config.output);
   const { encoder, warnings: hdrWarnings } = await encoderForLight(tools, { target, config, usualEncoder });
   const encoding = videoEncodingFor({
