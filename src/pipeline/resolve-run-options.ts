@@ -317,6 +317,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     landmarkSmoother: choose('landmarkSmoother'),
     blend: choose('blend'),
     colorMatch: choose('colorMatch'),
+    needsCast: false,
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',
