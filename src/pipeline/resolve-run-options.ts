@@ -326,6 +326,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     sceneCuts: resolveSceneCutsOption(options.sceneCuts ?? runDefaults.sceneCuts),
     blend: choose('blend'),
     colorMatch: choose('colorMatch'),
+    needsCast: false,
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

@@ -135,6 +135,8 @@ export type RunConfig = {
   readonly sceneCuts: string;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
+  /** Whether the analysis has to tell who is in the target. No option asks for it by itself. */
+  readonly needsCast: boolean;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

@@ -204,10 +204,10 @@ const renderVideo = async (
 };
 
 /** The cache of what earlier runs found out about the target. */
-const openAnalyses = (
-  { config, logger }: RunParts,
-  { target, decoder, plan }: PreparedVideo,
-  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
+export const openAnalyses = (
+  { config, logger }: Pick<RunParts, 'config' | 'logger'>,
+  { target, decoder, plan }: Pick<PreparedVideo, 'target' | 'decoder' | 'plan'>,
+  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: Pick<InputHashes, 'target'> },
 ): Promise<AnalysisCache | null> =>
   AnalysisCache.open({
     target,

@@ -29,6 +29,7 @@ test('every default is filled in', () => {
     sceneCuts: 'auto',
     blend: 'multiband',
     colorMatch: 'lab',
+    needsCast: false,
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
