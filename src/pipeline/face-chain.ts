@@ -12,7 +12,7 @@ import {
   loadChainModels,
 } from './chain-models.js';
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
-import { type SegmentTrack, TrackCollector } from './cast/segment-tracks.js';
+import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
@@ -73,7 +73,7 @@ export type ChainSegment = {
   readonly frameRate: Rational;
   /** Frames that will be pushed, half-open: the segment with its neighbours before and after. */
   readonly decode: { readonly start: number; readonly end: number };
-  /** Frames that are rendered, half-open, inside `decode`; where it is empty, the segment is only analysed, and its figures have its tracks. */
+  /** Frames that are rendered, half-open, inside `decode`; where it is empty, the segment is only analysed, and its figures have its findings. */
   readonly render: { readonly start: number; readonly end: number };
   /** Frames that begin a shot, ascending; null or left out where they are to be found. */
   readonly sceneCuts?: readonly number[] | null;
@@ -101,7 +101,7 @@ type SegmentState = {
   readonly waiting: ChainFrame[];
   readonly cutFrames: Set<number>;
   /** Null where frames are rendered. */
-  readonly tracks: TrackCollector | null;
+  readonly findings: FindingsCollector | null;
   lastIndex: number;
 };
 
@@ -122,8 +122,8 @@ export class FaceChain {
   readonly #keepsAnalysis: boolean;
   /** Whether the running segment's analysis is packed. */
   #packsAnalysis = false;
-  /** The tracks of the last segment, where it was only analysed. */
-  #tracks: readonly SegmentTrack[] | null = null;
+  /** What was found out about the last segment, where it was only analysed. */
+  #findings: SegmentFindings | null = null;
   readonly #canRender: boolean;
   /** Faces that go through the swapper's model in one run, and why so many. */
   readonly batch: ChainBatch;
@@ -194,10 +194,10 @@ export class FaceChain {
       unanalysed: [],
       waiting: [],
       cutFrames: new Set(),
-      tracks: isRendered ? null : new TrackCollector(),
+      findings: isRendered ? null : new FindingsCollector(),
       lastIndex: -1,
     };
-    this.#tracks = null;
+    this.#findings = null;
     this.#analyses.reset();
     kernels().memory.reserveForPicture(segment.format);
     this.#packsAnalysis = this.#keepsAnalysis && known === null;
@@ -239,7 +239,7 @@ export class FaceChain {
       outputs.push(...(await this.#renderReady(state, this.#lastReady(state), 'full groups')));
     }
     outputs.push(...(await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all')));
-    this.#tracks = state.tracks?.finish() ?? null;
+    this.#findings = state.findings?.finish() ?? null;
     this.#state = null;
     return outputs;
   }
@@ -252,7 +252,7 @@ export class FaceChain {
       modelMs: takeModelMs(),
       halvings: (this.#swapper?.cropSwapper.halvings ?? 0) - this.#halvingsBefore,
       analysis: this.#packsAnalysis ? this.#analyses.finish() : null,
-      tracks: this.#tracks,
+      findings: this.#findings,
     };
   }
 
@@ -286,10 +286,10 @@ export class FaceChain {
   #keep(state: SegmentState, frame: ChainFrame, analysed: AnalysedFrame): ChainOutput[] {
     const { render } = state.segment;
     if (analysed.sceneCut) state.cutFrames.add(frame.index);
-    state.tracks?.add(analysed);
+    state.findings?.add(analysed);
     state.window.push(analysed);
     // Nothing looks back where nothing is rendered.
-    if (state.tracks !== null) state.window.dropBefore(frame.index);
+    if (state.findings !== null) state.window.dropBefore(frame.index);
     state.lastIndex = frame.index;
     if (frame.index < render.start || frame.index >= render.end) return [{ ...frame, row: null }];
     state.waiting.push(frame);

@@ -50,6 +50,12 @@ export type RenderPlan = {
   readonly segments: readonly PlanSegment[];
 };
 
+/** The listed cuts among the frames that a segment decodes; null where they are to be found. */
+export const segmentCuts = (
+  { sceneCuts }: Pick<RenderPlan, 'sceneCuts'>,
+  { decode }: Pick<PlanSegment, 'decode'>,
+): readonly number[] | null => sceneCuts?.filter((cut) => cut >= decode.start && cut < decode.end) ?? null;
+
 /** Length that segments aim at: short enough that losing one is cheap, long enough that its neighbours cost little. */
 const segmentTargetSeconds = 10;
 

@@ -3,7 +3,7 @@ import { FaceswapError } from '../errors.js';
 import { disableTelemetry } from '../inference/telemetry.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { isAbandonedThread, noteAbandonedThread } from './abandoned-threads.js';
-import type { SegmentTrack } from './cast/segment-tracks.js';
+import type { SegmentFindings } from './cast/segment-findings.js';
 import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
@@ -119,17 +119,13 @@ export class WorkerClient {
   }
 
   /**
-   * Reads the tracks of a segment out of what an earlier run found out about its frames.
+   * Reads what an analysis without rendering would find about a segment out of what an earlier run found out about its frames.
    *
    * @param analysis is transferred.
    * @returns null when it cannot be used.
    */
-  async readTracks(
-    decode: ChainSegment['decode'],
-    analysis: ArrayBuffer,
-  ): Promise<readonly SegmentTrack[] | null> {
-    const found = await this.#ask<'readTracks'>({ name: 'readTracks', decode, analysis }, [analysis]);
-    return found?.tracks ?? null;
+  async readFindings(decode: ChainSegment['decode'], analysis: ArrayBuffer): Promise<SegmentFindings | null> {
+    return this.#ask<'readFindings'>({ name: 'readFindings', decode, analysis }, [analysis]);
   }
 
   /** Hands over the next frame (its buffer is transferred) and gives the frames that this finished. */

@@ -1,17 +1,17 @@
 import { FaceswapError } from '../../errors.js';
 import { FrameDecoder } from '../../media/decoder.js';
 import { eitherSignal, interruption, throwIfInterrupted, untilAborted } from '../interruption.js';
-import type { PlanSegment } from '../plan.js';
+import { type PlanSegment, segmentCuts } from '../plan.js';
 import type { RenderContext } from '../render-segment.js';
 import { watchSegment } from '../segment-watch.js';
 import type { TeamMember } from '../worker-team.js';
 import type { WorkerResults } from '../worker-protocol.js';
-import type { SegmentTrack } from './segment-tracks.js';
+import type { SegmentFindings } from './segment-findings.js';
 
 /** What of a run an analysis needs: neither encoder nor job. */
 export type AnalysisContext = Pick<
   RenderContext,
-  'tools' | 'target' | 'hardware' | 'decoderThreads' | 'analyses' | 'signal' | 'patience'
+  'tools' | 'target' | 'plan' | 'hardware' | 'decoderThreads' | 'analyses' | 'signal' | 'patience'
 >;
 
 /** Who analyses a segment. */
@@ -38,7 +38,7 @@ export async function analyseSegment(
   context: AnalysisContext,
   segment: PlanSegment,
   { worker, lane, halt, onFrames }: SegmentAnalysis,
-): Promise<readonly SegmentTrack[]> {
+): Promise<SegmentFindings> {
   const { target, analyses, signal, patience } = context;
   const { decode, render } = segment;
   throwIfInterrupted(signal);
@@ -53,9 +53,9 @@ export async function analyseSegment(
   const onStop = (): void => fail(signal?.aborted === true ? interruption() : halt.reason);
   outer.signal.addEventListener('abort', onStop, { once: true });
 
-  const knownTracks = async (): Promise<readonly SegmentTrack[] | null> => {
+  const knownFindings = async (): Promise<SegmentFindings | null> => {
     const packed = (await analyses?.load(segment)) ?? null;
-    return packed === null ? null : worker.readTracks(decode, packed);
+    return packed === null ? null : worker.readFindings(decode, packed);
   };
 
   const pending = new Set<Promise<unknown>>();
@@ -146,7 +146,13 @@ export async function analyseSegment(
   const analyse = async (): Promise<void> => {
     const { format, frameRate } = target.video;
     ask(
-      worker.beginSegment({ format, frameRate, decode, render: { start: render.start, end: render.start } }),
+      worker.beginSegment({
+        format,
+        frameRate,
+        decode,
+        render: { start: render.start, end: render.start },
+        sceneCuts: segmentCuts(context.plan, segment),
+      }),
       () => {},
     );
     for await (const frame of decoder.frames()) {
@@ -165,7 +171,7 @@ export async function analyseSegment(
   };
 
   try {
-    const known = await untilAborted(knownTracks(), stop.signal);
+    const known = await untilAborted(knownFindings(), stop.signal);
     if (known !== null) {
       onFrames(render.end - render.start);
       return known;
@@ -185,11 +191,11 @@ export async function analyseSegment(
   }
   throwIfInterrupted(signal);
   if (failure !== undefined) throw FaceswapError.from(failure, 'cast');
-  if (end === undefined || end.tracks === null) {
+  if (end === undefined || end.findings === null) {
     throw new FaceswapError('bug', `Segment ${segment.index} was analysed without a result`, {
       stage: 'cast',
     });
   }
   if (end.analysis !== null) analyses?.save(segment, end.analysis);
-  return end.tracks;
+  return end.findings;
 }

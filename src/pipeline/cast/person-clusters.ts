@@ -1,6 +1,6 @@
 import { boxOverlap } from '../../imaging/affine.js';
 import { cosine } from '../../processors/face-recognizer/face-recognizer.js';
-import type { TrackSample } from './segment-tracks.js';
+import type { TrackSample } from './segment-findings.js';
 import type { TrackChain } from './track-chain.js';
 
 /**

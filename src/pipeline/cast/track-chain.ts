@@ -1,6 +1,6 @@
 import { type Box, boxOverlap } from '../../imaging/affine.js';
 import type { FrameRange } from '../../media/decoder.js';
-import type { SegmentTrack, TrackSample } from './segment-tracks.js';
+import type { SegmentTrack, TrackSample } from './segment-findings.js';
 
 /** The tracks of one segment of the plan. */
 export type AnalysedSegment = {

@@ -17,29 +17,39 @@ export type SegmentTrack = {
   readonly samples: readonly TrackSample[];
 };
 
+/** What an analysis without rendering finds out about a segment and the frames around it. Plain data. */
+export type SegmentFindings = {
+  readonly tracks: readonly SegmentTrack[];
+  /** Frames that begin a shot, ascending. */
+  readonly cuts: readonly number[];
+};
+
 /**
- * The tracks of a segment out of its packed analysis.
+ * What a packed analysis says of a segment.
  *
  * @param decode the frames that it must be of
  * @returns null when it is not theirs or cannot be read
  */
-export const readTracks = (
+export const readFindings = (
   analysis: ArrayBuffer,
   decode: { readonly start: number; readonly end: number },
-): { readonly tracks: readonly SegmentTrack[] } | null => {
+): SegmentFindings | null => {
   const reader = SegmentAnalysisReader.openFor(analysis, decode);
   if (reader === null) return null;
-  const collector = new TrackCollector();
+  const collector = new FindingsCollector();
   for (let index = decode.start; index < decode.end; index += 1) collector.add(reader.next());
-  return { tracks: collector.finish() };
+  return collector.finish();
 };
 
-/** Collects the tracks of a segment frame by frame. */
-export class TrackCollector {
+/** Collects the tracks and cuts of a segment frame by frame. */
+export class FindingsCollector {
   readonly #tracks = new Map<number, { frames: number[]; boxes: number[]; samples: TrackSample[] }>();
 
+  readonly #cuts: number[] = [];
+
   /** Frames come in order; nothing of them is kept but the samples' own arrays. */
-  add({ index, faces }: AnalysedFrame): void {
+  add({ index, sceneCut, faces }: AnalysedFrame): void {
+    if (sceneCut) this.#cuts.push(index);
     for (const [trackId, { points, identity }] of faces) {
       let track = this.#tracks.get(trackId);
       if (track === undefined) {
@@ -53,9 +63,9 @@ export class TrackCollector {
     }
   }
 
-  /** The tracks by id. */
-  finish(): readonly SegmentTrack[] {
-    return [...this.#tracks]
+  /** The tracks are ordered by id. */
+  finish(): SegmentFindings {
+    const tracks = [...this.#tracks]
       .sort(([first], [second]) => first - second)
       .map(([trackId, { frames, boxes, samples }]) => ({
         trackId,
@@ -63,5 +73,6 @@ export class TrackCollector {
         boxes: Float32Array.from(boxes),
         samples,
       }));
+    return { tracks, cuts: this.#cuts };
   }
 }
