@@ -13,6 +13,9 @@ export type {
   BenchmarkSettings,
   BenchmarkSummary,
 } from './pipeline/benchmark/benchmark-report.js';
+export { type ScenesHandle, scenes } from './pipeline/scenes/scenes.js';
+export type { ScenesOptions } from './pipeline/scenes/scenes-options.js';
+export type { Scene, ScenesReport } from './pipeline/scenes/scenes-report.js';
 export { type FacesHandle, faces } from './pipeline/cast/faces.js';
 export type { FacesOptions } from './pipeline/cast/faces-options.js';
 export type {

@@ -1,4 +1,5 @@
-import { type FacesOptions, facesRunOptions } from '../pipeline/cast/faces-options.js';
+import { analysisRunOptions } from '../pipeline/cast/analysis-options.js';
+import type { FacesOptions } from '../pipeline/cast/faces-options.js';
 import { camelCase, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
 
 /** Options of `faceswap faces` that `run` does not have, or has with another meaning, in the order of the help. */
@@ -41,7 +42,7 @@ const ownOptions = [
 /** Switches of the command itself, with the names and choices that they have for `run`. */
 const switchNames: readonly string[] = ['progress', 'json', 'log-level'];
 
-const runNames: readonly string[] = facesRunOptions;
+const runNames: readonly string[] = analysisRunOptions;
 
 /** Every option of `faceswap faces`: its own, then those of `run` that decide what is found, then the command's switches. */
 export const facesOptionEntries: readonly RunOptionEntry[] = [
@@ -56,7 +57,7 @@ type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
 
 /** Fields that the table has; the check below fails to compile when it and the type differ. */
 type OwnField = CamelCase<(typeof ownOptions)[number]['name']>;
-type KnownField = Exclude<keyof FacesOptions, (typeof facesRunOptions)[number]>;
+type KnownField = Exclude<keyof FacesOptions, (typeof analysisRunOptions)[number]>;
 type SameFields = [Exclude<KnownField, OwnField>, Exclude<OwnField, KnownField>] extends [never, never]
   ? true
   : never;

@@ -8,6 +8,7 @@ import { reportFailure } from './failure.js';
 import { addJobsCommand } from './jobs-command.js';
 import { ignoreClosedPipes } from './output.js';
 import { addRunCommand } from './run-command.js';
+import { addScenesCommand } from './scenes-command.js';
 
 const helpText = `
 Examples:
@@ -17,6 +18,8 @@ Examples:
     $ faceswap run --help
   Who is in a video:
     $ faceswap faces --target clip.mp4
+  Where its cuts are:
+    $ faceswap scenes --target clip.mp4
   What this machine has, and what to do about what it lacks:
     $ faceswap doctor
   How fast this machine is:
@@ -78,6 +81,7 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
     .addHelpText('after', helpText);
   addRunCommand(program, onExit);
   addFacesCommand(program, onExit);
+  addScenesCommand(program, onExit);
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
   addJobsCommand(program, onExit);

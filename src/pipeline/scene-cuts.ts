@@ -12,8 +12,13 @@ const largestFileBytes = 16 * 2 ** 20;
 /** A place in a list of cuts, with what was written there. */
 export type ListedCut = { readonly point: TrimPoint; readonly text: string; readonly line: number };
 
-/** What `faceswap scenes --json` prints, as far as it says where scenes begin. */
-const jsonSchema = z.object({ scenes: z.array(z.object({ startFrame: z.int().nonnegative() })) });
+const listSchema = z.array(z.object({ startFrame: z.int().nonnegative() }));
+const reportSchema = z.object({ scenes: listSchema });
+
+/** What `faceswap scenes --json` prints, as far as it says where scenes begin; or the report of the library alone. */
+const jsonSchema = z
+  .union([reportSchema, z.object({ scenes: reportSchema })])
+  .transform(({ scenes }) => (Array.isArray(scenes) ? scenes : scenes.scenes));
 
 const usage = (file: string, message: string, hint: string): FaceswapError =>
   new FaceswapError('usage', `--scene-cuts: ${message}`, { file, hint });
@@ -35,7 +40,7 @@ const parseJson = (text: string, file: string): readonly ListedCut[] => {
   if (!parsed.success) {
     throw usage(file, 'the JSON has no list of scenes', 'Make the list with faceswap scenes --json');
   }
-  return parsed.data.scenes
+  return parsed.data
     .map(({ startFrame }, at) => ({
       point: { unit: 'frame', frame: startFrame } as const,
       text: String(startFrame),

@@ -10,13 +10,13 @@ import { probeTarget } from '../media/probe.js';
 import { hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
 import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
-import { frameAtTrim, makePlan, type RenderPlan, trimmedRange } from './plan.js';
+import type { RenderPlan } from './plan.js';
 import { encoderForLight } from './hdr-encoder.js';
+import { planTarget } from './target-plan.js';
 import { checkEncoder } from './preflight.js';
 import type { RunPhase } from './progress.js';
 import type { RunConfig } from './run-options.js';
 import type { RunWarning } from './run-report.js';
-import { readSceneCuts } from './scene-cuts.js';
 import { cutOffWarnings, pictureWarnings } from './target-warnings.js';
 
 /** A video run, decided in full and not begun. */
@@ -45,14 +45,6 @@ const encoderThreads = 4;
 const together = async <A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> => {
   await Promise.allSettled([first, second]);
   return [await first, await second];
-};
-
-/** The cuts that `--scene-cuts` gives; null where they are to be found. */
-const listedCuts = async (target: TargetMedia, config: RunConfig): Promise<readonly number[] | null> => {
-  const { sceneCuts } = config;
-  if (sceneCuts === 'auto') return null;
-  if (sceneCuts === 'none') return [];
-  return readSceneCuts(sceneCuts, { target, range: trimmedRange(target, config), frameAt: frameAtTrim });
 };
 
 export type PrepareVideoOptions = {
@@ -87,7 +79,7 @@ export async function prepareVideo({
   if (target.video.frameCount < 1) {
     throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
   }
-  const plan = makePlan({ target, config, sceneCuts: await listedCuts(target, config) });
+  const plan = await planTarget(target, config);
   const container = outputContainer(config.output);
   const { encoder, warnings: hdrWarnings } = await encoderForLight(tools, { target, config, usualEncoder });
   const encoding = videoEncodingFor({

@@ -1,55 +1,39 @@
-import { randomBytes } from 'node:crypto';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { FaceswapError } from '../../errors.js';
-import { type PlanarFrame, frameLayout } from '../../imaging/planar-frame.js';
+import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { FrameCropper } from '../../imaging/frame-crop.js';
 import { frameFromRgb, turnRgb } from '../../imaging/rgb-frame.js';
 import { probeAnimation } from '../../media/animated-image.js';
 import { type SheetTile, writeContactSheet } from '../../media/contact-sheet.js';
-import { contentHash } from '../../media/content-hash.js';
 import { locateTools } from '../../media/ffmpeg-tools.js';
-import { chooseDecoder } from '../../media/hardware-decoder.js';
 import { sniffMediaKind } from '../../media/media-kind.js';
-import { probeTarget } from '../../media/probe.js';
 import { rationalToNumber } from '../../media/rational.js';
 import { readStill } from '../../media/still-image.js';
-import { frameSeconds, slotCount, type TargetMedia } from '../../media/target-media.js';
+import { slotCount } from '../../media/target-media.js';
 import { packageVersion } from '../../version.js';
 import { plainMachine } from '../face-chain.js';
-import { fileFailure } from '../file-failure.js';
-import { placeFile } from '../file-placement.js';
-import { interruption, throwIfInterrupted, untilInterrupted } from '../interruption.js';
-import { syncFile } from '../job-file.js';
-import { chainSettings, makePlan } from '../plan.js';
+import { throwIfInterrupted, untilInterrupted } from '../interruption.js';
+import { chainSettings } from '../plan.js';
 import { checkWritten, inputIdentity, type TargetKind } from '../preflight.js';
 import type { ProgressChannel } from '../progress-channel.js';
 import { optionFlag } from '../resolve-run-options.js';
-import { defaultRetryPolicy, systemClock } from '../retry.js';
 import type { RunContext } from '../run.js';
 import { boxBefore } from '../run-image.js';
-import { silentLogger } from '../run-logger.js';
-import { keepsAnalysis, type RunParts } from '../run-parts.js';
-import { openAnalyses } from '../run-video.js';
-import { defaultStallLimits, FrameTimes } from '../stall-watch.js';
-import { startTeam } from '../start-team.js';
-import { WarningList } from '../warning-list.js';
-import { WorkerClient } from '../worker-client.js';
-import { planWorkersHere } from '../worker-plan.js';
-import { WorkerSet } from '../worker-set.js';
+import type { WorkerClient } from '../worker-client.js';
+import { type FileToWrite, writeTogether } from '../written-files.js';
+import { withAnalysisParts } from './analysis-parts.js';
 import { buildCast } from './build-cast.js';
 import type { Cast, CastPerson } from './cast.js';
 import { cutTile, decodeTiles } from './face-tiles.js';
 import { type FacesConfig, type FacesOptions, resolveFacesOptions } from './faces-options.js';
 import type { FacesPerson, FacesReport } from './faces-report.js';
-import { findCast } from './find-cast.js';
+import { castOf } from './find-cast.js';
+import { secondsFromStart, type VideoAnalysisParts, withAnalysedVideo } from './video-analysis.js';
 
 /** What every kind of target is looked at with. */
-type FacesParts = Pick<
-  RunParts,
-  'progress' | 'warnings' | 'signal' | 'logger' | 'openWorker' | 'replaceWorker' | 'retryPolicy'
-> & { readonly config: FacesConfig };
+type FacesParts = VideoAnalysisParts & { readonly config: FacesConfig };
 
 /** Who was found in what, before anything is written. */
 type FoundFaces = Pick<FacesReport, 'widthPx' | 'heightPx' | 'range' | 'seconds'> & {
@@ -90,57 +74,12 @@ const kindOf = async (target: string): Promise<TargetKind> => {
   return animation !== undefined && animation.frameCount > 1 ? 'animation' : 'image';
 };
 
-const secondsFromStart = (target: TargetMedia, frame: number): number =>
-  Math.max(0, frameSeconds(target, frame) - target.startMicroseconds / 1e6);
-
-const findInVideo = async (
+const findInVideo = (
   parts: FacesParts,
-  { runConfig, runOptions }: Pick<FacesConfig, 'runConfig' | 'runOptions'>,
-): Promise<FoundFaces> => {
-  const { progress, logger, signal } = parts;
-  progress.emit({ type: 'phase', phase: 'probe' });
-  const tools = await locateTools();
-  const target = await probeTarget(tools, runConfig.target, {
-    signal,
-    deinterlacer: runConfig.deinterlace === 'off' ? undefined : runConfig.deinterlace,
-  });
-  progress.emit({ type: 'phase', phase: 'plan' });
-  if (target.video.frameCount < 1) {
-    throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
-  }
-  const plan = makePlan({ target, config: runConfig });
-  const decoder = await chooseDecoder(tools, target, runConfig.hwaccel, { signal });
-  const frameBytes = frameLayout(target.video.format).byteLength;
-  const workerPlan = await planWorkersHere(runConfig, runOptions, { plan, target, frameBytes });
-  const stopHash = new AbortController();
-  const hash = contentHash(runConfig.target, { signal: stopHash.signal });
-  hash.catch(() => {});
-  const own = { ...parts, config: runConfig, models: null };
-  const analyses = keepsAnalysis(own)
-    ? await openAnalyses(own, { target, decoder }, { tools, hashes: { target: hash } })
-    : null;
-  try {
-    const { team, batch, leastFrames } = await startTeam(own, workerPlan, {
-      sources: { faces: [], warnings: [] },
-      frameBytes,
-    });
-    const context = {
-      tools,
-      target,
-      hardware: decoder.hardware,
-      decoderThreads: workerPlan.decoderThreads,
-      analyses,
-      logger,
-      signal,
-      patience: {
-        clock: systemClock,
-        limits: defaultStallLimits,
-        times: new FrameTimes(),
-        framesPerRun: Math.min(batch.size, workerPlan.batchFrames),
-        timeoutMs: undefined,
-      },
-    };
-    const cast = await findCast(parts, { plan, team, leastFrames, context });
+  options: Pick<FacesConfig, 'runConfig' | 'runOptions'>,
+): Promise<FoundFaces> =>
+  withAnalysedVideo(parts, { ...options, phase: 'cast' }, async ({ target, plan, findings, context }) => {
+    const cast = castOf(plan, findings);
     const period = 1 / rationalToNumber(target.video.clock);
     const { range } = plan;
     return {
@@ -157,11 +96,7 @@ const findInVideo = async (
           cast.persons.map(({ best }) => best),
         ),
     };
-  } finally {
-    await analyses?.close();
-    stopHash.abort();
-  }
-};
+  });
 
 /** Faces of one picture as the cast of one frame. */
 const castOfPicture = async (worker: WorkerClient, frame: PlanarFrame): Promise<Cast> => {
@@ -174,10 +109,10 @@ const castOfPicture = async (worker: WorkerClient, frame: PlanarFrame): Promise<
   });
   // The frame is needed again for the contact sheet, and its buffer is transferred away.
   await worker.push({ index: 0, buffer: frame.data.slice().buffer as ArrayBuffer });
-  const { tracks } = await worker.endSegment();
-  if (tracks === null)
+  const { findings } = await worker.endSegment();
+  if (findings === null)
     throw new FaceswapError('bug', 'A picture was analysed without a result', { stage: 'cast' });
-  return buildCast([{ segment: 0, render: decode, tracks }]);
+  return buildCast([{ segment: 0, render: decode, tracks: findings.tracks }]);
 };
 
 /** Where no face is found, a picture is tried on either side and upside down, as `run` does. */
@@ -267,44 +202,24 @@ const sheetTime = (seconds: number): string => {
   return `${Math.floor(tenths / 600)}:${String(Math.floor(rest / 10)).padStart(2, '0')}.${rest % 10}`;
 };
 
-/** Writes a file under a temporary name beside its own. @returns that name. */
-const writeBeside = async (file: string, write: (temporary: string) => Promise<void>): Promise<string> => {
-  const temporary = join(dirname(file), `.${basename(file)}-${randomBytes(4).toString('hex')}.part`);
-  try {
-    await write(temporary);
-    await syncFile(temporary);
-    return temporary;
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error instanceof FaceswapError ? error : fileFailure(error, file, 'cast');
-  }
-};
-
-/** Both files are whole and on the disk before the first gets its name. */
-const writeFiles = async (
+const writeFiles = (
   { contactSheet, output, overwrite }: FacesConfig,
   report: FacesReport,
   tiles: readonly Uint8Array[],
 ): Promise<void> => {
-  const written: { readonly temporary: string; readonly file: string }[] = [];
-  try {
-    if (contactSheet !== undefined) {
-      const sheet = tiles.map((rgb, at): SheetTile => {
-        const { id, seconds } = report.persons[at] as FacesPerson;
-        return { rgb, lines: seconds === null ? [id] : [id, sheetTime(seconds)] };
-      });
-      const write = (file: string): Promise<void> => writeContactSheet(file, sheet);
-      written.push({ temporary: await writeBeside(contactSheet, write), file: contactSheet });
-    }
-    if (output !== undefined) {
-      const write = (file: string): Promise<void> =>
-        writeFile(file, `${JSON.stringify(report, null, 2)}\n`, { flag: 'wx' });
-      written.push({ temporary: await writeBeside(output, write), file: output });
-    }
-    for (const { temporary, file } of written) await placeFile(temporary, file, { overwrite, stage: 'cast' });
-  } finally {
-    for (const { temporary } of written) await rm(temporary, { force: true });
+  const files: FileToWrite[] = [];
+  if (contactSheet !== undefined) {
+    const sheet = tiles.map((rgb, at): SheetTile => {
+      const { id, seconds } = report.persons[at] as FacesPerson;
+      return { rgb, lines: seconds === null ? [id] : [id, sheetTime(seconds)] };
+    });
+    files.push({ file: contactSheet, write: (temporary) => writeContactSheet(temporary, sheet) });
   }
+  if (output !== undefined) {
+    const text = `${JSON.stringify(report, null, 2)}\n`;
+    files.push({ file: output, write: (temporary) => writeFile(temporary, text, { flag: 'wx' }) });
+  }
+  return writeTogether(files, { overwrite, stage: 'cast' });
 };
 
 const search = async (parts: FacesParts, startMs: number): Promise<FacesReport> => {
@@ -362,28 +277,12 @@ const search = async (parts: FacesParts, startMs: number): Promise<FacesReport> 
 /** The `faces` of the library, with the channel that its handle reads. */
 export async function runFaces(
   options: FacesOptions,
-  { signal, logger = silentLogger }: Pick<RunContext, 'signal' | 'logger'>,
+  context: Pick<RunContext, 'signal' | 'logger'>,
   { channel }: { readonly channel: ProgressChannel },
 ): Promise<FacesReport> {
   const startMs = performance.now();
   const config = resolveFacesOptions(options);
-  const workers = new WorkerSet(() => new WorkerClient({ logger }));
-  const parts: FacesParts = {
-    config,
-    progress: channel,
-    warnings: new WarningList(channel),
-    signal,
-    logger,
-    openWorker: (number = 0) => workers.open(number),
-    replaceWorker: (number) => workers.replace(number),
-    retryPolicy: defaultRetryPolicy,
-  };
-  try {
-    return await search(parts, startMs);
-  } catch (error) {
-    if (signal?.aborted === true) throw interruption();
-    throw FaceswapError.from(error, 'cast');
-  } finally {
-    await workers.close();
-  }
+  return withAnalysisParts(context, { channel, stage: 'cast' }, (parts) =>
+    search({ ...parts, config }, startMs),
+  );
 }
