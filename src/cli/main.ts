@@ -3,10 +3,12 @@ import { ExitCode, FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { addBenchmarkCommand } from './benchmark-command.js';
 import { addDoctorCommand } from './doctor-command.js';
+import { addFacesCommand } from './faces-command.js';
 import { reportFailure } from './failure.js';
 import { addJobsCommand } from './jobs-command.js';
 import { ignoreClosedPipes } from './output.js';
 import { addRunCommand } from './run-command.js';
+import { addScenesCommand } from './scenes-command.js';
 
 const helpText = `
 Examples:
@@ -14,6 +16,10 @@ Examples:
     $ faceswap run --source me.jpg --target clip.mp4 --output swapped.mp4
   Everything that run can do:
     $ faceswap run --help
+  Who is in a video:
+    $ faceswap faces --target clip.mp4
+  Where its cuts are:
+    $ faceswap scenes --target clip.mp4
   What this machine has, and what to do about what it lacks:
     $ faceswap doctor
   How fast this machine is:
@@ -74,6 +80,8 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', helpText);
   addRunCommand(program, onExit);
+  addFacesCommand(program, onExit);
+  addScenesCommand(program, onExit);
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
   addJobsCommand(program, onExit);

@@ -159,6 +159,13 @@ export const runOptionTable = [
     description: 'how landmarks are steadied over time',
   },
   {
+    name: 'scene-cuts',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'auto|none|file',
+    description: 'where shots begin, as `faceswap scenes` lists it',
+  },
+  {
     name: 'on-no-face',
     group: 'Face',
     kind: 'text',

@@ -3,6 +3,7 @@ import { kernels } from '../imaging/kernels/kernels.js';
 import { takeModelMs } from '../inference/session.js';
 import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import {
   type ChainModelFiles,
@@ -11,6 +12,7 @@ import {
   loadChainModels,
 } from './chain-models.js';
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
+import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
@@ -36,6 +38,7 @@ export type ChainSettings = Pick<
   | 'colorMatch'
   | 'executionProvider'
   | 'executionThreadCount'
+  | 'needsCast'
 >;
 
 /** How a chain may use the machine; nothing of it changes the pictures. Plain data, so that it can cross threads. */
@@ -70,8 +73,10 @@ export type ChainSegment = {
   readonly frameRate: Rational;
   /** Frames that will be pushed, half-open: the segment with its neighbours before and after. */
   readonly decode: { readonly start: number; readonly end: number };
-  /** Frames that are rendered, half-open, inside `decode`. */
+  /** Frames that are rendered, half-open, inside `decode`; where it is empty, the segment is only analysed, and its figures have its findings. */
   readonly render: { readonly start: number; readonly end: number };
+  /** Frames that begin a shot, ascending; null or left out where they are to be found. */
+  readonly sceneCuts?: readonly number[] | null;
 };
 
 /** A frame handed to the chain; the chain owns the buffer until it gives it back in a {@link ChainOutput}. */
@@ -90,9 +95,13 @@ type SegmentState = {
   readonly window: ShotWindow;
   /** The frames' analysis from an earlier run; null: they are analysed here. */
   readonly known: SegmentAnalysisReader | null;
+  /** Frames that wait for the verdict whether they are cuts, in order. */
+  readonly unanalysed: ChainFrame[];
   /** Frames that wait for their look-ahead or for their group, in order. */
   readonly waiting: ChainFrame[];
   readonly cutFrames: Set<number>;
+  /** Null where frames are rendered. */
+  readonly findings: FindingsCollector | null;
   lastIndex: number;
 };
 
@@ -113,6 +122,9 @@ export class FaceChain {
   readonly #keepsAnalysis: boolean;
   /** Whether the running segment's analysis is packed. */
   #packsAnalysis = false;
+  /** What was found out about the last segment, where it was only analysed. */
+  #findings: SegmentFindings | null = null;
+  readonly #canRender: boolean;
   /** Faces that go through the swapper's model in one run, and why so many. */
   readonly batch: ChainBatch;
   #halvingsBefore = 0;
@@ -127,12 +139,17 @@ export class FaceChain {
   ) {
     this.#settings = settings;
     this.#models = models;
+    this.#canRender = sources.length > 0;
     this.#keepsAnalysis = machine.keepsAnalysis;
     this.#swapper = swapper;
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
     this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
-    this.#analyser = new SegmentAnalyser(models, zones, this.#samples);
+    this.#analyser = new SegmentAnalyser(models, {
+      zones,
+      samples: this.#samples,
+      needsCast: settings.needsCast,
+    });
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
       new ShotWindow(settings.landmarkSmoother),
@@ -142,7 +159,7 @@ export class FaceChain {
   /**
    * Loads the models, and finds out how many faces go through the swapper's at once.
    *
-   * @param sources at least one
+   * @param sources without any, segments can only be analysed
    * @throws FaceswapError as `loadChainModels` and `openCropSwapper`
    */
   static async create(
@@ -150,7 +167,6 @@ export class FaceChain {
     sources: readonly SourceFace[],
     machine: ChainMachine = plainMachine,
   ): Promise<FaceChain> {
-    if (sources.length === 0) throw new FaceswapError('bug', 'The chain was made without a source face');
     const files = machine.models ?? embeddedModelFiles();
     const models = await loadChainModels(settings, files);
     const swapper = files.swapper === null ? null : await openCropSwapper(files.swapper, settings, machine);
@@ -163,11 +179,25 @@ export class FaceChain {
    * @param analysis what an earlier run found out about the segment's frames, or null
    */
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
-    const { frameRate, decode } = segment;
+    const { frameRate, decode, render } = segment;
+    const isRendered = render.start < render.end;
+    if (isRendered && !this.#canRender) {
+      throw new FaceswapError('bug', 'The chain was made without a source face');
+    }
     const window = new ShotWindow(this.#settings.landmarkSmoother);
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
-    this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };
+    this.#state = {
+      segment,
+      window,
+      known,
+      unanalysed: [],
+      waiting: [],
+      cutFrames: new Set(),
+      findings: isRendered ? null : new FindingsCollector(),
+      lastIndex: -1,
+    };
+    this.#findings = null;
     this.#analyses.reset();
     kernels().memory.reserveForPicture(segment.format);
     this.#packsAnalysis = this.#keepsAnalysis && known === null;
@@ -181,22 +211,35 @@ export class FaceChain {
   /** Takes one frame and gives back those that are finished. */
   async push(frame: ChainFrame): Promise<readonly ChainOutput[]> {
     const state = this.#current();
-    const { segment, waiting } = state;
-    await this.#analyse(state, frame);
-    const outputs: ChainOutput[] = [];
-    if (frame.index < segment.render.start || frame.index >= segment.render.end) {
-      outputs.push({ ...frame, row: null });
-    } else {
-      waiting.push(frame);
+    if (state.known !== null) {
+      const outputs = this.#keep(state, frame, state.known.next());
+      return [...outputs, ...(await this.#renderReady(state, this.#lastReady(state), 'full groups'))];
     }
-    const lastReady = state.lastIndex - chainNeighbourFrames.after;
-    return [...outputs, ...(await this.#renderReady(state, lastReady, 'full groups'))];
+    state.unanalysed.push(frame);
+    const { format, sceneCuts = null } = state.segment;
+    const verdict =
+      sceneCuts === null
+        ? this.#analyser.look(wrapFrame(format, frame.buffer))
+        : sceneCuts.includes(frame.index)
+          ? 'cut'
+          : 'same';
+    if (verdict === null) return [];
+    const outputs = await this.#analyseNext(state, verdict);
+    return [...outputs, ...(await this.#renderReady(state, this.#lastReady(state), 'full groups'))];
   }
 
   /** Gives back all frames that are still held. */
   async finish(): Promise<readonly ChainOutput[]> {
     const state = this.#current();
-    const outputs = await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all');
+    const outputs: ChainOutput[] = [];
+    while (state.unanalysed.length > 0) {
+      const verdict = this.#analyser.lastLook();
+      if (verdict === null) throw new FaceswapError('bug', 'A frame was left without a verdict on cuts');
+      outputs.push(...(await this.#analyseNext(state, verdict)));
+      outputs.push(...(await this.#renderReady(state, this.#lastReady(state), 'full groups')));
+    }
+    outputs.push(...(await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all')));
+    this.#findings = state.findings?.finish() ?? null;
     this.#state = null;
     return outputs;
   }
@@ -209,6 +252,7 @@ export class FaceChain {
       modelMs: takeModelMs(),
       halvings: (this.#swapper?.cropSwapper.halvings ?? 0) - this.#halvingsBefore,
       analysis: this.#packsAnalysis ? this.#analyses.finish() : null,
+      findings: this.#findings,
     };
   }
 
@@ -229,18 +273,32 @@ export class FaceChain {
     return this.#state;
   }
 
-  async #analyse(state: SegmentState, { index, buffer }: ChainFrame): Promise<void> {
-    let analysed: AnalysedFrame;
-    if (state.known !== null) {
-      analysed = state.known.next();
-    } else {
-      analysed = await this.#analyser.analyse(wrapFrame(state.segment.format, buffer), index);
-      this.#samples.endFrame(['detect', 'landmarks']);
-      if (this.#packsAnalysis) this.#analyses.add(analysed);
-    }
-    if (analysed.sceneCut) state.cutFrames.add(index);
+  async #analyseNext(state: SegmentState, verdict: CutVerdict): Promise<ChainOutput[]> {
+    const frame = state.unanalysed.shift() as ChainFrame;
+    const picture = wrapFrame(state.segment.format, frame.buffer);
+    const analysed = await this.#analyser.analyse(picture, frame.index, verdict);
+    this.#samples.endFrame(['detect', 'landmarks']);
+    if (this.#packsAnalysis) this.#analyses.add(analysed);
+    return this.#keep(state, frame, analysed);
+  }
+
+  /** Takes an analysed frame into the window; one that is not rendered goes back at once. */
+  #keep(state: SegmentState, frame: ChainFrame, analysed: AnalysedFrame): ChainOutput[] {
+    const { render } = state.segment;
+    if (analysed.sceneCut) state.cutFrames.add(frame.index);
+    state.findings?.add(analysed);
     state.window.push(analysed);
-    state.lastIndex = index;
+    // Nothing looks back where nothing is rendered.
+    if (state.findings !== null) state.window.dropBefore(frame.index);
+    state.lastIndex = frame.index;
+    if (frame.index < render.start || frame.index >= render.end) return [{ ...frame, row: null }];
+    state.waiting.push(frame);
+    return [];
+  }
+
+  /** The last frame whose look-ahead is complete. */
+  #lastReady({ lastIndex }: SegmentState): number {
+    return lastIndex - chainNeighbourFrames.after;
   }
 
   /** Renders what waits, up to and with the frame `last`, group by group; the rest waits on. */

@@ -35,9 +35,10 @@ const otherFields: ReadonlySet<string> = new Set([
   'maxMemoryBytes',
   'vramLimitBytes',
   'cache',
-  // What these come to stands in `frames`, `decoder`, `encoder` and `frame rate`.
+  // What these come to stands in `frames`, `scene cuts`, `decoder`, `encoder` and `frame rate`.
   'trimStart',
   'trimEnd',
+  'sceneCuts',
   'hwaccel',
   'outputVideoEncoder',
   'outputVideoFps',
@@ -89,6 +90,7 @@ export async function jobComponents(input: ComponentInput): Promise<JobComponent
     frames: `${plan.range.start} to ${plan.range.end}`,
     'frame rate': `${plan.outputFrameRate.num}/${plan.outputFrameRate.den}`,
     segments: String(plan.segments.length),
+    'scene cuts': plan.sceneCuts === null ? 'found' : plan.sceneCuts.join(' '),
     plan: plan.fingerprint,
     container: mux.container,
     encoder: encoding.encoder,

@@ -40,6 +40,8 @@ export type RenderPlan = {
   };
   /** Source frames that are rendered in all. */
   readonly range: FrameRange;
+  /** Frames that begin a shot, ascending; null where they are to be found. */
+  readonly sceneCuts: readonly number[] | null;
   /** Nominal where the target's variable rate is kept. */
   readonly outputFrameRate: Rational;
   /** Whether every frame is written once and at its own time: false when the rate is changed. */
@@ -47,6 +49,12 @@ export type RenderPlan = {
   readonly outputFrameCount: number;
   readonly segments: readonly PlanSegment[];
 };
+
+/** The listed cuts among the frames that a segment decodes; null where they are to be found. */
+export const segmentCuts = (
+  { sceneCuts }: Pick<RenderPlan, 'sceneCuts'>,
+  { decode }: Pick<PlanSegment, 'decode'>,
+): readonly number[] | null => sceneCuts?.filter((cut) => cut >= decode.start && cut < decode.end) ?? null;
 
 /** Length that segments aim at: short enough that losing one is cheap, long enough that its neighbours cost little. */
 const segmentTargetSeconds = 10;
@@ -65,6 +73,7 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   colorMatch: config.colorMatch,
   executionProvider: config.executionProvider,
   executionThreadCount: config.executionThreadCount,
+  needsCast: config.needsCast,
 });
 
 /** JSON with sorted keys, so that equal values have equal text. Undefined members are left out. */
@@ -102,7 +111,8 @@ const frameAtTime = (target: TargetMedia, microseconds: number): number => {
   return low;
 };
 
-const frameAtTrim = (target: TargetMedia, point: TrimPoint): number =>
+/** The frame that a number or a time names; the frame count where it is behind the end. */
+export const frameAtTrim = (target: TargetMedia, point: TrimPoint): number =>
   point.unit === 'frame'
     ? Math.min(point.frame, target.video.frameCount)
     : frameAtTime(target, point.microseconds);
@@ -203,9 +213,18 @@ export const timesWritten = (video: TargetVideo, plan: OutputTimes, frame: numbe
  * decoding each of them starts where the decoder can. A tail that would be shorter than the minimum stays with the
  * segment before it. A source whose keyframes are far apart gives longer segments.
  *
+ * @param sceneCuts frames that begin a shot, ascending; left out where they are to be found
  * @throws FaceswapError (usage) when the trim options leave no frame.
  */
-export function makePlan({ target, config }: { target: TargetMedia; config: RunConfig }): RenderPlan {
+export function makePlan({
+  target,
+  config,
+  sceneCuts = null,
+}: {
+  target: TargetMedia;
+  config: RunConfig;
+  sceneCuts?: readonly number[] | null;
+}): RenderPlan {
   const { video } = target;
   const range = trimmedRange(target, config);
   const outputFrameRate = config.outputVideoFps ?? video.frameRate;
@@ -221,6 +240,7 @@ export function makePlan({ target, config }: { target: TargetMedia; config: RunC
       isVariable: video.isVariable,
     },
     range,
+    sceneCuts,
     outputFrameRate,
     // A variable rate is changed even by an option that names its nominal rate.
     keepsTimes:

@@ -18,7 +18,7 @@ import { FrameQueue } from './frame-queue.js';
 import { interruption, throwIfInterrupted, untilAborted } from './interruption.js';
 import { partName, regularFileBytes, syncFile, syncFolder } from './job-file.js';
 import type { Journal } from './journal.js';
-import { type PlanSegment, type RenderPlan, timesWritten } from './plan.js';
+import { type PlanSegment, type RenderPlan, segmentCuts, timesWritten } from './plan.js';
 import { segmentFiles } from './resume.js';
 import type { FrameRow } from './run-report.js';
 import type { RunLogger } from './run-logger.js';
@@ -229,6 +229,7 @@ export async function renderSegment(
         frameRate: video.frameRate,
         decode: segment.decode,
         render: segment.render,
+        sceneCuts: segmentCuts(plan, segment),
       },
       analysis,
     );

@@ -55,6 +55,7 @@ export const runDefaults = {
   faceMaskBlur: 0.2,
   faceMaskPadding: [0],
   landmarkSmoother: 'window',
+  sceneCuts: 'auto',
   blend: 'multiband',
   colorMatch: 'lab',
   executionProvider: 'cpu',
@@ -85,6 +86,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   faceMaskBlur: true,
   faceMaskPadding: true,
   landmarkSmoother: true,
+  sceneCuts: true,
   blend: true,
   colorMatch: true,
   executionProvider: true,
@@ -267,6 +269,12 @@ const checkTrimOrder = (
   );
 };
 
+/** `auto` and `none` as they are, a file as its absolute path (one of those names can be given as `./auto`). */
+const resolveSceneCutsOption = (value: unknown): string => {
+  const text = textOption('sceneCuts', value, 'auto, none or a file');
+  return text === 'auto' || text === 'none' ? text : resolve(text);
+};
+
 const checkKeys = (options: RunOptions): void => {
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(knownKeys, key)) continue;
@@ -315,8 +323,10 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     faceMaskBlur: numberOption('faceMaskBlur', options.faceMaskBlur ?? runDefaults.faceMaskBlur, unit),
     faceMaskPadding: resolvePadding(options.faceMaskPadding ?? runDefaults.faceMaskPadding),
     landmarkSmoother: choose('landmarkSmoother'),
+    sceneCuts: resolveSceneCutsOption(options.sceneCuts ?? runDefaults.sceneCuts),
     blend: choose('blend'),
     colorMatch: choose('colorMatch'),
+    needsCast: false,
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

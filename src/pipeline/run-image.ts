@@ -66,7 +66,13 @@ const renderPicture = async (worker: WorkerClient, picture: RgbPicture): Promise
   const range = { start: 0, end: 1 };
   const frame = frameFromRgb(picture);
   const format = rgbFormat(picture, frame.format.bitDepth);
-  await worker.beginSegment({ format, frameRate: { num: 1, den: 1 }, decode: range, render: range });
+  await worker.beginSegment({
+    format,
+    frameRate: { num: 1, den: 1 },
+    decode: range,
+    render: range,
+    sceneCuts: [],
+  });
   const pushed = await worker.push({ index: 0, buffer: frame.data.buffer as ArrayBuffer });
   const end = await worker.endSegment();
   const outputs = [...pushed.outputs, ...end.outputs];
@@ -86,7 +92,7 @@ const renderPicture = async (worker: WorkerClient, picture: RgbPicture): Promise
 const isSwapped = ({ outcome }: FaceRow): boolean => outcome !== 'skipped';
 
 /** A box of the turned picture, in the picture before it was turned clockwise by quarters. */
-const boxBefore = (
+export const boxBefore = (
   { x, y, width, height }: FaceRow['box'],
   { widthPx, heightPx }: Pick<RgbPicture, 'widthPx' | 'heightPx'>,
   quarters: 1 | 2 | 3,

@@ -50,6 +50,8 @@ export type RunOptions = {
   /** Insets of the mask in percent of the face box: one to four numbers in CSS order (top, right, bottom, left), 0..100. */
   faceMaskPadding?: readonly number[];
   landmarkSmoother?: SmootherMode;
+  /** Where shots begin: found (`auto`), nowhere (`none`), or the file that lists it, see `faceswap scenes`. */
+  sceneCuts?: string;
   blend?: BlendMode;
   colorMatch?: ColorMatchMode;
   executionProvider?: string;
@@ -129,8 +131,12 @@ export type RunConfig = {
   readonly faceMaskBlur: number;
   readonly faceMaskPadding: MaskPadding;
   readonly landmarkSmoother: SmootherMode;
+  /** `auto`, `none`, or the absolute path of a list. */
+  readonly sceneCuts: string;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
+  /** Whether the analysis has to tell who is in the target. No option asks for it by itself. */
+  readonly needsCast: boolean;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

@@ -204,10 +204,10 @@ const renderVideo = async (
 };
 
 /** The cache of what earlier runs found out about the target. */
-const openAnalyses = (
-  { config, logger }: RunParts,
-  { target, decoder }: PreparedVideo,
-  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: InputHashes },
+export const openAnalyses = (
+  { config, logger }: Pick<RunParts, 'config' | 'logger'>,
+  { target, decoder, plan }: Pick<PreparedVideo, 'target' | 'decoder' | 'plan'>,
+  { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: Pick<InputHashes, 'target'> },
 ): Promise<AnalysisCache | null> =>
   AnalysisCache.open({
     target,
@@ -216,6 +216,7 @@ const openAnalyses = (
       ffmpeg: tools.ffmpegVersion,
       hwaccel: decoder.hwaccel,
       filters: target.video.decoding?.pictureFilters.join(',') ?? '',
+      cuts: plan.sceneCuts === null ? 'found' : plan.sceneCuts.join(' '),
     },
     logger,
     targetSha256: hashes.target,

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { cacheFolder } from './cache-folder.js';
-import { chainNeighbourFrames } from './chain-neighbours.js';
+import { chainLookAheadFrames } from './chain-neighbours.js';
 import type { ChainMachine } from './face-chain.js';
 import { batchFramesOf, frameNeed } from './frame-budget.js';
 import { FramePool } from './frame-pool.js';
@@ -27,7 +27,7 @@ export type StartedTeam = {
  * @throws FaceswapError when the first worker that answers could not make its chain, or after an interruption.
  */
 export const startTeam = async (
-  parts: RunParts,
+  parts: Pick<RunParts, 'config' | 'models' | 'openWorker' | 'replaceWorker' | 'signal'>,
   workerPlan: WorkerPlan,
   { sources, frameBytes }: { readonly sources: PreparedSources; readonly frameBytes: number },
 ): Promise<StartedTeam> => {
@@ -57,7 +57,7 @@ export const startTeam = async (
   const batch = await untilInterrupted(Promise.race(starts.map(({ ready }) => ready)), parts.signal);
   // A chain that found out that it works best with smaller batches needs no more frames than those.
   const { leastFrames, mostFrames } = frameNeed(frameBytes, {
-    lookAheadFrames: chainNeighbourFrames.after,
+    lookAheadFrames: chainLookAheadFrames,
     batchFrames: Math.min(batch.size, workerPlan.batchFrames),
   });
   const framesPerLane = Math.min(workerPlan.framesPerWorker, mostFrames);
@@ -72,7 +72,7 @@ export const startTeam = async (
             ...machine,
             batchSize: part(batch.size),
             batchFrames: batchFramesOf(frames, {
-              lookAheadFrames: chainNeighbourFrames.after,
+              lookAheadFrames: chainLookAheadFrames,
               batchFrames: part(workerPlan.batchFrames),
             }),
           },

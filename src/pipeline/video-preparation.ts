@@ -10,8 +10,9 @@ import { probeTarget } from '../media/probe.js';
 import { hasOwnLastDuration, type TargetMedia } from '../media/target-media.js';
 import { type VideoEncoding, videoEncodingFor } from '../media/video-encoding.js';
 import { videoPresets } from '../media/video-presets.js';
-import { makePlan, type RenderPlan } from './plan.js';
+import type { RenderPlan } from './plan.js';
 import { encoderForLight } from './hdr-encoder.js';
+import { planTarget } from './target-plan.js';
 import { checkEncoder } from './preflight.js';
 import type { RunPhase } from './progress.js';
 import type { RunConfig } from './run-options.js';
@@ -56,7 +57,7 @@ export type PrepareVideoOptions = {
 /**
  * Probes the target and decides everything about the run: decoder, encoder, segments, which streams are kept.
  *
- * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing;
+ * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing and for a list of cuts that does not fit;
  * with `strict` also `media` with everything that the output's container cannot hold.
  */
 export async function prepareVideo({
@@ -78,7 +79,7 @@ export async function prepareVideo({
   if (target.video.frameCount < 1) {
     throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
   }
-  const plan = makePlan({ target, config });
+  const plan = await planTarget(target, config);
   const container = outputContainer(config.output);
   const { encoder, warnings: hdrWarnings } = await encoderForLight(tools, { target, config, usualEncoder });
   const encoding = videoEncodingFor({

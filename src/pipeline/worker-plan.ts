@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { formatBytes } from './byte-size.js';
-import { chainNeighbourFrames } from './chain-neighbours.js';
+import { chainLookAheadFrames } from './chain-neighbours.js';
 import { batchFramesOf, frameLimitBytes, type FrameLimitInput, frameNeed } from './frame-budget.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { PreparedVideo } from './video-preparation.js';
@@ -155,7 +155,7 @@ export async function planWorkersHere(
     widthPx: target.video.format.widthPx,
     heightPx: target.video.format.heightPx,
     frameBytes,
-    lookAheadFrames: chainNeighbourFrames.after,
+    lookAheadFrames: chainLookAheadFrames,
     batchFrames: !swapperIsModel ? 1 : config.batchSize === 'auto' ? autoBatchFrames : config.batchSize,
     decoderThreads: Math.min(decoderThreadLimit, cores),
   });

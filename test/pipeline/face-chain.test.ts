@@ -9,7 +9,7 @@ import {
   FaceChain,
 } from '../../src/pipeline/face-chain.js';
 import { loadChainModels } from '../../src/pipeline/chain-models.js';
-import { chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
+import { chainLookAheadFrames, chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
 import { prepareSources, type SourcePhoto } from '../../src/pipeline/source-preparation.js';
 import { cosine } from '../../src/processors/face-recognizer/face-recognizer.js';
 import type { SourceFace } from '../../src/processors/face-swapper/source-face.js';
@@ -31,6 +31,7 @@ const settings: ChainSettings = {
   colorMatch: 'lab',
   executionProvider: 'cpu',
   executionThreadCount: 1,
+  needsCast: false,
 };
 
 const photoOf = async (name: PortraitName): Promise<SourcePhoto> => {
@@ -165,7 +166,7 @@ test('no more frames are held back than the look-ahead', async () => {
   let held = 0;
   for (const [index, frame] of clip.entries()) {
     held += 1 - (await chain.push({ index, buffer: Uint8Array.from(frame).buffer })).length;
-    assert.ok(held <= chainNeighbourFrames.after, `${held} held after frame ${index}`);
+    assert.ok(held <= chainLookAheadFrames, `${held} held after frame ${index}`);
   }
   assert.equal((await chain.finish()).length, held);
 });
@@ -226,6 +227,19 @@ test('a clip cut into two segments joins without a visible step', async () => {
     const mean = meanOf(bytes.map((value, i) => Math.abs(value - at(bytesOf(uncut), i))));
     assert.ok(mean < 0.25, `mean difference ${mean} of frame ${part.index}`);
   }
+});
+
+test('a cut in the dark, which hardly changes the picture, is found by its faces', async () => {
+  const dim = (frames: readonly Uint8Array[]) =>
+    frames.map((frame) =>
+      frame.map((value, i) => (i < format.widthPx * format.heightPx ? 16 + value / 8 : value)),
+    );
+  const frames = [...dim(await shot('astronaut', 10, 3)), ...dim(await shot('hopper', 8, 4))];
+  const outputs = await run(frames);
+  assert.deepEqual(
+    outputs.filter(({ row }) => row!.sceneCut).map(({ index }) => index),
+    [10],
+  );
 });
 
 test('a clip without a face comes back as it was', async () => {

@@ -26,8 +26,10 @@ test('every default is filled in', () => {
     faceMaskBlur: 0.2,
     faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
     landmarkSmoother: 'window',
+    sceneCuts: 'auto',
     blend: 'multiband',
     colorMatch: 'lab',
+    needsCast: false,
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
@@ -125,6 +127,17 @@ const table: Record<keyof RunOptions, Case> = {
   landmarkSmoother: {
     good: plain('landmarkSmoother', 'window', 'none'),
     bad: [['kalman', /^--landmark-smoother must be one of /]],
+  },
+  sceneCuts: {
+    good: [
+      ...plain('sceneCuts', 'auto', 'none'),
+      { given: 'cuts.txt', key: 'sceneCuts', resolved: resolve('cuts.txt') },
+      { given: './auto', key: 'sceneCuts', resolved: resolve('auto') },
+    ],
+    bad: [
+      ['', /^--scene-cuts must be auto, none or a file, got ""$/],
+      [['a.txt'], /^--scene-cuts must be auto, none or a file, got \["a.txt"\]$/],
+    ],
   },
   blend: {
     good: plain('blend', 'multiband', 'basic'),

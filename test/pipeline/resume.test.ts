@@ -9,6 +9,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -178,6 +179,55 @@ describe('a run that did not end well', () => {
     await assert.rejects(start(), fails('noFace', /No face/));
     assert.deepEqual(readdirSync(outputs), []);
   });
+});
+
+/** A folder in another file system than the temporary one; undefined where there is none. */
+const elsewhere = async (): Promise<string | undefined> => {
+  if (!existsSync('/dev/shm') || statSync('/dev/shm').dev === statSync(tmpdir()).dev) return undefined;
+  return mkdtemp('/dev/shm/faceswap-resume-');
+};
+
+test('a job folder in another file system gives the same file, after an interruption too, and leaves nothing there', async (context) => {
+  const jobDir = await elsewhere();
+  if (jobDir === undefined) return context.skip('There is no second file system here');
+  try {
+    await interruptLate({ jobDir });
+    assert.deepEqual(readdirSync(outputs), []);
+    assert.equal(jobFolders(jobDir).length, 1);
+    assertWhole(await start({ jobDir }), 1);
+    assert.deepEqual(readdirSync(jobDir), []);
+  } finally {
+    await rm(jobDir, { recursive: true, force: true });
+  }
+});
+
+test('a job whose segments are WebM with alpha is continued to the same file', async () => {
+  const target = join(root, 'alpha.webm');
+  ffmpeg(
+    ...['-f', 'lavfi', '-i', 'testsrc2=size=64x48:rate=5:duration=40,format=yuva420p'],
+    ...[
+      '-c:v',
+      'libvpx-vp9',
+      '-deadline',
+      'realtime',
+      '-cpu-used',
+      '8',
+      '-g',
+      '25',
+      '-auto-alt-ref',
+      '0',
+      target,
+    ],
+  );
+  const options = { target, outputVideoEncoder: 'libvpx-vp9', outputVideoPreset: 'ultrafast' };
+  const output = join(outputs, 'out.webm');
+  const uninterrupted = await start({ ...options, output: join(outputs, 'whole.webm') });
+  process.env['FAKE_CHAIN'] = 'fail-rest';
+  await assert.rejects(start({ ...options, output }), fails('partial', /1 of 4 segments are done and kept/));
+  process.env['FAKE_CHAIN'] = 'swap';
+  const report = await start({ ...options, output });
+  assert.deepEqual(report.resumed, { segments: 1, frames: 50 });
+  assert.equal(report.outputSha256, uninterrupted.outputSha256);
 });
 
 /** A folder of two finished segments of ten frames, as {@link restoreSegments} finds it. */

@@ -2,11 +2,12 @@ import { colourCoefficients } from '../../imaging/colour.js';
 import { type PlanarFormat, type PlanarFrame, sampleScale } from '../../imaging/planar-frame.js';
 import { displayCurve } from '../../imaging/tone-curve.js';
 
-const columns = 32;
-const rows = 18;
+/** Means in a row and in a column of a thumbnail. */
+export const thumbnailColumns = 32;
+export const thumbnailRows = 18;
 
 /** Means in a thumbnail, row by row. */
-export const thumbnailCells = columns * rows;
+export const thumbnailCells = thumbnailColumns * thumbnailRows;
 
 /**
  * Reads thumbnails of 32×18 means from the first plane of frames. A cell is the mean of some six by six samples, evenly spread, for
@@ -17,10 +18,10 @@ export class LumaThumbnail {
   #step = 1;
   #toDisplay: ((level: number) => number) | undefined;
   /** First sample of every column and row of cells, and the end of it. */
-  readonly #left = new Int32Array(columns);
-  readonly #right = new Int32Array(columns);
-  readonly #top = new Int32Array(rows);
-  readonly #bottom = new Int32Array(rows);
+  readonly #left = new Int32Array(thumbnailColumns);
+  readonly #right = new Int32Array(thumbnailColumns);
+  readonly #top = new Int32Array(thumbnailRows);
+  readonly #bottom = new Int32Array(thumbnailRows);
 
   /**
    * Writes the cells' means in 8-bit levels; of high dynamic range those that standard range would have. RGB frames are stills and
@@ -32,10 +33,10 @@ export class LumaThumbnail {
     const scale = sampleScale(format);
     const step = this.#step;
     const toDisplay = this.#toDisplay;
-    for (let row = 0; row < rows; row++) {
+    for (let row = 0; row < thumbnailRows; row++) {
       const top = this.#top[row] as number;
       const bottom = this.#bottom[row] as number;
-      for (let column = 0; column < columns; column++) {
+      for (let column = 0; column < thumbnailColumns; column++) {
         const left = this.#left[column] as number;
         const right = this.#right[column] as number;
         let sum = 0;
@@ -48,7 +49,7 @@ export class LumaThumbnail {
           }
         }
         const mean = count === 0 ? 0 : sum / (count * scale);
-        out[row * columns + column] = toDisplay === undefined ? mean : toDisplay(mean);
+        out[row * thumbnailColumns + column] = toDisplay === undefined ? mean : toDisplay(mean);
       }
     }
   }
@@ -57,7 +58,7 @@ export class LumaThumbnail {
     const { widthPx, heightPx } = format;
     this.#format = format;
     this.#toDisplay = levelCurve(format);
-    this.#step = Math.max(1, Math.floor(Math.min(widthPx / columns, heightPx / rows) / 6));
+    this.#step = Math.max(1, Math.floor(Math.min(widthPx / thumbnailColumns, heightPx / thumbnailRows) / 6));
     share(widthPx, this.#left, this.#right);
     share(heightPx, this.#top, this.#bottom);
   }

@@ -2,15 +2,29 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { frameLayout, type PlanarFrame } from '../../../src/imaging/planar-frame.js';
-import { SceneCutDetector } from '../../../src/processors/landmark-smoother/scene-cut-detector.js';
+import {
+  cutLookAheadFrames,
+  type CutVerdict,
+  SceneCutDetector,
+} from '../../../src/processors/landmark-smoother/scene-cut-detector.js';
 import { ffmpegOutput, sharedFile, skipReason } from '../../media/media-fixtures.js';
 import { formatOf, paintFrame, type Picture } from '../../support/unit-frames.js';
 import { type Random, seededRandom } from '../../support/unit-random.js';
 
-const cutsOf = (frames: readonly PlanarFrame[]): number[] => {
-  const detector = new SceneCutDetector();
-  return frames.flatMap((frame, index) => (detector.push(frame) ? [index] : []));
+const verdictsOn = (
+  frames: readonly PlanarFrame[],
+  detector: SceneCutDetector = new SceneCutDetector(),
+): CutVerdict[] => {
+  const verdicts = frames.flatMap((frame) => detector.push(frame) ?? []);
+  for (;;) {
+    const verdict = detector.drain();
+    if (verdict === null) return verdicts;
+    verdicts.push(verdict);
+  }
 };
+
+const cutsOf = (frames: readonly PlanarFrame[]): number[] =>
+  verdictsOn(frames).flatMap((verdict, index) => (verdict === 'cut' ? [index] : []));
 
 /** A scene of gentle hills of its own; two seeds are two places. */
 const scene = (seed: number): ((shift: number, light: number) => Picture) => {
@@ -43,9 +57,9 @@ const shot = (
 test('the first frame, and the first after a reset, is no cut', () => {
   const [first, second] = shot(2, (t) => scene(10 * t)(0, 1));
   const detector = new SceneCutDetector();
-  assert.equal(detector.push(first!), false);
+  assert.deepEqual(verdictsOn([first!], detector), ['same']);
   detector.reset();
-  assert.equal(detector.push(second!), false);
+  assert.deepEqual(verdictsOn([second!], detector), ['same']);
 });
 
 test('a still, noisy shot has no cut', () => {
@@ -75,13 +89,89 @@ test('a shot that begins in full movement is cut once, at its start', () => {
   assert.deepEqual(cutsOf([...shot(10, () => scene(1)(0, 1)), ...shot(20, moving)]), [10]);
 });
 
-test('the decision for a frame does not depend on what follows', () => {
+test('the verdict on a frame depends on no more than two frames after it', () => {
   const frames = [...shot(10, () => scene(1)(0, 1)), ...shot(10, () => scene(2)(0, 1))];
-  const other = [...frames.slice(0, 11), ...shot(9, () => scene(7)(0, 1))];
-  assert.deepEqual(
-    cutsOf(frames.slice(0, 11)),
-    cutsOf(other).filter((index) => index < 11),
-  );
+  const other = [...frames.slice(0, 13), ...shot(9, () => scene(7)(0, 1))];
+  const settled = 13 - cutLookAheadFrames;
+  assert.deepEqual(verdictsOn(frames).slice(0, settled), verdictsOn(other).slice(0, settled));
+});
+
+test('every frame gets one verdict, in order, as many frames later as it says', () => {
+  const detector = new SceneCutDetector();
+  const early = shot(6, () => scene(1)(0, 1)).map((frame) => detector.push(frame));
+  assert.deepEqual(early, [null, null, 'same', 'same', 'same', 'same']);
+  assert.deepEqual([detector.drain(), detector.drain(), detector.drain()], ['same', 'same', null]);
+});
+
+test('flashes of one and two bright frames are no cuts, nor is what follows them', () => {
+  const flash = (length: number) => [
+    ...shot(12, () => scene(1)(0, 1)),
+    ...shot(length, () => (x, y) => {
+      const value = Math.min(1, 0.75 + 0.4 * scene(1)(0, 1)(x, y)[0]);
+      return [value, value, value];
+    }),
+    ...shot(12, () => scene(1)(0, 1)),
+  ];
+  assert.deepEqual(cutsOf(flash(1)), []);
+  assert.deepEqual(cutsOf(flash(2)), []);
+  const white = [
+    ...shot(12, () => scene(1)(0, 1)),
+    ...shot(2, () => () => [1, 1, 1]),
+    ...shot(12, () => scene(2)(0, 1)),
+  ];
+  assert.ok(cutsOf(white).includes(14), 'the place after a flash that hides a cut begins a shot');
+});
+
+test('three frames of another place are two cuts', () => {
+  const frames = [
+    ...shot(12, () => scene(1)(0, 1)),
+    ...shot(3, () => scene(2)(0, 1)),
+    ...shot(12, () => scene(1)(0, 1)),
+  ];
+  assert.deepEqual(cutsOf(frames), [12, 15]);
+});
+
+/** A wide place with things in it, so that a camera has something to pan over. */
+const panorama: Picture = (x, y) => {
+  const value =
+    0.5 + 0.2 * Math.sin(x / 9) + 0.15 * Math.sin(x / 23 + y / 11) + 0.1 * Math.cos(y / 7 - x / 41);
+  return [value, value, value];
+};
+
+test('a whip pan, a fast zoom and a camera that corrects its exposure are no cuts', () => {
+  const whip = shot(40, (t) => {
+    const at = t < 12 ? 0 : t < 17 ? 26 * (t - 11) : 130;
+    return (x, y) => panorama(x + at, y);
+  });
+  assert.deepEqual(cutsOf(whip), [], 'whip pan');
+  const zoom = shot(40, (t) => {
+    const scale = t < 12 ? 1 : t < 18 ? 0.87 ** (t - 11) : 0.87 ** 6;
+    return (x, y) => panorama(64 + scale * (x - 64), 36 + scale * (y - 36));
+  });
+  assert.deepEqual(cutsOf(zoom), [], 'zoom');
+  const exposure = shot(40, (t) => scene(1)(0, t < 15 ? 1 : t < 18 ? 1 - 0.12 * (t - 14) : 0.64));
+  assert.deepEqual(cutsOf(exposure), [], 'exposure');
+});
+
+test('somebody who walks through the picture close to the camera makes no cut', () => {
+  const walk = shot(50, (t) => (x, y) => {
+    const edge = 5 * (t - 10);
+    if (x > edge - 70 && x < edge) return [0.12, 0.12, 0.12];
+    return scene(1)(0, 1)(x, y);
+  });
+  assert.deepEqual(cutsOf(walk), []);
+});
+
+test('a cut between dark places, and one in heavy noise, is found or at least doubtful', () => {
+  const dim =
+    (seed: number): Picture =>
+    (x, y) => {
+      const value = 0.05 + 0.16 * scene(seed)(0, 1)(x, y)[0];
+      return [value, value, value];
+    };
+  const dark = verdictsOn([...shot(12, () => dim(1)), ...shot(12, () => dim(2))]);
+  assert.notEqual(dark[12], 'same');
+  assert.ok(dark.every((verdict, index) => index === 12 || verdict !== 'cut'));
 });
 
 test('frames smaller than the thumbnail work too', () => {
