@@ -16,6 +16,7 @@ import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
+import type { SegmentSelection } from './selection/segment-selection.js';
 import { SegmentAnalysisReader, SegmentAnalysisWriter } from './segment-analysis.js';
 import { type AnalysedFrame, ShotWindow } from './shot-window.js';
 import { StageSamples } from './stage-samples.js';
@@ -28,6 +29,8 @@ export type ChainFigures = Omit<WorkerResults['endSegment'], 'outputs'>;
 export type ChainSettings = Pick<
   RunConfig,
   | 'faceSelectorMode'
+  | 'faceSelectorOrder'
+  | 'faceSelectorRegions'
   | 'faceDetectorScore'
   | 'faceMaskBlur'
   | 'faceMaskPadding'
@@ -70,6 +73,8 @@ export type ChainSegment = {
   readonly frameRate: Rational;
   /** Frames that will be pushed, half-open: the segment with its neighbours before and after. */
   readonly decode: { readonly start: number; readonly end: number };
+  /** Who gets which face, where that depends on who it is; absent: all faces are alike. */
+  readonly selection?: SegmentSelection | undefined;
   /** Frames that are rendered, half-open, inside `decode`. */
   readonly render: { readonly start: number; readonly end: number };
 };
@@ -175,7 +180,7 @@ export class FaceChain {
     takeModelMs();
     this.#halvingsBefore = this.#swapper?.cropSwapper.halvings ?? 0;
     this.#analyser.begin(frameRate.num / frameRate.den, window);
-    this.#renderer.begin(window);
+    this.#renderer.begin(window, segment.selection);
   }
 
   /** Takes one frame and gives back those that are finished. */

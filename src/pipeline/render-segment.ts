@@ -229,6 +229,7 @@ export async function renderSegment(
         frameRate: video.frameRate,
         decode: segment.decode,
         render: segment.render,
+        selection: segment.selection,
       },
       analysis,
     );
