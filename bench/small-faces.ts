@@ -99,7 +99,7 @@ for (const [widthPx, heightPx] of [
         }
         const centreX = left + (face.x + face.width / 2) * scale;
         const centreY = top + (face.y + face.height / 2) * scale;
-        const tracker = new FaceTracker(models.detector, models.landmarker, 25);
+        const tracker = new FaceTracker(models, 25);
         const sightings = await tracker.follow(frameFromRgb({ widthPx, heightPx, rgb }), 0, () => {});
         scanMs += tracker.times.detectMs;
         const hits = sightings.filter(({ mesh }) => {

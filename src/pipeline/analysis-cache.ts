@@ -28,6 +28,8 @@ const laterSettings: ReadonlySet<string> = new Set([
   'blend',
   'colorMatch',
   'executionThreadCount',
+  // A key of its own says whether an entry has what a cast needs.
+  'needsCast',
 ] satisfies (keyof ChainSettings)[]);
 
 /** What an {@link AnalysisCache} is opened for. */
@@ -71,9 +73,10 @@ export class AnalysisCache {
   readonly #cache: DiskCache;
   readonly #facts: string;
   readonly #group: string;
-  readonly #mayHave: boolean;
+  #mayHave: boolean;
   readonly #stopHash = new AbortController();
-  readonly #saves: Promise<void>[] = [];
+  /** Under way or done, by the index of the segment. */
+  readonly #saves = new Map<number, Promise<void>>();
   #hash: Promise<string | null> | undefined;
 
   private constructor(
@@ -122,36 +125,45 @@ export class AnalysisCache {
     return new AnalysisCache(options, { cache, facts, group, mayHave: await cache.hasPrefix(group) });
   }
 
-  /** The packed analysis of a segment, see `segment-analysis.ts`, or null when there is none. */
+  /**
+   * The packed analysis of a segment, see `segment-analysis.ts`, or null when there is none. What was saved by this run counts as well. One
+   * that was made for a cast serves every run; a run that needs a cast takes no other.
+   */
   async load(segment: PlanSegment): Promise<ArrayBuffer | null> {
     if (!this.#mayHave) {
       void this.#targetHash();
       return null;
     }
-    const key = await this.#keyOf(segment);
-    return key === null ? null : this.#cache.read(key);
+    await this.#saves.get(segment.index);
+    for (const hasCast of this.#options.settings.needsCast ? [true] : [false, true]) {
+      const key = await this.#keyOf(segment, hasCast);
+      const packed = key === null ? null : await this.#cache.read(key);
+      if (packed !== null) return packed;
+    }
+    return null;
   }
 
   /** Keeps the packed analysis of a segment; works on after it returns, until {@link close}. */
   save(segment: PlanSegment, packed: ArrayBuffer): void {
     const work = async (): Promise<void> => {
-      const key = await this.#keyOf(segment);
+      const key = await this.#keyOf(segment, this.#options.settings.needsCast);
       if (key !== null) await this.#cache.write(key, new Uint8Array(packed));
     };
-    this.#saves.push(work());
+    this.#mayHave = true;
+    this.#saves.set(segment.index, work());
   }
 
   /** Gives up a hash that is not there yet and waits until all that can be kept is. */
   async close(): Promise<void> {
     this.#stopHash.abort();
-    await Promise.all(this.#saves);
+    await Promise.all(this.#saves.values());
   }
 
-  async #keyOf({ decode }: PlanSegment): Promise<string | null> {
+  async #keyOf({ decode }: PlanSegment, hasCast: boolean): Promise<string | null> {
     const target = await this.#targetHash();
     if (target === null) return null;
     const key = createHash('sha256')
-      .update(canonicalJson({ target, facts: this.#facts, decode }))
+      .update(canonicalJson({ target, facts: this.#facts, decode, hasCast }))
       .digest('hex');
     return `${this.#group}-${key.slice(0, 40)}`;
   }

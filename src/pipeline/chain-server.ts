@@ -1,6 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import { readTracks } from './cast/segment-tracks.js';
 import type { ChainMachine, ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type {
@@ -65,6 +66,8 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
       case 'beginSegment':
         liveChain().begin(command.segment, command.analysis);
         return null;
+      case 'readTracks':
+        return readTracks(command.analysis, command.decode);
       case 'frame':
         return { outputs: await liveChain().push(command.frame) };
       case 'endSegment': {

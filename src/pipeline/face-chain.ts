@@ -11,6 +11,7 @@ import {
   loadChainModels,
 } from './chain-models.js';
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
+import { type SegmentTrack, TrackCollector } from './cast/segment-tracks.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
@@ -39,6 +40,7 @@ export type ChainSettings = Pick<
   | 'colorMatch'
   | 'executionProvider'
   | 'executionThreadCount'
+  | 'needsCast'
 >;
 
 /** How a chain may use the machine; nothing of it changes the pictures. Plain data, so that it can cross threads. */
@@ -73,10 +75,10 @@ export type ChainSegment = {
   readonly frameRate: Rational;
   /** Frames that will be pushed, half-open: the segment with its neighbours before and after. */
   readonly decode: { readonly start: number; readonly end: number };
+  /** Frames that are rendered, half-open, inside `decode`; where it is empty, the segment is only analysed, and its figures have its tracks. */
+  readonly render: { readonly start: number; readonly end: number };
   /** Who gets which face, where that depends on who it is; absent: all faces are alike. */
   readonly selection?: SegmentSelection | undefined;
-  /** Frames that are rendered, half-open, inside `decode`. */
-  readonly render: { readonly start: number; readonly end: number };
 };
 
 /** A frame handed to the chain; the chain owns the buffer until it gives it back in a {@link ChainOutput}. */
@@ -98,6 +100,8 @@ type SegmentState = {
   /** Frames that wait for their look-ahead or for their group, in order. */
   readonly waiting: ChainFrame[];
   readonly cutFrames: Set<number>;
+  /** Null where frames are rendered. */
+  readonly tracks: TrackCollector | null;
   lastIndex: number;
 };
 
@@ -118,6 +122,9 @@ export class FaceChain {
   readonly #keepsAnalysis: boolean;
   /** Whether the running segment's analysis is packed. */
   #packsAnalysis = false;
+  /** The tracks of the last segment, where it was only analysed. */
+  #tracks: readonly SegmentTrack[] | null = null;
+  readonly #canRender: boolean;
   /** Faces that go through the swapper's model in one run, and why so many. */
   readonly batch: ChainBatch;
   #halvingsBefore = 0;
@@ -132,12 +139,17 @@ export class FaceChain {
   ) {
     this.#settings = settings;
     this.#models = models;
+    this.#canRender = sources.length > 0;
     this.#keepsAnalysis = machine.keepsAnalysis;
     this.#swapper = swapper;
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
     this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
-    this.#analyser = new SegmentAnalyser(models, zones, this.#samples);
+    this.#analyser = new SegmentAnalyser(models, {
+      zones,
+      samples: this.#samples,
+      needsCast: settings.needsCast,
+    });
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
       new ShotWindow(settings.landmarkSmoother),
@@ -147,7 +159,7 @@ export class FaceChain {
   /**
    * Loads the models, and finds out how many faces go through the swapper's at once.
    *
-   * @param sources at least one
+   * @param sources without any, segments can only be analysed
    * @throws FaceswapError as `loadChainModels` and `openCropSwapper`
    */
   static async create(
@@ -155,7 +167,6 @@ export class FaceChain {
     sources: readonly SourceFace[],
     machine: ChainMachine = plainMachine,
   ): Promise<FaceChain> {
-    if (sources.length === 0) throw new FaceswapError('bug', 'The chain was made without a source face');
     const files = machine.models ?? embeddedModelFiles();
     const models = await loadChainModels(settings, files);
     const swapper = files.swapper === null ? null : await openCropSwapper(files.swapper, settings, machine);
@@ -168,11 +179,24 @@ export class FaceChain {
    * @param analysis what an earlier run found out about the segment's frames, or null
    */
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
-    const { frameRate, decode } = segment;
+    const { frameRate, decode, render } = segment;
+    const isRendered = render.start < render.end;
+    if (isRendered && !this.#canRender) {
+      throw new FaceswapError('bug', 'The chain was made without a source face');
+    }
     const window = new ShotWindow(this.#settings.landmarkSmoother);
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
-    this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };
+    this.#state = {
+      segment,
+      window,
+      known,
+      waiting: [],
+      cutFrames: new Set(),
+      tracks: isRendered ? null : new TrackCollector(),
+      lastIndex: -1,
+    };
+    this.#tracks = null;
     this.#analyses.reset();
     kernels().memory.reserveForPicture(segment.format);
     this.#packsAnalysis = this.#keepsAnalysis && known === null;
@@ -202,6 +226,7 @@ export class FaceChain {
   async finish(): Promise<readonly ChainOutput[]> {
     const state = this.#current();
     const outputs = await this.#renderReady(state, Number.POSITIVE_INFINITY, 'all');
+    this.#tracks = state.tracks?.finish() ?? null;
     this.#state = null;
     return outputs;
   }
@@ -214,6 +239,7 @@ export class FaceChain {
       modelMs: takeModelMs(),
       halvings: (this.#swapper?.cropSwapper.halvings ?? 0) - this.#halvingsBefore,
       analysis: this.#packsAnalysis ? this.#analyses.finish() : null,
+      tracks: this.#tracks,
     };
   }
 
@@ -244,7 +270,10 @@ export class FaceChain {
       if (this.#packsAnalysis) this.#analyses.add(analysed);
     }
     if (analysed.sceneCut) state.cutFrames.add(index);
+    state.tracks?.add(analysed);
     state.window.push(analysed);
+    // Nothing looks back where nothing is rendered.
+    if (state.tracks !== null) state.window.dropBefore(index);
     state.lastIndex = index;
   }
 

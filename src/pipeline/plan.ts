@@ -70,6 +70,7 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   colorMatch: config.colorMatch,
   executionProvider: config.executionProvider,
   executionThreadCount: config.executionThreadCount,
+  needsCast: config.needsCast,
 });
 
 /** JSON with sorted keys, so that equal values have equal text. Undefined members are left out. */

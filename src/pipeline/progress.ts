@@ -2,14 +2,14 @@ import type { ErrorRecord } from '../errors.js';
 import type { RunWarning } from './run-report.js';
 
 /** What a run is doing, in order. */
-export type RunPhase = 'probe' | 'plan' | 'sources' | 'render' | 'mux' | 'verify' | 'done';
+export type RunPhase = 'probe' | 'plan' | 'sources' | 'cast' | 'render' | 'mux' | 'verify' | 'done';
 
 /** Events that a run emits; `--progress json` prints each as one line. */
 export type ProgressEvent =
   | { readonly type: 'phase'; readonly phase: RunPhase }
   | {
       readonly type: 'frames';
-      /** Frames rendered so far, of the whole job. */
+      /** Frames rendered so far, of the whole job; in the phase `cast`, frames that were looked at. */
       readonly done: number;
       readonly total: number;
       readonly framesPerSecond: number;

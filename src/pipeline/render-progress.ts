@@ -6,7 +6,7 @@ const eventIntervalMs = 100;
 
 const swappedFaces = (row: FrameRow): number => row.faces.filter((face) => face.outcome !== 'skipped').length;
 
-/** Counts rendered frames and tells of them, with the speed so far and the time that is left. */
+/** Counts frames that are rendered or looked at and tells of them, with the speed so far and the time that is left. */
 export class RenderProgress {
   readonly #channel: ProgressChannel;
   readonly #total: number;
@@ -30,8 +30,13 @@ export class RenderProgress {
 
   /** Counts one frame. */
   add(row: FrameRow): void {
-    this.#done += 1;
     this.#facesSwapped += swappedFaces(row);
+    this.advance(1);
+  }
+
+  /** Counts frames in which nothing was swapped. */
+  advance(frames: number): void {
+    this.#done += frames;
     const nowMs = performance.now();
     if (this.#done < this.#total && nowMs - this.#lastEventMs < eventIntervalMs) return;
     this.#lastEventMs = nowMs;

@@ -50,7 +50,7 @@ const concernsAll: ReadonlySet<FaceswapError['kind']> = new Set([
  * Why the target is no longer what the plan was made for, or undefined: a file that was deleted, replaced or cut off explains
  * better than what the decoder says, and concerns every segment.
  */
-const targetFailure = async ({ file, sizeBytes }: TargetMedia): Promise<FaceswapError | undefined> => {
+export const targetFailure = async ({ file, sizeBytes }: TargetMedia): Promise<FaceswapError | undefined> => {
   try {
     const { size } = await stat(file);
     if (size === sizeBytes) return undefined;
@@ -69,9 +69,9 @@ const targetFailure = async ({ file, sizeBytes }: TargetMedia): Promise<Faceswap
 };
 
 /** The promise, or a failure when it takes longer than any model takes to be loaded. */
-const untilReady = async (
+export const untilReady = async (
   member: TeamMember,
-  { patience }: RenderContext,
+  { patience }: Pick<RenderContext, 'patience'>,
   halt: AbortSignal,
 ): Promise<void> => {
   const { clock, limits } = patience;

@@ -26,6 +26,7 @@ import type {
 import { resolveFaceMaps } from './selection/face-map.js';
 import { faceOrders } from './selection/face-order.js';
 import { type FaceRegion, parseFaceRegion } from './selection/face-region.js';
+import { needsCast } from './selection/needs-cast.js';
 import { defaultReferenceDistance } from './selection/reference-distance.js';
 import { parseTrimTime } from './trim-time.js';
 
@@ -449,6 +450,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
   }
   checkKeys(options);
   const cores = availableParallelism();
+  const selection = resolveSelection(options);
   const unit = { lowest: 0, highest: 1, integer: false };
   const trimStart = resolveTrim(options, { frame: 'trimFrameStart', time: 'trimStart', lowestFrame: 0 });
   const trimEnd = resolveTrim(options, { frame: 'trimFrameEnd', time: 'trimEnd', lowestFrame: 1 });
@@ -460,7 +462,8 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       optionChoices[name],
     ) as (typeof optionChoices)[Name][number];
   return {
-    ...resolveSelection(options),
+    ...selection,
+    needsCast: needsCast(selection),
     target: resolve(textOption('target', options.target, 'a video or image file')),
     output: resolve(textOption('output', options.output, 'the file to write')),
     processors: resolveProcessors(options.processors ?? runDefaults.processors),

@@ -176,6 +176,8 @@ export type RunConfig = {
   readonly landmarkSmoother: SmootherMode;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
+  /** Whether the analysis has to tell who is in the target: follows from the options that choose faces. */
+  readonly needsCast: boolean;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

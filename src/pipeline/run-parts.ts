@@ -45,7 +45,8 @@ export type RunParts = {
 };
 
 /** Models that are not those of the package have no place in the analysis cache's keys. */
-export const keepsAnalysis = ({ config, models }: RunParts): boolean => config.cache && models === null;
+export const keepsAnalysis = ({ config, models }: Pick<RunParts, 'config' | 'models'>): boolean =>
+  config.cache && models === null;
 
 /** What a run of either kind ends with; the runner makes the report of it and gives the file its name. */
 export type RunResult = Pick<RunReport, 'status' | 'media' | 'performance'> & {

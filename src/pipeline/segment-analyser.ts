@@ -1,14 +1,19 @@
 import type { PlanarFrame } from '../imaging/planar-frame.js';
-import { landmarkInputPx, pointsInCrop } from '../processors/face-landmarker/face-landmarker.js';
+import {
+  type FaceMesh,
+  landmarkInputPx,
+  pointsInCrop,
+} from '../processors/face-landmarker/face-landmarker.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
-import { FaceTracker, type SightingReader } from '../processors/face-tracker/face-tracker.js';
+import { FaceTracker, type MeshReader } from '../processors/face-tracker/face-tracker.js';
 import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
 import type { ChainModels } from './chain-models.js';
-import type { AnalysedFrame, Observation, ShotWindow } from './shot-window.js';
+import { IdentitySampler } from './cast/identity-sampler.js';
+import type { AnalysedFrame, Observation, ObservationBuffer, ShotWindow } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
 /**
@@ -19,16 +24,23 @@ export class SegmentAnalyser {
   readonly #models: ChainModels;
   readonly #reader: AppearanceReader;
   readonly #samples: StageSamples;
+  /** Null: nobody asks who is in the target. */
+  readonly #sampler: IdentitySampler | null;
   readonly #facing = new Float32Array(meshPointCount);
   readonly #cropPoints = new Float32Array(3 * meshPointCount);
   readonly #cuts = new SceneCutDetector();
   #tracker: FaceTracker | null = null;
   #window: ShotWindow | null = null;
 
-  constructor(models: ChainModels, zones: FaceZones, samples: StageSamples) {
+  /** @param needsCast whether to take identity samples */
+  constructor(
+    models: ChainModels,
+    { zones, samples, needsCast }: { zones: FaceZones; samples: StageSamples; needsCast: boolean },
+  ) {
     this.#models = models;
     this.#reader = new AppearanceReader(zones);
     this.#samples = samples;
+    this.#sampler = needsCast ? new IdentitySampler(models.recognizer) : null;
   }
 
   /**
@@ -38,7 +50,8 @@ export class SegmentAnalyser {
    */
   begin(framesPerSecond: number, window: ShotWindow): void {
     this.#window = window;
-    this.#tracker = new FaceTracker(this.#models.detector, this.#models.landmarker, framesPerSecond);
+    this.#tracker = new FaceTracker(this.#models, framesPerSecond);
+    this.#sampler?.reset();
     this.#cuts.reset();
   }
 
@@ -50,11 +63,12 @@ export class SegmentAnalyser {
     const sceneCut = this.#cuts.push(frame);
     const cutMs = performance.now() - startMs;
     if (sceneCut) tracker.startShot();
-    const faces = new Map<number, Observation>();
+    const observations = new Map<FaceMesh, ObservationBuffer>();
     let readingMs = 0;
-    const read: SightingReader = ({ trackId, mesh }) => {
+    const read: MeshReader = (mesh) => {
       const readMs = performance.now();
       const observation = window.takeObservation();
+      observation.identity = null;
       observation.points.set(mesh.points);
       faceShape(mesh.points, observation.shape);
       this.#reader.read(
@@ -65,21 +79,37 @@ export class SegmentAnalyser {
         observation.appearance,
         frame.format.hdr,
       );
-      faces.set(trackId, observation);
+      observations.set(mesh, observation);
       readingMs += performance.now() - readMs;
     };
     const sightings = await tracker.follow(frame, index, read);
-    // A track that slid onto another one's face was read before the tracker dropped it.
-    for (const [trackId, observation] of faces) {
-      if (sightings.some((sighting) => sighting.trackId === trackId)) continue;
-      faces.delete(trackId);
-      window.giveBack(observation);
+    const faces = new Map<number, Observation>();
+    for (const { trackId, mesh } of sightings) {
+      const observation = observations.get(mesh) as ObservationBuffer;
+      observations.delete(mesh);
+      faces.set(trackId, observation);
+      await this.#sample(frame, index, { trackId, observation });
     }
+    // A track that slid onto another one's face was read before the tracker dropped it.
+    for (const observation of observations.values()) window.giveBack(observation);
     this.#samples.add('detect', tracker.times.detectMs + cutMs);
     this.#samples.add('landmarks', tracker.times.landmarksMs + readingMs);
+    this.#samples.add('identity', tracker.times.identityMs);
     tracker.times.detectMs = 0;
     tracker.times.landmarksMs = 0;
+    tracker.times.identityMs = 0;
     return { index, sceneCut, faces };
+  }
+
+  async #sample(
+    frame: PlanarFrame,
+    index: number,
+    { trackId, observation }: { trackId: number; observation: ObservationBuffer },
+  ): Promise<void> {
+    if (this.#sampler === null) return;
+    const startMs = performance.now();
+    observation.identity = await this.#sampler.sample(frame, index, { trackId, observation });
+    this.#samples.add('identity', performance.now() - startMs);
   }
 
   /** Gives the kernel memory back. */

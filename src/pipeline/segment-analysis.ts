@@ -1,10 +1,12 @@
 import { FaceswapError } from '../errors.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { descriptorLength } from '../processors/face-recognizer/face-recognizer.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
+import type { IdentitySample } from './cast/identity-sample.js';
 import type { AnalysedFrame, Observation } from './shot-window.js';
 
 /** Number of the form below; part of every key, so that entries of another form are never opened. */
-export const segmentAnalysisVersion = 1;
+export const segmentAnalysisVersion = 2;
 
 /** A segment whose analysis takes more is not kept: one shot of many faces must not cost memory without end. */
 export const largestAnalysisBytes = 64 * 2 ** 20;
@@ -27,8 +29,12 @@ const others = 2;
 
 const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits ? ones : others);
 
-/** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each. */
-const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels;
+/** Floats of an identity sample: weight, age, male, then the descriptor. */
+const sampleFloats = 3 + descriptorLength;
+
+/** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each, and an identity sample. */
+const worstFaceBytes =
+  4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels + 4 + 4 * sampleFloats;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;
@@ -45,7 +51,8 @@ const impossible = (what: string): FaceswapError =>
  * (u8), nothing (u16). A face: track (u32), glasses (f64), its floats, then the maps `open` and `rims`, each as runs that follow one another over
  * all texels: a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
  * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
- * on three films); deflating the rest gains little, because it is mantissas.
+ * on three films); deflating the rest gains little, because it is mantissas. Last comes the number of identity samples (u32, 0 or 1)
+ * and the floats of it: weight, age, male, descriptor.
  */
 export class SegmentAnalysisWriter {
   #bytes = new Uint8Array(1 << 16);
@@ -87,7 +94,7 @@ export class SegmentAnalysisWriter {
     return this.#bytes.slice(0, this.#length).buffer;
   }
 
-  #addFace(trackId: number, { points, shape, appearance }: Observation): void {
+  #addFace(trackId: number, { points, shape, appearance, identity }: Observation): void {
     const { mean, std, bands, glasses, open, rims } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
@@ -101,6 +108,18 @@ export class SegmentAnalysisWriter {
       if (map.length !== mapTexels) throw impossible(`a map of ${map.length} texels`);
       this.#addMap(map);
     }
+    this.#addIdentity(identity ?? null);
+  }
+
+  #addIdentity(identity: IdentitySample | null): void {
+    this.#view.setUint32(this.#length, identity === null ? 0 : 1, true);
+    this.#length += 4;
+    if (identity === null) return;
+    const { weight, ageYears, male, descriptor } = identity;
+    if (descriptor.length !== descriptorLength)
+      throw impossible(`a descriptor of ${descriptor.length} floats`);
+    this.#addFloats(Float32Array.of(weight, ageYears, male), 0, 3);
+    this.#addFloats(descriptor, 0, descriptorLength);
   }
 
   #addFloats(floats: Float32Array, from: number, to: number): void {
@@ -184,6 +203,10 @@ export class SegmentAnalysisReader {
       this.#at += 12;
       for (const length of floatCounts) if (!this.#areUsable(length)) return false;
       if (!this.#isUsableMap() || !this.#isUsableMap()) return false;
+      this.#require(4);
+      const samples = this.#view.getUint32(this.#at, true);
+      this.#at += 4;
+      if (samples > 1 || !this.#areUsable(samples * sampleFloats)) return false;
     }
     return true;
   }
@@ -233,9 +256,23 @@ export class SegmentAnalysisReader {
       }) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
       const open = this.#readMap();
       const rims = this.#readMap();
-      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims } });
+      const identity = this.#readIdentity();
+      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims }, identity });
     }
     return { index, sceneCut, faces };
+  }
+
+  #readIdentity(): IdentitySample | null {
+    this.#require(4);
+    const samples = this.#view.getUint32(this.#at, true);
+    this.#at += 4;
+    if (samples === 0) return null;
+    const facts = new Float32Array(3);
+    this.#readFloats(facts, 0, 3);
+    const [weight, ageYears, male] = facts as unknown as [number, number, number];
+    const descriptor = new Float32Array(descriptorLength);
+    this.#readFloats(descriptor, 0, descriptorLength);
+    return { weight, ageYears, male, descriptor };
   }
 
   #readMap(): Float32Array {

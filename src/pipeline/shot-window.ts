@@ -11,6 +11,7 @@ import {
   type FaceAppearance,
 } from '../processors/face-swapper/appearance.js';
 import { glassesContrastThreshold } from '../processors/face-swapper/glasses.js';
+import type { IdentitySample } from './cast/identity-sample.js';
 import type { SmootherMode } from './run-options.js';
 
 /** What was seen of one face in one frame. */
@@ -19,10 +20,15 @@ export type Observation = {
   /** Proportions: 468 × (x, y, z) on the mean face. */
   readonly shape: Float32Array;
   readonly appearance: FaceAppearance;
+  /** Absent or null in most frames, and everywhere in a run that does not ask who is in the target. */
+  readonly identity?: IdentitySample | null;
 };
 
 /** An observation to be written: from {@link ShotWindow.takeObservation}. */
-export type ObservationBuffer = Observation & { readonly appearance: AppearanceBuffer };
+export type ObservationBuffer = Observation & {
+  readonly appearance: AppearanceBuffer;
+  identity: IdentitySample | null;
+};
 
 /** One analysed frame in the look-ahead ring. */
 export type AnalysedFrame = {
@@ -113,6 +119,7 @@ export class ShotWindow {
       points: new Float32Array(3 * meshPointCount),
       shape: new Float32Array(3 * meshPointCount),
       appearance: allocateAppearance(),
+      identity: null,
     };
     this.#own.add(fresh);
     return fresh;

@@ -27,7 +27,7 @@ export type StartedTeam = {
  * @throws FaceswapError when the first worker that answers could not make its chain, or after an interruption.
  */
 export const startTeam = async (
-  parts: RunParts,
+  parts: Pick<RunParts, 'config' | 'models' | 'openWorker' | 'replaceWorker' | 'signal'>,
   workerPlan: WorkerPlan,
   { sources, frameBytes }: { readonly sources: PreparedSources; readonly frameBytes: number },
 ): Promise<StartedTeam> => {

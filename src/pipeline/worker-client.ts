@@ -3,6 +3,7 @@ import { FaceswapError } from '../errors.js';
 import { disableTelemetry } from '../inference/telemetry.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { isAbandonedThread, noteAbandonedThread } from './abandoned-threads.js';
+import type { SegmentTrack } from './cast/segment-tracks.js';
 import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
@@ -115,6 +116,20 @@ export class WorkerClient {
   async beginSegment(segment: ChainSegment, analysis: ArrayBuffer | null = null): Promise<void> {
     const transfer = analysis === null ? [] : [analysis];
     await this.#ask<'beginSegment'>({ name: 'beginSegment', segment, analysis }, transfer);
+  }
+
+  /**
+   * Reads the tracks of a segment out of what an earlier run found out about its frames.
+   *
+   * @param analysis is transferred.
+   * @returns null when it cannot be used.
+   */
+  async readTracks(
+    decode: ChainSegment['decode'],
+    analysis: ArrayBuffer,
+  ): Promise<readonly SegmentTrack[] | null> {
+    const found = await this.#ask<'readTracks'>({ name: 'readTracks', decode, analysis }, [analysis]);
+    return found?.tracks ?? null;
   }
 
   /** Hands over the next frame (its buffer is transferred) and gives the frames that this finished. */

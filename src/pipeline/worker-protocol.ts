@@ -1,6 +1,7 @@
 import type { ErrorRecord } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import type { ChainFrame, ChainMachine, ChainOutput, ChainSegment, ChainSettings } from './face-chain.js';
+import type { SegmentTrack } from './cast/segment-tracks.js';
 import type { RunWarning } from './run-report.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type { ChainStageSamples, ChainStageTimes } from './stage-samples.js';
@@ -26,6 +27,8 @@ export type WorkerCommand =
     }
   /** `analysis` is what an earlier run found out about these frames; its buffer is transferred. */
   | { readonly name: 'beginSegment'; readonly segment: ChainSegment; readonly analysis: ArrayBuffer | null }
+  /** Reads the tracks out of what an earlier run found out about these frames; needs no chain. The buffer is transferred. */
+  | { readonly name: 'readTracks'; readonly decode: ChainSegment['decode']; readonly analysis: ArrayBuffer }
   /** The frame's buffer is transferred. */
   | { readonly name: 'frame'; readonly frame: ChainFrame }
   | { readonly name: 'endSegment' }
@@ -40,6 +43,8 @@ export type WorkerResults = {
   readonly prepareSources: PreparedSources;
   readonly init: ChainBatch;
   readonly beginSegment: null;
+  /** Null when the analysis cannot be used. */
+  readonly readTracks: { readonly tracks: readonly SegmentTrack[] } | null;
   readonly frame: { readonly outputs: readonly ChainOutput[] };
   readonly endSegment: {
     readonly outputs: readonly ChainOutput[];
@@ -51,6 +56,8 @@ export type WorkerResults = {
     readonly halvings: number;
     /** What the chain found out about the segment's frames, for later runs; null where it was given. Transferred. */
     readonly analysis: ArrayBuffer | null;
+    /** Of a segment that was only analysed; else null. */
+    readonly tracks: readonly SegmentTrack[] | null;
   };
   readonly dispose: null;
 };

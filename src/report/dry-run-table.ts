@@ -3,7 +3,6 @@ import type { DryRun } from '../pipeline/dry-run.js';
 import { estimateMachine } from '../pipeline/run-estimate.js';
 import type { Rational } from '../pipeline/run-options.js';
 import { faceMapText } from '../pipeline/selection/face-map.js';
-import { needsCast } from '../pipeline/selection/needs-cast.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
 const rateText = ({ num, den }: Rational, isVariable: boolean): string =>
@@ -52,7 +51,7 @@ export const formatDryRun = (dryRun: DryRun): string => {
     ['status', 'dry run: nothing was rendered or written'],
     ['sources', config.sources.join(', ') || 'none but those of the maps'],
     ...config.maps.map((map, index): TableRow => [index === 0 ? 'map' : '', faceMapText(map)]),
-    ...(needsCast(config)
+    ...(config.needsCast
       ? [['people', 'are found first: all frames are analysed before the first is rendered'] as const]
       : []),
     ['target', `${config.target} (${dryRun.kind})`],

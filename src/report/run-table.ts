@@ -107,8 +107,7 @@ const machineLines = ({ performance, config, media }: RunReport): readonly Table
 /** More people than this are summed up in a line. */
 const mostPeopleLines = 12;
 
-const photosText = (files: readonly string[]): string =>
-  files.map((file) => basename(file)).join(', ');
+const photosText = (files: readonly string[]): string => files.map((file) => basename(file)).join(', ');
 
 const personText = ({ id, frames, framesSwapped, sources }: PersonReport): string =>
   sources.length === 0

@@ -86,9 +86,13 @@ describe('generated models', () => {
       });
       const detectorSession = await createSession(set.blazeface, cpu);
       const landmarkerSession = await createSession(set.facemesh, cpu);
+      const recognizerSession = await createSession(set.faceres, cpu);
       const tracker = new FaceTracker(
-        new FaceDetector(detectorSession, 0.5),
-        new FaceLandmarker(landmarkerSession),
+        {
+          detector: new FaceDetector(detectorSession, 0.5),
+          landmarker: new FaceLandmarker(landmarkerSession),
+          recognizer: new FaceRecognizer(recognizerSession),
+        },
         7,
       );
       const frame = noiseFrame(widthPx, heightPx);
@@ -115,6 +119,7 @@ describe('generated models', () => {
       }
       await detectorSession.dispose();
       await landmarkerSession.dispose();
+      await recognizerSession.dispose();
     });
   }
 

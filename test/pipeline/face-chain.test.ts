@@ -33,6 +33,7 @@ const settings: ChainSettings = {
   colorMatch: 'lab',
   executionProvider: 'cpu',
   executionThreadCount: 1,
+  needsCast: false,
 };
 
 const photoOf = async (name: PortraitName): Promise<SourcePhoto> => {

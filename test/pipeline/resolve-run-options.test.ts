@@ -39,6 +39,7 @@ test('every default is filled in', () => {
     landmarkSmoother: 'window',
     blend: 'multiband',
     colorMatch: 'lab',
+    needsCast: false,
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',

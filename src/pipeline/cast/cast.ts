@@ -1,4 +1,5 @@
 import type { Box } from '../../imaging/affine.js';
+import type { FrameRange } from '../../media/decoder.js';
 
 /** Where somebody was seen. */
 export type CastFace = {
@@ -31,6 +32,8 @@ export type CastPerson = {
   /** Frames of the range in which this person is seen. */
   readonly frames: number;
   readonly firstFrame: number;
+  /** Those frames, as ranges without gaps. */
+  readonly seen: readonly FrameRange[];
   /** Where the person is seen best. */
   readonly best: CastFace;
   /** Mean of the samples, L2-normalised; of length zero when no sample could be taken. */

@@ -15,9 +15,12 @@ const inputScaling = { scale: 255, offset: 0 };
 /** The descriptor crop is 1.2 times the mesh's box, while {@link cropFromMesh} gives 1.5 times. */
 const cropShrink = 1.2 / 1.5;
 
+/** Numbers of a descriptor. */
+export const descriptorLength = 1024;
+
 /** What the recogniser says of a face. */
 export type FaceIdentity = {
-  /** 1024 numbers, L2-normalised: cosine similarity is their dot product. */
+  /** {@link descriptorLength} numbers, L2-normalised: cosine similarity is their dot product. */
   readonly descriptor: Float32Array;
   readonly ageYears: number;
   /** Probability that the face reads as male, 0..1. */

@@ -11,6 +11,9 @@ import {
   faceFlagThreshold,
 } from '../face-landmarker/face-landmarker.js';
 import { boundsOf } from '../face-landmarker/mesh-bounds.js';
+import type { FaceRecognizer } from '../face-recognizer/face-recognizer.js';
+import { headPose } from '../face-swapper/head-pose.js';
+import { FaceMemory } from './face-memory.js';
 
 /** A face seen in one frame. */
 export type FaceSighting = {
@@ -19,18 +22,27 @@ export type FaceSighting = {
   readonly mesh: FaceMesh;
 };
 
-/** Called while the landmark model's input still holds the crop of this sighting. */
-export type SightingReader = (sighting: FaceSighting) => void;
+/**
+ * Called while the landmark model's input still holds the crop of this mesh. Whose face it is, and whether it is one that the
+ * tracker keeps, is said by what {@link FaceTracker.follow} returns.
+ */
+export type MeshReader = (mesh: FaceMesh) => void;
 
 type Track = {
-  readonly id: number;
+  id: number;
   points: Float32Array;
   /** Movement of the centre from the last frame to this one, in pixels. */
   velocityX: number;
   velocityY: number;
   /** Frames since the face was last seen; 0 while it is tracked. */
   lostFrames: number;
+  readonly memory: FaceMemory;
+  /** Tracks that it lay over or under since they were last told apart. */
+  readonly tangled: Set<Track>;
 };
+
+/** A mesh that a track's crop gave in this frame. */
+type Reading = { readonly track: Track; readonly mesh: FaceMesh };
 
 /** The detector looks at the whole frame this often while everything is tracked; new faces wait no longer than this. */
 const detectEveryFrames = 5;
@@ -51,6 +63,29 @@ const closerLookFaces = 6;
  */
 const patienceFrames = 12;
 
+/** A lost face that the recogniser knows may come back this much later, from behind another one for example. */
+const memoryFrames = 24;
+
+/** Two meshes that overlap more than this lie on one face. */
+const sameFaceOverlap = 0.55;
+/** Faces that overlap more than this hide parts of each other. */
+const tangledOverlap = 0.15;
+/** Faces nearer to each other than this share of the larger one may be confused soon. */
+const nearShare = 0.75;
+
+/** Faces that are smaller or turned further away say too little to the recogniser. */
+const smallestDescribedPx = 26;
+const turnedAwayRadians = 1;
+
+/**
+ * Cosine similarities of the embedded recogniser: two crops of one person from one shot have about 0.8, of two persons about 0.35.
+ * A face that comes back where one was lost must not be clearly another one; one that comes back elsewhere must clearly be the same.
+ */
+const otherLikeness = 0.4;
+const sameLikeness = 0.55;
+/** By this much two tracks must fit better the other way round, both faces together, before they count as exchanged. */
+const exchangeMargin = 0.2;
+
 /** A mesh that moved further than this (in face sizes) from one frame to the next has jumped to something else. */
 const jumpLimit = 0.55;
 
@@ -60,22 +95,40 @@ const jumpLimit = 0.55;
  * frame's index, so that it does not depend on where a segment starts), in tiles for small faces once a second and at the
  * start of every shot, frame by frame at the start of a shot while it shows no face, and around the last place of a face that was lost.
  * What the tiles find new and small costs one more detection, in a window four times its size, which places its box.
+ *
+ * Who is who is decided by place as long as that is clear, which costs nothing. When faces come near to each other, the recogniser is asked
+ * a few times how each looks, and again where they lay over each other: which of two tracks the one face that is left belongs to, whether
+ * a face that appears is one that was hidden, and whether the two were exchanged. A track that turns out to show another face than
+ * before goes on under a new id, so that no id stands for two persons.
  */
 export class FaceTracker {
   readonly #detector: FaceDetector;
   readonly #landmarker: FaceLandmarker;
+  readonly #recognizer: Pick<FaceRecognizer, 'identify'>;
   readonly #scanEveryFrames: number;
   #tracks: Track[] = [];
   #nextId = 1;
   /** Frames of this shot so far. */
   #shotFrames = 0;
   /** Busy milliseconds since the last reset of the counters, by model. */
-  readonly times = { detectMs: 0, landmarksMs: 0 };
+  readonly times = { detectMs: 0, landmarksMs: 0, identityMs: 0 };
 
   /** @param framesPerSecond sets the rhythm of the full scans */
-  constructor(detector: FaceDetector, landmarker: FaceLandmarker, framesPerSecond: number) {
+  constructor(
+    {
+      detector,
+      landmarker,
+      recognizer,
+    }: {
+      readonly detector: FaceDetector;
+      readonly landmarker: FaceLandmarker;
+      readonly recognizer: Pick<FaceRecognizer, 'identify'>;
+    },
+    framesPerSecond: number,
+  ) {
     this.#detector = detector;
     this.#landmarker = landmarker;
+    this.#recognizer = recognizer;
     this.#scanEveryFrames = Math.max(detectEveryFrames, Math.round(framesPerSecond));
   }
 
@@ -86,34 +139,39 @@ export class FaceTracker {
   }
 
   /** Finds the faces of one frame. Frames must come in order. */
-  async follow(frame: PlanarFrame, index: number, read: SightingReader): Promise<FaceSighting[]> {
-    const sightings: FaceSighting[] = [];
+  async follow(frame: PlanarFrame, index: number, read: MeshReader): Promise<FaceSighting[]> {
+    const readings: Reading[] = [];
     const lost: Track[] = [];
     for (const track of this.#tracks) {
       if (track.lostFrames > 0) continue;
       const mesh = await this.#landmarks(frame, this.#predictedCrop(track));
       if (mesh.flag >= faceFlagThreshold && isPlausible(track.points, mesh.points)) {
-        this.#see(track, mesh, sightings, read);
+        read(mesh);
+        readings.push({ track, mesh });
       } else {
         lost.push(track);
       }
     }
+    lost.push(...(await this.#settleDuplicates(frame, readings)));
     for (const track of lost) track.lostFrames = 1;
-    this.#dropDuplicates(sightings);
+    for (const { track, mesh } of readings) see(track, mesh);
     const isScan = this.#shotFrames === 0 || index % this.#scanEveryFrames === 0;
     for (const detection of await this.#detections(frame, index, isScan)) {
-      const isNew = !isKnown(sightings, detection.box);
+      const isNew = !isKnown(readings, detection.box);
       const closer = isScan && isNew ? await this.#lookCloser(frame, detection) : [];
       for (const candidate of closer.length > 0 ? closer : [detection]) {
-        await this.#consider(frame, candidate, sightings, read);
+        await this.#consider(frame, candidate, readings, read);
       }
     }
+    await this.#tellApart(frame, index, readings);
     for (const track of this.#tracks) {
       if (track.lostFrames > 0 && !lost.includes(track)) track.lostFrames++;
     }
-    this.#tracks = this.#tracks.filter(({ lostFrames }) => lostFrames <= patienceFrames);
+    this.#keepOnly(
+      ({ lostFrames, memory }) => lostFrames <= (memory.isEmpty ? patienceFrames : memoryFrames),
+    );
     this.#shotFrames++;
-    return sightings;
+    return readings.map(({ track, mesh }) => ({ trackId: track.id, mesh }));
   }
 
   /**
@@ -140,7 +198,8 @@ export class FaceTracker {
       const found =
         searching || index % detectEveryFrames === 0 ? await this.#detector.detectLarge(frame) : [];
       for (const { lostFrames, points } of this.#tracks) {
-        if (lostFrames > 0) found.push(...(await this.#detector.detectAround(frame, boundsOf(points))));
+        if (lostFrames > 0 && lostFrames <= patienceFrames)
+          found.push(...(await this.#detector.detectAround(frame, boundsOf(points))));
       }
       return found;
     } finally {
@@ -151,41 +210,77 @@ export class FaceTracker {
   async #consider(
     frame: PlanarFrame,
     detection: FaceDetection,
-    sightings: FaceSighting[],
-    read: SightingReader,
+    readings: Reading[],
+    read: MeshReader,
   ): Promise<void> {
-    if (isKnown(sightings, detection.box)) return;
+    if (isKnown(readings, detection.box)) return;
     const started = performance.now();
     const mesh = await this.#landmarker.refine(frame, cropFromBox(detection.box, detection.rollRadians));
     this.times.landmarksMs += performance.now() - started;
     if (mesh.flag < faceFlagThreshold) return;
-    const bounds = boundsOf(mesh.points);
-    if (isKnown(sightings, bounds)) return;
-    const lost = this.#tracks.find(
-      ({ lostFrames, points }) => lostFrames > 0 && isSameFace(boundsOf(points), bounds),
-    );
-    const track = lost ?? {
+    if (isKnown(readings, boundsOf(mesh.points))) return;
+    read(mesh);
+    const track = (await this.#lostTrackOf(frame, mesh)) ?? this.#newTrack(mesh);
+    track.points = mesh.points;
+    see(track, mesh);
+    readings.push({ track, mesh });
+  }
+
+  #keepOnly(isKept: (track: Track) => boolean): void {
+    const gone = this.#tracks.filter((track) => !isKept(track));
+    if (gone.length === 0) return;
+    this.#tracks = this.#tracks.filter(isKept);
+    for (const { tangled } of this.#tracks) for (const track of gone) tangled.delete(track);
+  }
+
+  #newTrack({ points }: FaceMesh): Track {
+    const track: Track = {
       id: this.#nextId++,
-      points: mesh.points,
+      points,
       velocityX: 0,
       velocityY: 0,
       lostFrames: 0,
+      memory: new FaceMemory(),
+      tangled: new Set(),
     };
-    if (lost === undefined) this.#tracks.push(track);
-    track.points = mesh.points;
-    this.#see(track, mesh, sightings, read);
+    this.#tracks.push(track);
+    return track;
   }
 
-  #see(track: Track, mesh: FaceMesh, sightings: FaceSighting[], read: SightingReader): void {
-    const before = centreOf(track.points);
-    const after = centreOf(mesh.points);
-    track.velocityX = after.x - before.x;
-    track.velocityY = after.y - before.y;
-    track.points = mesh.points;
-    track.lostFrames = 0;
-    const sighting = { trackId: track.id, mesh };
-    read(sighting);
-    sightings.push(sighting);
+  /**
+   * The lost track that a face which appears belongs to. Place decides where one track was lost there of which nothing else is known;
+   * likeness where several come into question, or where the face was near to another one before.
+   */
+  async #lostTrackOf(frame: PlanarFrame, { points }: FaceMesh): Promise<Track | undefined> {
+    const bounds = boundsOf(points);
+    const lost = this.#tracks.filter(({ lostFrames }) => lostFrames > 0);
+    const here = lost.filter(
+      (track) => track.lostFrames <= patienceFrames && isSameFace(boundsOf(track.points), bounds),
+    );
+    const [unknown] = here.filter(({ memory }) => memory.isEmpty);
+    const known = lost.filter(
+      (track) => !track.memory.isEmpty && (here.includes(track) || mayHaveComeTo(track, bounds)),
+    );
+    if (known.length === 0) return unknown;
+    const descriptor = await this.#describe(frame, points);
+    if (descriptor === null) return here[0];
+    const [best] = known.sort(
+      (first, second) => second.memory.likeness(descriptor) - first.memory.likeness(descriptor),
+    ) as [Track];
+    const isClear = unknown === undefined && here.length === 1 && here[0] === best;
+    const enough = isClear ? otherLikeness : sameLikeness;
+    return best.memory.likeness(descriptor) >= enough ? best : unknown;
+  }
+
+  /** The recogniser's view of a face, or null of one that it could not tell from others. */
+  async #describe(frame: PlanarFrame, points: Float32Array): Promise<Float32Array | null> {
+    const { width, height } = boundsOf(points);
+    if (Math.max(width, height) < smallestDescribedPx) return null;
+    if (Math.abs(headPose(points).yaw) > turnedAwayRadians) return null;
+    const started = performance.now();
+    const { descriptor } = await this.#recognizer.identify(frame, points);
+    this.times.identityMs += performance.now() - started;
+    return descriptor;
   }
 
   #predictedCrop(track: Track): FaceCrop {
@@ -203,19 +298,97 @@ export class FaceTracker {
     return mesh;
   }
 
-  /** Two tracks that have slid onto one face: the younger ends. */
-  #dropDuplicates(sightings: FaceSighting[]): void {
-    for (let i = sightings.length - 1; i > 0; i--) {
-      const { trackId, mesh } = sightings[i] as FaceSighting;
-      const bounds = boundsOf(mesh.points);
-      const older = sightings
+  /**
+   * Where two tracks have slid onto one face, it stays with the one that it looks like, or else with the older. The other one is lost:
+   * its face is hidden, and it keeps the place where that was last seen. One of which nothing is known ends.
+   *
+   * @returns the tracks that were lost by this; their readings are taken out.
+   */
+  async #settleDuplicates(frame: PlanarFrame, readings: Reading[]): Promise<Track[]> {
+    const lost: Track[] = [];
+    for (let i = readings.length - 1; i > 0; i--) {
+      const younger = readings[i] as Reading;
+      const bounds = boundsOf(younger.mesh.points);
+      const at = readings
         .slice(0, i)
-        .some((other) => boxOverlap(boundsOf(other.mesh.points), bounds) > 0.55);
-      if (!older) continue;
-      sightings.splice(i, 1);
-      this.#tracks = this.#tracks.filter(({ id }) => id !== trackId);
+        .findIndex(({ mesh }) => boxOverlap(boundsOf(mesh.points), bounds) > sameFaceOverlap);
+      if (at < 0) continue;
+      const older = readings[at] as Reading;
+      const isYoungers = await this.#isRatherOf(frame, younger, older);
+      readings.splice(isYoungers ? at : i, 1);
+      const loser = isYoungers ? older.track : younger.track;
+      tangle(older.track, younger.track);
+      if (loser.memory.isEmpty) this.#keepOnly((track) => track !== loser);
+      else lost.push(loser);
+    }
+    return lost;
+  }
+
+  /** Whether a face that two tracks have come to is that of the first. */
+  async #isRatherOf(frame: PlanarFrame, first: Reading, second: Reading): Promise<boolean> {
+    if (first.track.memory.isEmpty || second.track.memory.isEmpty) return false;
+    const descriptor = await this.#describe(frame, first.mesh.points);
+    if (descriptor === null) return false;
+    return first.track.memory.likeness(descriptor) > second.track.memory.likeness(descriptor);
+  }
+
+  /**
+   * Remembers how faces look that come near to each other while nothing hides them, and looks whether those that lay over each other and
+   * have parted are still the same.
+   */
+  async #tellApart(frame: PlanarFrame, index: number, readings: readonly Reading[]): Promise<void> {
+    if (readings.length < 2) return;
+    for (const reading of readings) {
+      const { track, mesh } = reading;
+      const box = boundsOf(mesh.points);
+      const others = readings.filter((other) => other !== reading);
+      const overlap = Math.max(...others.map((other) => boxOverlap(boundsOf(other.mesh.points), box)));
+      for (const other of others) {
+        if (boxOverlap(boundsOf(other.mesh.points), box) > tangledOverlap) tangle(track, other.track);
+      }
+      const isNear = others.some((other) => isNextTo(boundsOf(other.mesh.points), box));
+      const isDue = track.memory.isEmpty || index % detectEveryFrames === 0;
+      if (!isNear || overlap > 0 || track.memory.isFull || track.tangled.size > 0 || !isDue) continue;
+      const descriptor = await this.#describe(frame, mesh.points);
+      if (descriptor !== null) track.memory.add(descriptor);
+    }
+    for (const [at, first] of readings.entries()) {
+      for (const second of readings.slice(at + 1)) await this.#untangle(frame, first, second);
     }
   }
+
+  /** Looks at two faces that have parted. Tracks that were exchanged go on as new ones. */
+  async #untangle(frame: PlanarFrame, first: Reading, second: Reading): Promise<void> {
+    if (!first.track.tangled.has(second.track)) return;
+    if (boxOverlap(boundsOf(first.mesh.points), boundsOf(second.mesh.points)) > 0) return;
+    first.track.tangled.delete(second.track);
+    second.track.tangled.delete(first.track);
+    const [one, other] = [first.track.memory, second.track.memory];
+    if (one.isEmpty || other.isEmpty) return;
+    const ofFirst = await this.#describe(frame, first.mesh.points);
+    const ofSecond = await this.#describe(frame, second.mesh.points);
+    if (ofFirst === null || ofSecond === null) return;
+    const asTheyAre = one.likeness(ofFirst) + other.likeness(ofSecond);
+    const exchanged = one.likeness(ofSecond) + other.likeness(ofFirst);
+    if (exchanged <= asTheyAre + exchangeMargin) return;
+    first.track.id = this.#nextId++;
+    second.track.id = this.#nextId++;
+  }
+}
+
+/** Puts a track where its face is now. */
+function see(track: Track, { points }: FaceMesh): void {
+  const before = centreOf(track.points);
+  const after = centreOf(points);
+  track.velocityX = after.x - before.x;
+  track.velocityY = after.y - before.y;
+  track.points = points;
+  track.lostFrames = 0;
+}
+
+function tangle(first: Track, second: Track): void {
+  first.tangled.add(second);
+  second.tangled.add(first);
 }
 
 function centreOf(points: Float32Array): { x: number; y: number } {
@@ -223,8 +396,28 @@ function centreOf(points: Float32Array): { x: number; y: number } {
   return { x: x + width / 2, y: y + height / 2 };
 }
 
-function isKnown(sightings: readonly FaceSighting[], box: Box): boolean {
-  return sightings.some(({ mesh }) => isSameFace(boundsOf(mesh.points), box));
+function isKnown(readings: readonly Reading[], box: Box): boolean {
+  return readings.some(({ mesh }) => isSameFace(boundsOf(mesh.points), box));
+}
+
+/** Whether the gap between two boxes is small beside them. */
+function isNextTo(first: Box, second: Box): boolean {
+  const size = Math.max(first.width, first.height, second.width, second.height);
+  const gapX = Math.max(first.x, second.x) - Math.min(first.x + first.width, second.x + second.width);
+  const gapY = Math.max(first.y, second.y) - Math.min(first.y + first.height, second.y + second.height);
+  return Math.max(gapX, gapY) < nearShare * size;
+}
+
+/** Whether a lost face can be in a box by now: it may have gone on as before, stopped or turned back, and changed its size a little. */
+function mayHaveComeTo({ points, velocityX, velocityY, lostFrames }: Track, box: Box): boolean {
+  const last = boundsOf(points);
+  const size = Math.max(last.width, last.height);
+  const sizeNow = Math.max(box.width, box.height);
+  if (!(sizeNow > 0.6 * size && sizeNow < 1.7 * size)) return false;
+  const way = lostFrames * Math.hypot(velocityX, velocityY);
+  const from = centreOf(points);
+  const distance = Math.hypot(box.x + box.width / 2 - from.x, box.y + box.height / 2 - from.y);
+  return distance < 1.2 * size + 1.5 * way;
 }
 
 function isSameFace(first: Box, second: Box): boolean {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Box } from '../../../src/imaging/affine.js';
+import type { Box, Point } from '../../../src/imaging/affine.js';
 import { allocateFrame } from '../../../src/imaging/planar-frame.js';
 import { FaceDetector, type FaceDetection } from '../../../src/processors/face-detector/face-detector.js';
 import {
@@ -9,15 +9,26 @@ import {
   type FaceMesh,
 } from '../../../src/processors/face-landmarker/face-landmarker.js';
 import { boundsOf } from '../../../src/processors/face-landmarker/mesh-bounds.js';
+import {
+  descriptorLength,
+  type FaceIdentity,
+} from '../../../src/processors/face-recognizer/face-recognizer.js';
 import { FaceTracker } from '../../../src/processors/face-tracker/face-tracker.js';
 import { formatOf } from '../../support/unit-frames.js';
 import { stubSession } from '../../support/unit-faces.js';
 import { placedFace } from '../../support/unit-meshes.js';
 
+/** Centre, size (distance of the eyes) and owner of a face. */
+type PlacedFace = {
+  readonly x: number;
+  readonly y: number;
+  readonly eyesPx?: number;
+  readonly name?: string;
+};
+
 /** What is there to be seen in one frame. */
 type Scene = {
-  /** Centres and sizes (distance of the eyes) of the faces. */
-  readonly faces: readonly { readonly x: number; readonly y: number; readonly eyesPx?: number }[];
+  readonly faces: readonly PlacedFace[];
   /** Places where the detector sees a face and the landmark model does not. */
   readonly mirages?: readonly { readonly x: number; readonly y: number; readonly eyesPx?: number }[];
   /** The detector's boxes of whole frames and tiles are three times too large; those of a window around a face are right. */
@@ -26,15 +37,45 @@ type Scene = {
 
 const { session } = stubSession(() => ({}));
 const frame = allocateFrame(formatOf(640, 480));
-const meshOf = ({ x, y, eyesPx = 60 }: Scene['faces'][number]): Float32Array => placedFace({ x, y, eyesPx });
+const meshOf = ({ x, y, eyesPx = 60 }: PlacedFace): Float32Array => placedFace({ x, y, eyesPx });
 
-/** Both models of a world that is known: the detector finds all faces, the landmarker the one nearest to its crop. */
+/** Descriptors of two names have nothing in common. */
+const descriptorOf = (name: string): Float32Array => {
+  const descriptor = new Float32Array(descriptorLength);
+  descriptor[[...name].reduce((sum, letter) => (31 * sum + letter.charCodeAt(0)) % descriptorLength, 7)] = 1;
+  return descriptor;
+};
+
+const centreOf = (points: Float32Array): Point => {
+  const { x, y, width, height } = boundsOf(points);
+  return { x: x + width / 2, y: y + height / 2 };
+};
+
+/**
+ * The models of a world that is known: the detector finds all faces, the landmarker the one nearest to its crop, and the recogniser
+ * knows the owner of the face nearest to a mesh.
+ */
 class World {
   scene: Scene = { faces: [] };
   readonly calls: string[] = [];
   readonly crops: FaceCrop[] = [];
   readonly detector = new StubDetector(this);
   readonly landmarker = new StubLandmarker(this);
+  /** Whom the recogniser was asked about, by the names of the faces. */
+  readonly asked: string[] = [];
+  readonly recognizer = {
+    identify: (_: unknown, points: Float32Array): Promise<FaceIdentity> => {
+      const place = centreOf(points);
+      const distance = (face: PlacedFace): number => {
+        const { x, y } = centreOf(meshOf(face));
+        return Math.hypot(x - place.x, y - place.y);
+      };
+      const [nearest] = [...this.scene.faces].sort((first, second) => distance(first) - distance(second));
+      const name = nearest?.name ?? 'nobody';
+      this.asked.push(name);
+      return Promise.resolve({ descriptor: descriptorOf(name), ageYears: 40, male: 0.5 });
+    },
+  };
 
   boxes(scale = this.scene.isCoarse ? 3 : 1): FaceDetection[] {
     const { faces, mirages = [] } = this.scene;
@@ -85,8 +126,7 @@ class StubLandmarker extends FaceLandmarker {
   }
   override read(_: unknown, crop: FaceCrop): Promise<FaceMesh> {
     this.#world.crops.push(crop);
-    const distance = ({ x, y }: Scene['faces'][number]): number =>
-      Math.hypot(x - crop.centre.x, y - crop.centre.y);
+    const distance = ({ x, y }: PlacedFace): number => Math.hypot(x - crop.centre.x, y - crop.centre.y);
     // The model knows faces that fill about two thirds of its crop.
     const [nearest] = this.#world.scene.faces
       .filter(
@@ -109,7 +149,7 @@ const follow = async (
   { start = 0, end = 30, cuts = [] as readonly number[] } = {},
 ): Promise<{ readonly seen: Seen[]; readonly world: World }> => {
   const world = new World();
-  const tracker = new FaceTracker(world.detector, world.landmarker, 25);
+  const tracker = new FaceTracker(world, 25);
   const seen: Seen[] = [];
   for (let index = start; index < end; index++) {
     world.scene = scenes(index);
@@ -260,7 +300,7 @@ test('what the closer look sees replaces the first box', async () => {
   const beside = { ...box, y: box.y + 0.4 * box.height };
   const wide = { ...beside, x: box.x - box.width / 2, width: 2 * box.width, height: 1.4 * box.height };
   world.detector.detectAll = () => Promise.resolve([{ score: 0.6, box: wide, rollRadians: 0 }]);
-  const tracker = new FaceTracker(world.detector, world.landmarker, 25);
+  const tracker = new FaceTracker(world, 25);
   const [sighting] = await tracker.follow(frame, 0, () => {});
   assert.equal(world.crops.length, 2, 'read on one crop and refined once');
   assert.ok(Math.abs(world.crops[0]!.sidePx - 1.5 * Math.max(box.width, box.height)) < 1e-3);
@@ -268,7 +308,7 @@ test('what the closer look sees replaces the first box', async () => {
 });
 
 test('only scans look closer, and only at what is small', async () => {
-  const looks = async (mirage: Scene['faces'][number]): Promise<number[]> =>
+  const looks = async (mirage: PlacedFace): Promise<number[]> =>
     (await follow(() => ({ faces: [], mirages: [mirage] }), { end: 30 })).seen
       .filter(({ calls }) => calls.includes('around'))
       .map(({ index }) => index);
@@ -282,7 +322,7 @@ test('a closer look that sees nothing, or less surely, leaves the first box its 
     const world = new World();
     world.scene = { faces: [{ x: 200, y: 200, eyesPx: 10 }] };
     world.detector.detectAround = () => Promise.resolve(closer);
-    const tracker = new FaceTracker(world.detector, world.landmarker, 25);
+    const tracker = new FaceTracker(world, 25);
     assert.equal((await tracker.follow(frame, 0, () => {})).length, 1);
     const [{ box }] = world.boxes() as [FaceDetection];
     assert.ok(Math.abs(world.crops[0]!.centre.x - box.x - box.width / 2) < 1e-3);
@@ -298,7 +338,7 @@ test('a new shot starts with a whole scan and new ids', async () => {
 
 test('the reader is called once per sighting, with the landmark crop of that face', async () => {
   const world = new World();
-  const tracker = new FaceTracker(world.detector, world.landmarker, 25);
+  const tracker = new FaceTracker(world, 25);
   for (let index = 0; index < 12; index++) {
     world.scene = {
       faces: [
@@ -306,14 +346,14 @@ test('the reader is called once per sighting, with the landmark crop of that fac
         { x: 450, y: 250 },
       ],
     };
-    const read: number[] = [];
-    const sightings = await tracker.follow(frame, index, ({ trackId, mesh }) => {
-      read.push(trackId);
+    const read: FaceMesh[] = [];
+    const sightings = await tracker.follow(frame, index, (mesh) => {
+      read.push(mesh);
       assert.equal(world.crops.at(-1), mesh.crop, 'nothing was read in between');
     });
     assert.deepEqual(
       read,
-      sightings.map(({ trackId }) => trackId),
+      sightings.map(({ mesh }) => mesh),
     );
   }
 });
@@ -321,4 +361,92 @@ test('the reader is called once per sighting, with the landmark crop of that fac
 test('a world without faces has no sightings', async () => {
   const { seen } = await follow(() => ({ faces: [] }), { end: 12 });
   assert.ok(seen.every(({ ids }) => ids.length === 0));
+});
+
+test('following faces that are far from each other asks the recogniser nothing', async () => {
+  const { world } = await follow(
+    (t) => ({
+      faces: [
+        { x: 120 + 2 * t, y: 200, name: 'Ada' },
+        { x: 520 - 2 * t, y: 200, name: 'Grace' },
+      ],
+    }),
+    { end: 40 },
+  );
+  assert.deepEqual(world.asked, []);
+});
+
+test('two faces that cross, one hiding the other, keep their ids', async () => {
+  for (const hidden of ['Ada', 'Grace']) {
+    const { seen, world } = await follow(
+      (t) => {
+        const faces = [
+          { x: 100 + 8 * t, y: 200, name: 'Ada' },
+          { x: 520 - 8 * t, y: 200, name: 'Grace' },
+        ];
+        const [first, second] = faces as [PlacedFace, PlacedFace];
+        const isHidden = Math.abs(first.x - second.x) < 100;
+        return { faces: isHidden ? faces.filter(({ name }) => name !== hidden) : faces };
+      },
+      { end: 55 },
+    );
+    assert.deepEqual(seen[3]?.ids, [1, 2]);
+    assert.deepEqual(seen.at(-1)?.ids.toSorted(), [1, 2], `${hidden} is hidden`);
+    // Ada, who was found first, is on the right by now.
+    const last = world.scene.faces[0] as PlacedFace;
+    assert.ok(last.name === 'Ada' && last.x > 400);
+    const visible = hidden === 'Ada' ? 2 : 1;
+    for (const { index, ids } of seen) assert.ok(ids.includes(visible), `frame ${index} of ${hidden} hidden`);
+    assert.ok(world.asked.length <= 16, `asked ${world.asked.length} times`);
+  }
+});
+
+test('a face that two tracks have come to stays with its owner, also where that is the younger', async () => {
+  const { seen } = await follow(
+    (t) => ({
+      faces:
+        t < 14
+          ? [
+              { x: 420 - 18 * t, y: 200, name: 'Ada' },
+              { x: 150, y: 205, name: 'Grace' },
+            ]
+          : [{ x: 150, y: 205, name: 'Grace' }],
+    }),
+    { end: 40 },
+  );
+  assert.deepEqual(seen[3]?.ids, [1, 2]);
+  assert.deepEqual(seen.at(-1)?.ids, [2]);
+});
+
+test('another face where a known one was lost is another track', async () => {
+  const { seen } = await follow(
+    (t) => ({
+      faces: [
+        ...(t >= 16 && t < 20 ? [] : [{ x: 200, y: 200, name: t < 16 ? 'Ada' : 'Grace' }]),
+        { x: 340, y: 200, name: 'Mary' },
+      ],
+    }),
+    { end: 40 },
+  );
+  assert.deepEqual(seen[10]?.ids, [1, 2]);
+  assert.deepEqual(seen.at(-1)?.ids.toSorted(), [2, 3]);
+});
+
+test('tracks that were exchanged while the faces lay over each other go on under new ids', async () => {
+  const { seen } = await follow(
+    (t) => {
+      // They meet in the middle and go back, which looks the same as if they had gone on.
+      const offset = 30 + 6 * Math.abs(25 - t);
+      const isExchanged = t > 25;
+      return {
+        faces: [
+          { x: 320 - offset, y: 200, name: isExchanged ? 'Grace' : 'Ada' },
+          { x: 320 + offset, y: 200, name: isExchanged ? 'Ada' : 'Grace' },
+        ],
+      };
+    },
+    { end: 60 },
+  );
+  assert.deepEqual(seen[10]?.ids, [1, 2]);
+  assert.deepEqual(seen.at(-1)?.ids, [3, 4]);
 });

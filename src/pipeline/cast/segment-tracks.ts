@@ -1,0 +1,67 @@
+import { boundsOf } from '../../processors/face-landmarker/mesh-bounds.js';
+import { SegmentAnalysisReader } from '../segment-analysis.js';
+import type { AnalysedFrame } from '../shot-window.js';
+import type { IdentitySample } from './identity-sample.js';
+
+/** An identity sample and the frame that it was taken in. */
+export type TrackSample = IdentitySample & { readonly frame: number };
+
+/** Where and how one face was seen in a segment, neighbours of the segment included. Plain data, so that it can cross threads. */
+export type SegmentTrack = {
+  /** Unique within the segment. */
+  readonly trackId: number;
+  /** Indexes of the frames that show it, ascending; at least one. */
+  readonly frames: Uint32Array;
+  /** Boxes of its mesh in those frames, in pixels: x, y, width, height of each. */
+  readonly boxes: Float32Array;
+  readonly samples: readonly TrackSample[];
+};
+
+/**
+ * The tracks of a segment out of its packed analysis.
+ *
+ * @param decode the frames that it must be of
+ * @returns null when it is not theirs or cannot be read
+ */
+export const readTracks = (
+  analysis: ArrayBuffer,
+  decode: { readonly start: number; readonly end: number },
+): { readonly tracks: readonly SegmentTrack[] } | null => {
+  const reader = SegmentAnalysisReader.openFor(analysis, decode);
+  if (reader === null) return null;
+  const collector = new TrackCollector();
+  for (let index = decode.start; index < decode.end; index += 1) collector.add(reader.next());
+  return { tracks: collector.finish() };
+};
+
+/** Collects the tracks of a segment frame by frame. */
+export class TrackCollector {
+  readonly #tracks = new Map<number, { frames: number[]; boxes: number[]; samples: TrackSample[] }>();
+
+  /** Frames come in order; nothing of them is kept but the samples' own arrays. */
+  add({ index, faces }: AnalysedFrame): void {
+    for (const [trackId, { points, identity }] of faces) {
+      let track = this.#tracks.get(trackId);
+      if (track === undefined) {
+        track = { frames: [], boxes: [], samples: [] };
+        this.#tracks.set(trackId, track);
+      }
+      const { x, y, width, height } = boundsOf(points);
+      track.frames.push(index);
+      track.boxes.push(x, y, width, height);
+      if (identity !== undefined && identity !== null) track.samples.push({ ...identity, frame: index });
+    }
+  }
+
+  /** The tracks by id. */
+  finish(): readonly SegmentTrack[] {
+    return [...this.#tracks]
+      .sort(([first], [second]) => first - second)
+      .map(([trackId, { frames, boxes, samples }]) => ({
+        trackId,
+        frames: Uint32Array.from(frames),
+        boxes: Float32Array.from(boxes),
+        samples,
+      }));
+  }
+}
