@@ -13,6 +13,14 @@ export type {
   BenchmarkSettings,
   BenchmarkSummary,
 } from './pipeline/benchmark/benchmark-report.js';
+export { type FacesHandle, faces } from './pipeline/cast/faces.js';
+export type { FacesOptions } from './pipeline/cast/faces-options.js';
+export type {
+  FacesMoment,
+  FacesPerson,
+  FacesReport,
+  FacesTrack,
+} from './pipeline/cast/faces-report.js';
 export type { JobCleaning, JobDetails, JobSelection, JobSummary } from './pipeline/job-list.js';
 export { cleanJobs, findJob, listJobs } from './pipeline/jobs.js';
 export type { JobComponents } from './pipeline/job-record.js';

@@ -3,6 +3,7 @@ import { ExitCode, FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { addBenchmarkCommand } from './benchmark-command.js';
 import { addDoctorCommand } from './doctor-command.js';
+import { addFacesCommand } from './faces-command.js';
 import { reportFailure } from './failure.js';
 import { addJobsCommand } from './jobs-command.js';
 import { ignoreClosedPipes } from './output.js';
@@ -14,6 +15,8 @@ Examples:
     $ faceswap run --source me.jpg --target clip.mp4 --output swapped.mp4
   Everything that run can do:
     $ faceswap run --help
+  Who is in a video:
+    $ faceswap faces --target clip.mp4
   What this machine has, and what to do about what it lacks:
     $ faceswap doctor
   How fast this machine is:
@@ -74,6 +77,7 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
     .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', helpText);
   addRunCommand(program, onExit);
+  addFacesCommand(program, onExit);
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
   addJobsCommand(program, onExit);

@@ -50,7 +50,8 @@ export const visibleOption = (entry: RunOptionEntry): Option => {
   return option;
 };
 
-const aliasOption = (entry: RunOptionEntry, alias: string): Option =>
+/** An option under its other name, which the help does not list. */
+export const aliasOption = (entry: RunOptionEntry, alias: string): Option =>
   new Option(`--${alias}${placeholderText(entry)}`, `the same as ${flagOf(entry)}`).hideHelp();
 
 /**

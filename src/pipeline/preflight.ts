@@ -12,9 +12,15 @@ import { nearestFolder } from './output-folder.js';
 import { optionFlag } from './resolve-run-options.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 
-type FileIdentity = { readonly path: string; readonly device: bigint; readonly inode: bigint };
+/** What a file is, whatever it is called. */
+export type FileIdentity = { readonly path: string; readonly device: bigint; readonly inode: bigint };
 
-const inputIdentity = async (option: keyof RunOptions, file: string): Promise<FileIdentity> => {
+/**
+ * Looks at an input: a regular file that can be read and is not empty.
+ *
+ * @throws FaceswapError (media) when it is not.
+ */
+export const inputIdentity = async (option: keyof RunOptions, file: string): Promise<FileIdentity> => {
   try {
     const path = await realpath(file);
     const status = await stat(path, { bigint: true });
@@ -105,15 +111,21 @@ const isBrokenLink = async (path: string): Promise<boolean> => {
 const sameFile = (a: FileIdentity, b: FileIdentity): boolean =>
   a.path === b.path || (a.inode !== 0n && a.inode === b.inode && a.device === b.device);
 
-const checkWritten = async (
-  option: 'output' | 'report',
+/**
+ * Looks at the place of a file to be written: its folder, and that it is new, or to be replaced, and none of the inputs.
+ *
+ * @returns where it really lies.
+ * @throws FaceswapError `media` for the folder, `usage` for the name.
+ */
+export const checkWritten = async (
+  option: 'output' | 'report' | 'contactSheet',
   file: string,
   {
     config,
     inputs,
     folders,
   }: {
-    readonly config: RunConfig;
+    readonly config: Pick<RunConfig, 'overwrite'>;
     readonly inputs: readonly { readonly option: keyof RunOptions; readonly identity: FileIdentity }[];
     readonly folders: OutputFolders;
   },

@@ -129,7 +129,7 @@ const renderPicture = async (
 const isSwapped = ({ outcome }: FaceRow): boolean => outcome !== 'skipped';
 
 /** A box of the turned picture, in the picture before it was turned clockwise by quarters. */
-const boxBefore = (
+export const boxBefore = (
   { x, y, width, height }: FaceRow['box'],
   { widthPx, heightPx }: Pick<RgbPicture, 'widthPx' | 'heightPx'>,
   quarters: 1 | 2 | 3,

@@ -7,10 +7,10 @@ import type { TrackChain } from './track-chain.js';
  * Mean cosine similarity of the descriptors of two groups of tracks from which they are one person: see docs/faces.md for what was
  * measured.
  */
-export const samePersonSimilarity = 0.6;
+export const samePersonSimilarity = 0.68;
 
-/** A sample that is less like the rest of its track than this shows something else: another face, a hand, a blur. */
-const sampleAgreement = 0.4;
+/** A sample that is less like the one that stands for its track than this shows something else: another face, a hand, a blur. */
+const sampleAgreement = 0.6;
 
 /** Tracks in one frame whose boxes overlap more than this are one face that was found twice. */
 const sameFaceOverlap = 0.3;
