@@ -2,6 +2,8 @@ import path from 'node:path';
 import { FileNotRead, readBoundedFile } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
 import { nearestName } from '../pipeline/nearest-name.js';
+import { refuseUnsupported } from '../pipeline/resolve-run-options.js';
+import { type FaceMapOption, resolveFaceMapPaths } from '../pipeline/selection/face-map.js';
 import { checkOptionValue, describeValue, type OptionValue, type OptionValues } from './option-values.js';
 import { camelCase, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
 
@@ -27,7 +29,13 @@ const entryByKey: ReadonlyMap<string, RunOptionEntry> = new Map(
 
 const resolvePaths = (value: OptionValue, folder: string): OptionValue => {
   if (typeof value === 'string') return path.resolve(folder, value);
-  if (Array.isArray(value)) return value.map((item) => path.resolve(folder, String(item)));
+  if (Array.isArray(value)) {
+    const items = value as readonly (string | number | FaceMapOption)[];
+    const maps = items.filter((item) => typeof item === 'object');
+    return maps.length > 0
+      ? maps.map((map) => resolveFaceMapPaths(map, folder))
+      : items.map((item) => path.resolve(folder, String(item)));
+  }
   return value;
 };
 
@@ -76,6 +84,7 @@ export const parseConfigText = (text: string, file: string): OptionValues => {
   for (const [key, value] of Object.entries(data)) {
     const entry = entryByKey.get(key);
     if (entry === undefined) {
+      refuseUnsupported(camelCase(key), file);
       const nearest = nearestName(
         key,
         configEntries.map(({ name }) => name),

@@ -1,6 +1,8 @@
 import { FaceswapError } from '../errors.js';
 import { nearestName } from '../pipeline/nearest-name.js';
+import { unsupportedOptions, refuseUnsupported } from '../pipeline/resolve-run-options.js';
 import type { BatchOptions } from '../pipeline/run-batch-options.js';
+import { checkFaceMap, type FaceMapOption } from '../pipeline/selection/face-map.js';
 import {
   camelCase,
   type CommandSwitches,
@@ -13,7 +15,13 @@ import {
 export type OptionValues = Partial<Record<string, OptionValue>>;
 
 /** One checked value. */
-export type OptionValue = string | number | boolean | readonly string[] | readonly number[];
+export type OptionValue =
+  | string
+  | number
+  | boolean
+  | readonly string[]
+  | readonly number[]
+  | readonly FaceMapOption[];
 
 /** The options of one call, split into what the library and what the command itself needs. */
 export type RunRequest = { readonly options: BatchOptions; readonly switches: CommandSwitches };
@@ -81,6 +89,12 @@ export const checkOptionValue = (entry: RunOptionEntry, origin: ValueOrigin, val
       return list.map((item) => checkedText(entry, origin, item));
     case 'numbers':
       return list.map((item) => checkedNumber(origin, item));
+    case 'maps':
+      try {
+        return list.map(checkFaceMap);
+      } catch (error) {
+        throw FaceswapError.from(error).with({ file: origin.file });
+      }
   }
 };
 
@@ -91,12 +105,16 @@ const numberFromWord = (word: unknown): unknown =>
 /**
  * Reads what commander collected: aliases fold into their option, words become numbers where the table says so.
  *
- * @throws FaceswapError (usage) for a bad value, or when an option and its alias are both given.
+ * @throws FaceswapError (usage) for a bad value, for an option that FaceFusion has and we cannot serve, or when an option and its
+ * alias are both given.
  */
 export const readCommandLine = (
   collected: Readonly<Record<string, unknown>>,
   entries: readonly RunOptionEntry[] = runOptionEntries,
 ): OptionValues => {
+  for (const name of unsupportedOptions.keys()) {
+    if (collected[name] !== undefined) refuseUnsupported(name);
+  }
   const values: OptionValues = {};
   for (const entry of entries) {
     const collectedValue = collected[camelCase(entry.name)];
@@ -130,11 +148,12 @@ const switchFields: ReadonlySet<string> = new Set(
 /**
  * Merges the config file's values under those of the command line and splits the result.
  *
- * @throws FaceswapError (usage) when source, target or output is given by neither.
+ * @throws FaceswapError (usage) when source (without a map), target or output is given by neither.
  */
 export const mergeOptionValues = (commandLine: OptionValues, config: OptionValues): RunRequest => {
   const merged: OptionValues = { ...config, ...commandLine };
-  const missing = ['source', 'target', 'output'].filter((name) => merged[name] === undefined);
+  const needed = [...(merged['map'] === undefined ? ['source'] : []), 'target', 'output'];
+  const missing = needed.filter((name) => merged[name] === undefined);
   if (missing.length > 0) {
     throw new FaceswapError('usage', `Missing: ${missing.map((name) => `--${name}`).join(', ')}`, {
       hint: 'See faceswap run --help',

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
+import { optionFlag, unsupportedOptions } from '../pipeline/resolve-run-options.js';
 import { defaultTextOf, flagOf, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
 
 /** The end of `faceswap run --help`. */
@@ -9,6 +10,10 @@ Examples:
     $ faceswap run --source me.jpg --target clip.mp4 --output swapped.mp4
   Several photos of one person, only the largest face of each frame:
     $ faceswap run -s front.jpg left.jpg -t clip.mp4 -o swapped.mp4 --face-selector-mode one
+  Only one person of the target, who is on this photo:
+    $ faceswap run -s me.jpg -t clip.mp4 -o swapped.mp4 --reference-face them.jpg
+  Two people, each with a face of their own; \`faceswap faces\` tells who is who:
+    $ faceswap run --map person1=a.jpg --map person2=b.jpg,b2.jpg -t clip.mp4 -o swapped.mp4
   Ten seconds out of the middle:
     $ faceswap run -s me.jpg -t clip.mp4 -o part.mp4 --trim-start 00:01:02.5 --trim-end 00:01:12.5
   A photo:
@@ -24,7 +29,7 @@ Examples:
 
 const placeholderText = (entry: RunOptionEntry): string => {
   if (entry.kind === 'flag') return '';
-  const list = ['texts', 'text-or-texts', 'numbers'].includes(entry.kind);
+  const list = ['texts', 'text-or-texts', 'numbers', 'maps'].includes(entry.kind);
   return ` <${entry.placeholder ?? 'value'}${list ? '...' : ''}>`;
 };
 
@@ -64,6 +69,9 @@ export const addRunCommand = (program: Command, onExit: (code: ExitCode) => void
   for (const entry of runOptionEntries) {
     command.addOption(visibleOption(entry));
     if (entry.alias !== undefined) command.addOption(aliasOption(entry, entry.alias));
+  }
+  for (const name of unsupportedOptions.keys()) {
+    command.addOption(new Option(`${optionFlag(name)} <value...>`, 'not supported').hideHelp());
   }
   command.addOption(
     new Option('--benchmark-models <folder>', 'models that `faceswap benchmark` made').hideHelp(),

@@ -14,12 +14,13 @@ export type ProgressMode = 'auto' | 'bar' | 'json' | 'none';
 
 /**
  * The JSON type of an option's value; `texts` and `numbers` are lists of one or more, `text-or-texts` is a single text where there
- * is one, `number-or-auto` also takes `auto`.
+ * is one, `number-or-auto` also takes `auto`, `maps` are texts or objects that say who gets which face.
  */
 export type OptionValueKind =
   | 'text'
   | 'texts'
   | 'text-or-texts'
+  | 'maps'
   | 'number'
   | 'numbers'
   | 'number-or-text'
@@ -141,7 +142,82 @@ export const runOptionTable = [
     kind: 'text',
     placeholder: 'mode',
     choices: optionChoices.faceSelectorMode,
-    description: 'swap every face, or only the largest of each frame',
+    description: 'swap every face, the first of each frame by the order, or one person of the target',
+  },
+  {
+    name: 'face-selector-order',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'order',
+    choices: optionChoices.faceSelectorOrder,
+    description: 'which face of a frame comes first',
+  },
+  {
+    name: 'face-selector-gender',
+    group: 'Face',
+    kind: 'text',
+    placeholder: 'gender',
+    choices: optionChoices.faceSelectorGender,
+    description: 'swap only people who read as female, or as male',
+  },
+  {
+    name: 'face-selector-age-start',
+    group: 'Face',
+    kind: 'number',
+    placeholder: 'years',
+    description: 'swap only people who look at least that old',
+  },
+  {
+    name: 'face-selector-age-end',
+    group: 'Face',
+    kind: 'number',
+    placeholder: 'years',
+    description: 'swap only people who look at most that old',
+  },
+  {
+    name: 'face-selector-region',
+    group: 'Face',
+    kind: 'texts',
+    placeholder: 'x,y,width,height',
+    description: 'swap only faces whose middle lies there: pixels, or percent such as 0,0,50%,100%',
+  },
+  {
+    name: 'reference-face',
+    group: 'Face',
+    kind: 'texts',
+    placeholder: 'image',
+    path: true,
+    description: 'photos of the person in the target to be swapped; the others are left alone',
+  },
+  {
+    name: 'reference-face-distance',
+    group: 'Face',
+    kind: 'number',
+    placeholder: '0..1',
+    description: 'how far a person may be from a reference photo; more finds more, and others too',
+  },
+  {
+    name: 'reference-frame-number',
+    group: 'Face',
+    kind: 'number',
+    placeholder: 'frame',
+    description: 'the person to be swapped is on this frame of the target',
+  },
+  {
+    name: 'reference-face-position',
+    group: 'Face',
+    kind: 'number',
+    placeholder: 'number',
+    description: 'which face of that frame by the order, counted from 0',
+  },
+  {
+    name: 'map',
+    group: 'Face',
+    kind: 'maps',
+    placeholder: 'person=image',
+    path: true,
+    description:
+      'who gets which face: an id of `faceswap faces` or a photo of the person, then photos of the new face; --source is for everybody else',
   },
   {
     name: 'face-detector-score',

@@ -22,6 +22,8 @@ const sampleBytes = 64 * 1024;
  */
 const laterSettings: ReadonlySet<string> = new Set([
   'faceSelectorMode',
+  'faceSelectorOrder',
+  'faceSelectorRegions',
   'landmarkSmoother',
   'blend',
   'colorMatch',

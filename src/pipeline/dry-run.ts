@@ -50,6 +50,12 @@ const planImage = async (config: RunConfig): Promise<DryRun> => {
   const { readStill, stillFormatOf, stillLosses } = await import('../media/still-image.js');
   const image = await readStill(config.target, 'target');
   const { widthPx, heightPx } = image;
+  const [{ checkRegions }, { checkReferenceFrame }] = await Promise.all([
+    import('./selection/face-region.js'),
+    import('./selection/select-people.js'),
+  ]);
+  checkRegions(config.faceSelectorRegions, image, config.target);
+  checkReferenceFrame(config, { start: 0, end: 1 });
   const losses = stillLosses(image, stillFormatOf(config.output));
   return {
     schema: 1,

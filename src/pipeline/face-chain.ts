@@ -18,6 +18,7 @@ import { zonesFor } from './mask-zones.js';
 import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
+import type { SegmentSelection } from './selection/segment-selection.js';
 import { SegmentAnalysisReader, SegmentAnalysisWriter } from './segment-analysis.js';
 import { type AnalysedFrame, ShotWindow } from './shot-window.js';
 import { StageSamples } from './stage-samples.js';
@@ -30,6 +31,8 @@ export type ChainFigures = Omit<WorkerResults['endSegment'], 'outputs'>;
 export type ChainSettings = Pick<
   RunConfig,
   | 'faceSelectorMode'
+  | 'faceSelectorOrder'
+  | 'faceSelectorRegions'
   | 'faceDetectorScore'
   | 'faceMaskBlur'
   | 'faceMaskPadding'
@@ -77,6 +80,8 @@ export type ChainSegment = {
   readonly render: { readonly start: number; readonly end: number };
   /** Frames that begin a shot, ascending; null or left out where they are to be found. */
   readonly sceneCuts?: readonly number[] | null;
+  /** Who gets which face, where that depends on who it is; absent: all faces are alike. */
+  readonly selection?: SegmentSelection | undefined;
 };
 
 /** A frame handed to the chain; the chain owns the buffer until it gives it back in a {@link ChainOutput}. */
@@ -205,7 +210,7 @@ export class FaceChain {
     takeModelMs();
     this.#halvingsBefore = this.#swapper?.cropSwapper.halvings ?? 0;
     this.#analyser.begin(frameRate.num / frameRate.den, window);
-    this.#renderer.begin(window);
+    this.#renderer.begin(window, segment.selection);
   }
 
   /** Takes one frame and gives back those that are finished. */

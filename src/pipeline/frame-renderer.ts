@@ -13,7 +13,6 @@ import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
 import { type FacePatch, MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
-import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
 import {
   boxPsnrDb,
@@ -24,6 +23,8 @@ import {
 import type { ChainSettings } from './face-chain.js';
 import type { ChainModels } from './chain-models.js';
 import type { FaceRow, FrameRow, SkipReason } from './run-report.js';
+import { type FaceChoice, FaceSelector } from './selection/face-selector.js';
+import type { SegmentSelection } from './selection/segment-selection.js';
 import type { ShotWindow, SteadyFace } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
@@ -47,6 +48,8 @@ export type ReadyFrame = {
 /** A face of a frame and what is to become of it: swapped when there is no reason to skip it. */
 type SelectedFace = {
   readonly trackId: number;
+  /** Id of the person, where that is known. */
+  readonly person: string | undefined;
   readonly face: SteadyFace;
   readonly pose: HeadPose;
   readonly skipReason: SkipReason | undefined;
@@ -60,7 +63,10 @@ type SelectedFace = {
 
 /** What a renderer works with. */
 export type RendererParts = {
-  readonly settings: Pick<ChainSettings, 'faceSelectorMode' | 'colorMatch' | 'blend'>;
+  readonly settings: Pick<
+    ChainSettings,
+    'faceSelectorMode' | 'faceSelectorOrder' | 'faceSelectorRegions' | 'colorMatch' | 'blend'
+  >;
   readonly models: Pick<ChainModels, 'recognizer'>;
   readonly zones: FaceZones;
   /** At least one. */
@@ -78,7 +84,7 @@ export class FrameRenderer {
   readonly #parts: RendererParts;
   readonly #meshSwapper: MeshSwapper;
   readonly #blender = new FaceBlender();
-  readonly #chooser: SourceChooser;
+  readonly #selector: FaceSelector;
   readonly #outputLuma = new LumaHistory();
   readonly #sourceLuma = new LumaHistory();
   #window: ShotWindow;
@@ -88,14 +94,18 @@ export class FrameRenderer {
   constructor(parts: RendererParts, window: ShotWindow) {
     this.#parts = parts;
     this.#meshSwapper = new MeshSwapper(parts.zones);
-    this.#chooser = new SourceChooser(parts.sources);
+    this.#selector = new FaceSelector(parts.settings, parts.sources);
     this.#window = window;
   }
 
-  /** Forgets everything of earlier segments; frames are looked up in this window from now on. */
-  begin(window: ShotWindow): void {
+  /**
+   * Forgets everything of earlier segments; frames are looked up in this window from now on.
+   *
+   * @param selection who gets which face, where that depends on who it is
+   */
+  begin(window: ShotWindow, selection: SegmentSelection | undefined): void {
     this.#window = window;
-    this.#chooser.reset();
+    this.#selector.begin(window, selection);
     this.#outputLuma.forget();
     this.#sourceLuma.forget();
   }
@@ -127,35 +137,39 @@ export class FrameRenderer {
 
   /** The faces of a frame with what is to become of each; small ones first, so that nearer faces are drawn over them. */
   async #select({ index, picture, sceneCut }: ReadyFrame): Promise<SelectedFace[]> {
-    const { settings, samples } = this.#parts;
+    const { samples } = this.#parts;
     const startMs = performance.now();
-    if (sceneCut) this.#chooser.reset();
+    if (sceneCut) this.#selector.forgetPhotos();
     const faces = this.#window.tracksAt(index).flatMap((trackId) => {
       const face = this.#window.steadyFace(trackId, index);
       return face === null ? [] : [{ trackId, face, box: boundsOf(face.points) }];
     });
     faces.sort((first, second) => first.box.width * first.box.height - second.box.width * second.box.height);
-    const largest = faces.at(-1)?.trackId;
     const { widthPx, heightPx } = picture.format;
-    const selected = faces.map(({ trackId, face, box }) => {
-      const pose = headPose(face.points);
-      let skipReason: SkipReason | undefined;
+    const unusable = faces.map(({ box }): SkipReason | undefined => {
       const middleX = box.x + box.width / 2;
       const middleY = box.y + box.height / 2;
-      if (middleX < 0 || middleY < 0 || middleX > widthPx || middleY > heightPx) skipReason = 'outside-frame';
-      else if (box.width < smallestSwapPx) skipReason = 'too-small';
-      else if (Math.abs(pose.yaw) > turnedAwayRadians) skipReason = 'turned-away';
-      else if (settings.faceSelectorMode === 'one' && trackId !== largest) skipReason = 'not-selected';
-      return { trackId, face, pose, skipReason };
+      if (middleX < 0 || middleY < 0 || middleX > widthPx || middleY > heightPx) return 'outside-frame';
+      return box.width < smallestSwapPx ? 'too-small' : undefined;
+    });
+    const candidates = faces.map((face, at) => ({ ...face, isUsable: unusable[at] === undefined }));
+    const choices = this.#selector.select(index, candidates, picture.format);
+    const selected = faces.map(({ trackId, face }, at) => {
+      const { person, chooser } = choices[at] as FaceChoice;
+      const pose = headPose(face.points);
+      const isTurnedAway = Math.abs(pose.yaw) > turnedAwayRadians;
+      const skipReason =
+        chooser === null ? 'not-selected' : (unusable[at] ?? (isTurnedAway ? 'turned-away' : undefined));
+      return { trackId, person, face, pose, skipReason, chooser };
     });
     samples.add('smooth', performance.now() - startMs);
     const result: SelectedFace[] = [];
-    for (const face of selected) {
-      if (face.skipReason !== undefined) {
+    for (const { chooser, ...face } of selected) {
+      if (face.skipReason !== undefined || chooser === null) {
         result.push({ ...face, source: undefined, before: null, crop: -1 });
         continue;
       }
-      const source = this.#chooser.choose(face.trackId, face.pose, face.face.appearance);
+      const source = chooser.choose(face.trackId, face.pose, face.face.appearance);
       const before =
         index % identityEveryFrames === 0 ? await this.#describe(picture, face.face.points) : null;
       result.push({ ...face, source, before, crop: this.#cutCrop(picture, face.face.points, source) });
@@ -252,7 +266,7 @@ export class FrameRenderer {
     after: Float32Array | null,
   ): FaceRow {
     const startMs = performance.now();
-    const { trackId, face, source, before } = selected;
+    const { trackId, person, face, source, before } = selected;
     const skipReason = selected.skipReason ?? (swapped ? undefined : 'masked');
     const box = boundsOf(face.points);
     const { widthPx, heightPx, bitDepth } = picture.format;
@@ -264,6 +278,7 @@ export class FrameRenderer {
     };
     const row: FaceRow = {
       trackId,
+      ...(person === undefined ? {} : { person }),
       outcome: skipReason !== undefined ? 'skipped' : face.filled ? 'filled' : 'swapped',
       ...(skipReason === undefined ? {} : { skipReason }),
       box,

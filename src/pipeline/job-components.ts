@@ -9,6 +9,7 @@ import { hashOfCode } from './code-hash.js';
 import type { JobComponents } from './job-record.js';
 import { canonicalJson } from './plan.js';
 import { optionFlag } from './resolve-run-options.js';
+import { faceMapText } from './selection/face-map.js';
 import type { RunConfig } from './run-options.js';
 import type { PreparedVideo } from './video-preparation.js';
 
@@ -18,6 +19,8 @@ import type { PreparedVideo } from './video-preparation.js';
  */
 const otherFields: ReadonlySet<string> = new Set([
   'sources',
+  'maps',
+  'referenceFaces',
   'target',
   'output',
   'report',
@@ -58,14 +61,32 @@ const modelComponents = async (models: ChainModelFiles | null): Promise<JobCompo
   return { ...Object.fromEntries(hashes), 'swapper contract': canonicalJson(swapper?.contract ?? null) };
 };
 
+/** Photos by their contents, in the places in which their paths stand in the configuration. */
+const photoComponents = (
+  { sources, maps, referenceFaces }: RunConfig,
+  photoSha256s: ReadonlyMap<string, string>,
+): JobComponents => {
+  const hashOf = (file: string): string => photoSha256s.get(file) ?? '';
+  const numbered = (name: string, values: readonly string[]): readonly (readonly [string, string])[] =>
+    values.map((value, index) => [`${name} ${index + 1}`, value]);
+  const mapValues = maps.map((map) =>
+    faceMapText({ ...map, references: map.references.map(hashOf), sources: map.sources.map(hashOf) }),
+  );
+  return Object.fromEntries([
+    ...numbered('source', sources.map(hashOf)),
+    ...numbered('reference face', referenceFaces.map(hashOf)),
+    ...numbered('map', mapValues),
+  ]);
+};
+
 /** What a job's components are made of. */
 export type ComponentInput = {
   readonly config: RunConfig;
   readonly prepared: Pick<PreparedVideo, 'plan' | 'encoding' | 'decoder' | 'mux'>;
   readonly tools: FfmpegTools;
-  /** sha256 (hex) of the input files' contents. */
+  /** sha256 (hex) of the input files' contents; of photos by their paths. */
   readonly targetSha256: string;
-  readonly sourceSha256s: readonly string[];
+  readonly photoSha256s: ReadonlyMap<string, string>;
   /** Null: the models of the package. */
   readonly models: ChainModelFiles | null;
 };
@@ -76,7 +97,7 @@ export type ComponentInput = {
  * @throws FaceswapError (model) when a model cannot be read, (unavailable) without onnxruntime.
  */
 export async function jobComponents(input: ComponentInput): Promise<JobComponents> {
-  const { config, prepared, tools, targetSha256, sourceSha256s, models } = input;
+  const { config, prepared, tools, targetSha256, photoSha256s, models } = input;
   const { plan, encoding, decoder, mux } = prepared;
   const options = Object.entries(config)
     .filter(([name]) => !otherFields.has(name))
@@ -85,7 +106,7 @@ export async function jobComponents(input: ComponentInput): Promise<JobComponent
     ...Object.fromEntries(options),
     // In a folder for several jobs the name alone does not tell two outputs apart.
     ...(config.jobDir === undefined ? {} : { output: config.output }),
-    ...Object.fromEntries(sourceSha256s.map((sha256, index) => [`source ${index + 1}`, sha256])),
+    ...photoComponents(config, photoSha256s),
     target: targetSha256,
     frames: `${plan.range.start} to ${plan.range.end}`,
     'frame rate': `${plan.outputFrameRate.num}/${plan.outputFrameRate.den}`,

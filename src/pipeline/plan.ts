@@ -7,6 +7,7 @@ import { chainNeighbourFrames } from './chain-neighbours.js';
 import type { ChainSettings } from './face-chain.js';
 import { convertedFramesBefore } from './frame-repeats.js';
 import { optionFlag } from './resolve-run-options.js';
+import type { SegmentSelection } from './selection/segment-selection.js';
 import type { Rational, RunConfig, TrimPoint } from './run-options.js';
 
 /** One piece of the timeline: rendered by one worker into one file. Frame ranges are half-open. */
@@ -18,6 +19,8 @@ export type PlanSegment = {
   readonly decode: FrameRange;
   /** Output frames that the segment's file holds; the same as rendered unless the frame rate changes. */
   readonly outputFrames: number;
+  /** Who gets which face, where that depends on who it is; absent: all faces are alike. */
+  readonly selection?: SegmentSelection;
 };
 
 /**
@@ -65,6 +68,8 @@ export const segmentMinimumFrames = 24;
 /** The part of the configuration that the chain sees. */
 export const chainSettings = (config: RunConfig): ChainSettings => ({
   faceSelectorMode: config.faceSelectorMode,
+  faceSelectorOrder: config.faceSelectorOrder,
+  faceSelectorRegions: config.faceSelectorRegions,
   faceDetectorScore: config.faceDetectorScore,
   faceMaskBlur: config.faceMaskBlur,
   faceMaskPadding: config.faceMaskPadding,
@@ -207,6 +212,18 @@ const outputFramesBefore = (
 /** How often a source frame is written: once, or with a change of rate also never (dropped) or several times. */
 export const timesWritten = (video: TargetVideo, plan: OutputTimes, frame: number): number =>
   outputFramesBefore(video, plan, frame + 1) - outputFramesBefore(video, plan, frame);
+
+/** The plan with the decision who gets which face, one for each segment in their order; they become a part of its fingerprint. */
+export const planWithSelection = (plan: RenderPlan, selections: readonly SegmentSelection[]): RenderPlan => ({
+  ...plan,
+  fingerprint: createHash('sha256')
+    .update(canonicalJson({ plan: plan.fingerprint, selections }))
+    .digest('hex'),
+  segments: plan.segments.map((segment, at) => {
+    const selection = selections[at];
+    return selection === undefined ? segment : { ...segment, selection };
+  }),
+});
 
 /**
  * Cuts the rendered range into segments of about ten seconds that start on keyframes of the source, so that

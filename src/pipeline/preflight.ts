@@ -126,7 +126,7 @@ export const checkWritten = async (
     folders,
   }: {
     readonly config: Pick<RunConfig, 'overwrite'>;
-    readonly inputs: readonly { readonly option: 'source' | 'target'; readonly identity: FileIdentity }[];
+    readonly inputs: readonly { readonly option: keyof RunOptions; readonly identity: FileIdentity }[];
     readonly folders: OutputFolders;
   },
 ): Promise<string> => {
@@ -239,10 +239,16 @@ export async function checkFiles(
   folders: OutputFolders = 'there',
 ): Promise<TargetKind> {
   const target = await inputIdentity('target', config.target);
-  const sources = await Promise.all(config.sources.map((file) => inputIdentity('source', file)));
+  const photos = async (option: 'source' | 'map' | 'referenceFace', files: readonly string[]) =>
+    Promise.all(files.map(async (file) => ({ option, identity: await inputIdentity(option, file) })));
   const inputs = [
     { option: 'target' as const, identity: target },
-    ...sources.map((identity) => ({ option: 'source' as const, identity })),
+    ...(await photos('source', config.sources)),
+    ...(await photos(
+      'map',
+      config.maps.flatMap(({ references, sources }) => [...references, ...sources]),
+    )),
+    ...(await photos('referenceFace', config.referenceFaces)),
   ];
   const output = await checkWritten('output', config.output, { config, inputs, folders });
   if (config.report !== undefined) {

@@ -230,6 +230,7 @@ export async function renderSegment(
         decode: segment.decode,
         render: segment.render,
         sceneCuts: segmentCuts(plan, segment),
+        selection: segment.selection,
       },
       analysis,
     );

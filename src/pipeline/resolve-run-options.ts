@@ -9,6 +9,7 @@ import type {
   BlendMode,
   ColorMatchMode,
   DeinterlaceMode,
+  FaceSelectorGender,
   FaceSelectorMode,
   HardwareDecoding,
   LogLevel,
@@ -22,13 +23,20 @@ import type {
   SmootherMode,
   TrimPoint,
 } from './run-options.js';
+import { resolveFaceMaps } from './selection/face-map.js';
+import { faceOrders } from './selection/face-order.js';
+import { type FaceRegion, parseFaceRegion } from './selection/face-region.js';
+import { needsCast } from './selection/needs-cast.js';
+import { defaultReferenceDistance } from './selection/reference-distance.js';
 import { parseTrimTime } from './trim-time.js';
 
 /** The values that each option with a fixed vocabulary takes; help texts and shell completion read them here. */
 export const optionChoices = {
   processors: ['face_swapper'] satisfies ProcessorName[],
   faceSwapperModel: ['mesh'] as const,
-  faceSelectorMode: ['many', 'one'] satisfies FaceSelectorMode[],
+  faceSelectorMode: ['many', 'one', 'reference'] satisfies FaceSelectorMode[],
+  faceSelectorOrder: faceOrders,
+  faceSelectorGender: ['female', 'male'] satisfies FaceSelectorGender[],
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
   blend: ['multiband', 'basic'] satisfies BlendMode[],
   colorMatch: ['lab', 'none'] satisfies ColorMatchMode[],
@@ -51,6 +59,9 @@ export const runDefaults = {
   processors: ['face_swapper'],
   faceSwapperModel: 'mesh',
   faceSelectorMode: 'many',
+  faceSelectorOrder: 'large-small',
+  referenceFaceDistance: defaultReferenceDistance,
+  referenceFacePosition: 0,
   faceDetectorScore: 0.5,
   faceMaskBlur: 0.2,
   faceMaskPadding: [0],
@@ -82,6 +93,16 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   processors: true,
   faceSwapperModel: true,
   faceSelectorMode: true,
+  faceSelectorOrder: true,
+  faceSelectorGender: true,
+  faceSelectorAgeStart: true,
+  faceSelectorAgeEnd: true,
+  faceSelectorRegion: true,
+  referenceFace: true,
+  referenceFaceDistance: true,
+  referenceFrameNumber: true,
+  referenceFacePosition: true,
+  map: true,
   faceDetectorScore: true,
   faceMaskBlur: true,
   faceMaskPadding: true,
@@ -186,10 +207,130 @@ const flagOption = (name: 'overwrite' | 'cache' | 'strict' | 'keepJob', value: u
   throw refuse(name, 'true or false', value);
 };
 
-const resolveSources = (value: unknown): readonly string[] => {
+const resolveImages = (name: 'source' | 'referenceFace', value: unknown): readonly string[] => {
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (list.length === 0) throw refuse('source', 'one or more image files', value);
-  return list.map((file) => resolve(textOption('source', file, 'one or more image files')));
+  if (list.length === 0) throw refuse(name, 'one or more image files', value);
+  return list.map((file) => resolve(textOption(name, file, 'one or more image files')));
+};
+
+const resolveRegions = (value: unknown): readonly FaceRegion[] => {
+  if (value === undefined) return [];
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((item) => {
+    const region = typeof item === 'string' ? parseFaceRegion(item) : undefined;
+    if (region !== undefined) return region;
+    throw refuse(
+      'faceSelectorRegion',
+      'x,y,width,height in pixels or percent, such as 0,0,50%,100%',
+      typeof item === 'string' ? item.slice(0, 200) : item,
+    );
+  });
+};
+
+type SelectionConfig = Pick<
+  RunConfig,
+  | 'sources'
+  | 'maps'
+  | 'faceSelectorMode'
+  | 'faceSelectorOrder'
+  | 'faceSelectorGender'
+  | 'faceSelectorAgeStart'
+  | 'faceSelectorAgeEnd'
+  | 'faceSelectorRegions'
+  | 'referenceFaces'
+  | 'referenceFaceDistance'
+  | 'referenceFrameNumber'
+  | 'referenceFacePosition'
+>;
+
+/**
+ * Who is swapped with what. A reference that is given without a mode means the mode `reference`.
+ *
+ * @throws FaceswapError (usage) also where options contradict each other.
+ */
+const resolveSelection = (options: RunOptions): SelectionConfig => {
+  const years = { lowest: 0, highest: 100, integer: true };
+  const age = (name: 'faceSelectorAgeStart' | 'faceSelectorAgeEnd'): number | undefined =>
+    options[name] === undefined ? undefined : numberOption(name, options[name], years);
+  const ageStart = age('faceSelectorAgeStart');
+  const ageEnd = age('faceSelectorAgeEnd');
+  if (ageStart !== undefined && ageEnd !== undefined && ageEnd < ageStart) {
+    throw refuse('faceSelectorAgeEnd', `at least --face-selector-age-start (${ageStart})`, ageEnd);
+  }
+  const counting = { lowest: 0, highest: Number.MAX_SAFE_INTEGER, integer: true };
+  const maps = resolveFaceMaps(options.map);
+  const { referenceFace, referenceFrameNumber, referenceFacePosition, faceSelectorGender } = options;
+  const hasReference = referenceFace !== undefined || referenceFrameNumber !== undefined;
+  const mode = options.faceSelectorMode ?? (hasReference ? 'reference' : runDefaults.faceSelectorMode);
+  const config: SelectionConfig = {
+    sources: options.source === undefined && maps.length > 0 ? [] : resolveImages('source', options.source),
+    maps,
+    faceSelectorMode: choiceOption('faceSelectorMode', mode, optionChoices.faceSelectorMode),
+    faceSelectorOrder: choiceOption(
+      'faceSelectorOrder',
+      options.faceSelectorOrder ?? runDefaults.faceSelectorOrder,
+      faceOrders,
+    ),
+    faceSelectorGender:
+      faceSelectorGender === undefined
+        ? undefined
+        : choiceOption('faceSelectorGender', faceSelectorGender, optionChoices.faceSelectorGender),
+    faceSelectorAgeStart: ageStart,
+    faceSelectorAgeEnd: ageEnd,
+    faceSelectorRegions: resolveRegions(options.faceSelectorRegion),
+    referenceFaces: referenceFace === undefined ? [] : resolveImages('referenceFace', referenceFace),
+    referenceFaceDistance: numberOption(
+      'referenceFaceDistance',
+      options.referenceFaceDistance ?? runDefaults.referenceFaceDistance,
+      { lowest: 0, highest: 1, integer: false },
+    ),
+    referenceFrameNumber:
+      referenceFrameNumber === undefined
+        ? undefined
+        : numberOption('referenceFrameNumber', referenceFrameNumber, counting),
+    referenceFacePosition: numberOption(
+      'referenceFacePosition',
+      referenceFacePosition ?? runDefaults.referenceFacePosition,
+      counting,
+    ),
+  };
+  checkReference(config, options);
+  return config;
+};
+
+/** @throws FaceswapError (usage) where it is not clear who is meant. */
+const checkReference = (
+  { faceSelectorMode, maps, referenceFaces, referenceFrameNumber }: SelectionConfig,
+  { referenceFacePosition }: RunOptions,
+): void => {
+  const isFrame = referenceFrameNumber !== undefined;
+  const given = referenceFaces.length > 0 ? 'referenceFace' : isFrame ? 'referenceFrameNumber' : undefined;
+  if (referenceFaces.length > 0 && isFrame) {
+    throw new FaceswapError(
+      'usage',
+      '--reference-frame-number must be left out when --reference-face is given',
+    );
+  }
+  if (referenceFacePosition !== undefined && !isFrame) {
+    throw new FaceswapError('usage', '--reference-face-position must come with --reference-frame-number');
+  }
+  if (given === undefined) {
+    if (faceSelectorMode !== 'reference') return;
+    throw new FaceswapError('usage', '--face-selector-mode reference must come with --reference-face', {
+      hint: 'Give photos of the person to be swapped, or --reference-frame-number and --reference-face-position; `faceswap faces` shows who is in the target',
+    });
+  }
+  if (faceSelectorMode !== 'reference') {
+    throw new FaceswapError(
+      'usage',
+      `${optionFlag(given)} must be left out when --face-selector-mode is ${faceSelectorMode}`,
+    );
+  }
+  if (maps.length > 0) {
+    throw new FaceswapError('usage', `${optionFlag(given)} must be left out when --map is given`, {
+      hint: 'A map can name its person by photos: --map them.jpg=me.jpg',
+    });
+  }
 };
 
 const resolveProcessors = (value: unknown): readonly ProcessorName[] => {
@@ -275,9 +416,28 @@ const resolveSceneCutsOption = (value: unknown): string => {
   return text === 'auto' || text === 'none' ? text : resolve(text);
 };
 
+/** Options that FaceFusion has and no model here can serve: asking for one must not look like a mistake in writing. */
+export const unsupportedOptions: ReadonlyMap<string, string> = new Map([
+  [
+    'faceSelectorRace',
+    '--face-selector-race is not supported: the recognition model tells age and gender, but no race',
+  ],
+]);
+
+/** @throws FaceswapError (usage) for an option of {@link unsupportedOptions}. */
+export function refuseUnsupported(key: string, file?: string): void {
+  const message = unsupportedOptions.get(key);
+  if (message === undefined) return;
+  throw new FaceswapError('usage', message, {
+    file,
+    hint: 'Name people with --map or --reference-face; `faceswap faces` lists who is in the target',
+  });
+}
+
 const checkKeys = (options: RunOptions): void => {
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(knownKeys, key)) continue;
+    refuseUnsupported(key);
     const near = nearestName(key, runOptionNames);
     throw new FaceswapError('usage', `Unknown option ${JSON.stringify(key)}`, {
       hint: near === undefined ? 'See the documentation of RunOptions' : `Did you mean ${near}?`,
@@ -298,6 +458,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
   }
   checkKeys(options);
   const cores = availableParallelism();
+  const selection = resolveSelection(options);
   const unit = { lowest: 0, highest: 1, integer: false };
   const trimStart = resolveTrim(options, { frame: 'trimFrameStart', time: 'trimStart', lowestFrame: 0 });
   const trimEnd = resolveTrim(options, { frame: 'trimFrameEnd', time: 'trimEnd', lowestFrame: 1 });
@@ -309,12 +470,12 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       optionChoices[name],
     ) as (typeof optionChoices)[Name][number];
   return {
-    sources: resolveSources(options.source),
+    ...selection,
+    needsCast: needsCast(selection),
     target: resolve(textOption('target', options.target, 'a video or image file')),
     output: resolve(textOption('output', options.output, 'the file to write')),
     processors: resolveProcessors(options.processors ?? runDefaults.processors),
     faceSwapperModel: choose('faceSwapperModel'),
-    faceSelectorMode: choose('faceSelectorMode'),
     faceDetectorScore: numberOption(
       'faceDetectorScore',
       options.faceDetectorScore ?? runDefaults.faceDetectorScore,
@@ -326,7 +487,6 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     sceneCuts: resolveSceneCutsOption(options.sceneCuts ?? runDefaults.sceneCuts),
     blend: choose('blend'),
     colorMatch: choose('colorMatch'),
-    needsCast: false,
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

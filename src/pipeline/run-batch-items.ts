@@ -10,6 +10,7 @@ import { optionFlag } from './resolve-run-options.js';
 import type { BatchConfig } from './run-batch-options.js';
 import type { RunOptions } from './run-options.js';
 import type { RunWarning } from './run-report.js';
+import { photosOf } from './selection/run-photos.js';
 import { findTargets, type TargetSearch } from './target-list.js';
 
 /** A target with everything that its run needs. */
@@ -102,10 +103,10 @@ const refuseCollisions = (written: readonly Written[]): void => {
   }
 };
 
-/** @throws FaceswapError (usage) when something would be written over a target of the batch or a source. */
-const refuseInputs = async (written: readonly Written[], sources: readonly string[]): Promise<void> => {
+/** @throws FaceswapError (usage) when something would be written over a target of the batch or a photo. */
+const refuseInputs = async (written: readonly Written[], photos: readonly string[]): Promise<void> => {
   const inputs = new Map<string, string>();
-  for (const input of [...sources, ...written.map(({ target }) => target)]) {
+  for (const input of [...photos, ...written.map(({ target }) => target)]) {
     inputs.set(pathKey(input), input);
     const identity = await fileIdentity(input);
     if (identity !== undefined) inputs.set(identity, input);
@@ -213,7 +214,7 @@ export async function planBatch(batch: BatchConfig, signal: AbortSignal | undefi
     }),
   );
   refuseCollisions(written);
-  await refuseInputs(written, batch.config.sources);
+  await refuseInputs(written, photosOf(batch.config));
 
   const items: PlannedItem[] = [];
   const existing: string[] = [];

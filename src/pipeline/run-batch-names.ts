@@ -10,6 +10,7 @@ import {
   templateFolder,
 } from './name-template.js';
 import type { BatchConfig } from './run-batch-options.js';
+import { sourcePhotos } from './selection/run-photos.js';
 import { type FoundTarget, nameParts, targetMeaning } from './target-list.js';
 
 /** Gives the absolute path of what is written for a target. */
@@ -81,7 +82,7 @@ const refuseToOverwrite = (file: string): FaceswapError =>
   });
 
 const templateNames = (template: NameTemplate, { config, overwrite }: BatchConfig): BatchNames => {
-  const sourceName = nameParts(config.sources[0] ?? '').name;
+  const sourceName = nameParts(sourcePhotos(config)[0] ?? '').name;
   const anyOutput = templateExpression(template, { source_name: sourceName });
   const isEarlierBelow = outputsBelow(templateFolder(template), (file) => anyOutput.test(file));
   return {

@@ -54,22 +54,18 @@ const prepareForAll = async (
   items: readonly PlannedItem[],
   { signal, shared: { workers, sourceMemory } }: BatchParts,
 ): Promise<void> => {
-  const [{ locateTools, requireEncoder }, { loadSourceFaces }, { chainSettings }] = await Promise.all([
+  const [{ locateTools, requireEncoder }, { loadSourceSets }, { loadReferences }] = await Promise.all([
     import('../media/ffmpeg-tools.js'),
-    import('./source-faces.js'),
-    import('./plan.js'),
+    import('./selection/source-sets.js'),
+    import('./selection/reference-faces.js'),
   ]);
   if (items.some(({ kind }) => kind === 'video')) {
     const tools = await locateTools();
     if (shared.outputVideoEncoder !== undefined) await requireEncoder(tools, shared.outputVideoEncoder);
   }
+  const loading = { worker: workers.open(0), cache: config.cache, memory: sourceMemory, signal };
   await untilInterrupted(
-    loadSourceFaces(config.sources, chainSettings(config), {
-      worker: workers.open(0),
-      cache: config.cache,
-      memory: sourceMemory,
-      signal,
-    }),
+    loadSourceSets(config, loading).then(() => loadReferences(config, loading)),
     signal,
   );
 };
@@ -186,12 +182,13 @@ const execute = async (
   const { planBatch } = await import('./run-batch-items.js');
   const plan = await planBatch(batch, signal);
   for (const warning of plan.warnings) internals.channel.emit({ type: 'warning', warning, item: null });
-  const [{ WorkerClient }, { createSourceMemory }] = await Promise.all([
+  const [{ WorkerClient }, { createSourceMemory }, { preparedSetCount }] = await Promise.all([
     import('./worker-client.js'),
     import('./source-faces.js'),
+    import('./selection/run-photos.js'),
   ]);
   const workers = new WorkerSet(() => new WorkerClient({ logger, entry: internals.workerEntry }));
-  const sourceMemory = batch.config.cache ? undefined : createSourceMemory();
+  const sourceMemory = batch.config.cache ? undefined : createSourceMemory(preparedSetCount(batch.config));
   const parts: BatchParts = { ...context, ...internals, shared: { workers, sourceMemory } };
   try {
     const toDo = plan.items.filter(({ isSkipped }) => !isSkipped);

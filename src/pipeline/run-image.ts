@@ -13,7 +13,8 @@ import { readStill, type StillImage, stillFormatOf, stillLosses, writeStill } fr
 import { FaceswapError } from '../errors.js';
 import { editNote } from '../version.js';
 import { fileFailure } from './file-failure.js';
-import { plainMachine } from './face-chain.js';
+import type { SegmentTrack } from './cast/segment-findings.js';
+import { type ChainOutput, type ChainSegment, plainMachine } from './face-chain.js';
 import { untilInterrupted } from './interruption.js';
 import { noFaceFailure, noFaceReason } from './no-face.js';
 import { chainSettings } from './plan.js';
@@ -21,8 +22,14 @@ import { qualityTotals } from './quality-totals.js';
 import type { FaceRow, FrameRow, QualityTotals, StageTimes } from './run-report.js';
 import { RenderProgress } from './render-progress.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
-import { loadSourceFaces } from './source-faces.js';
+import { checkRegions } from './selection/face-region.js';
+import { peopleReport } from './selection/people-report.js';
+import { loadReferences } from './selection/reference-faces.js';
+import type { Selection } from './selection/resolve-selection.js';
+import { checkReferenceFrame, selectPeople } from './selection/select-people.js';
+import { loadSourceSets } from './selection/source-sets.js';
 import type { WorkerClient } from './worker-client.js';
+import type { WorkerResults } from './worker-protocol.js';
 
 const addLosses = ({ config, warnings }: RunParts, image: StillImage): void => {
   for (const loss of stillLosses(image, stillFormatOf(config.output))) {
@@ -60,32 +67,67 @@ type RenderedPicture = {
   readonly rgb: RgbSamples;
   readonly row: FrameRow;
   readonly stageTimes: StageTimes;
+  /** Null where all faces are alike. */
+  readonly selection: Selection | null;
 };
 
-const renderPicture = async (worker: WorkerClient, picture: RgbPicture): Promise<RenderedPicture> => {
-  const range = { start: 0, end: 1 };
-  const frame = frameFromRgb(picture);
-  const format = rgbFormat(picture, frame.format.bitDepth);
+/** Decides who gets which face, by the tracks of a picture. */
+type PictureSelector = (tracks: readonly SegmentTrack[]) => Selection;
+
+/** The only frame. */
+const wholeRange = { start: 0, end: 1 };
+
+/** Lets a picture pass the chain as a segment of one frame. */
+const passPicture = async (
+  worker: WorkerClient,
+  segment: Pick<ChainSegment, 'format' | 'render' | 'selection'>,
+  buffer: ArrayBuffer,
+): Promise<{ readonly output: ChainOutput; readonly end: WorkerResults['endSegment'] }> => {
   await worker.beginSegment({
-    format,
+    ...segment,
     frameRate: { num: 1, den: 1 },
-    decode: range,
-    render: range,
+    decode: wholeRange,
     sceneCuts: [],
   });
-  const pushed = await worker.push({ index: 0, buffer: frame.data.buffer as ArrayBuffer });
+  const pushed = await worker.push({ index: 0, buffer });
   const end = await worker.endSegment();
   const outputs = [...pushed.outputs, ...end.outputs];
   const [output] = outputs;
-  if (output === undefined || output.row === null || outputs.length !== 1) {
+  if (output === undefined || outputs.length !== 1) {
     throw new FaceswapError('bug', `The chain gave back ${outputs.length} frames for one picture`, {
       stage: 'swap',
     });
   }
+  return { output, end };
+};
+
+/** @param select decides who gets which face, where that depends on who it is; null: all faces are alike. */
+const renderPicture = async (
+  worker: WorkerClient,
+  picture: RgbPicture,
+  select: PictureSelector | null,
+): Promise<RenderedPicture> => {
+  const frame = frameFromRgb(picture);
+  const format = rgbFormat(picture, frame.format.bitDepth);
+  let buffer = frame.data.buffer as ArrayBuffer;
+  let stageTimes = noStageTimes;
+  let selection: Selection | null = null;
+  if (select !== null) {
+    const { output, end } = await passPicture(worker, { format, render: { start: 0, end: 0 } }, buffer);
+    buffer = output.buffer;
+    stageTimes = addStageTimes(stageTimes, end.stageTimes);
+    selection = select(end.findings?.tracks ?? []);
+  }
+  const segment = { format, render: wholeRange, selection: selection?.segments[0] };
+  const { output, end } = await passPicture(worker, segment, buffer);
+  if (output.row === null) {
+    throw new FaceswapError('bug', 'The chain gave a picture back without its row', { stage: 'swap' });
+  }
   return {
     rgb: rgbAfter(picture, wrapFrame(format, output.buffer)),
     row: output.row,
-    stageTimes: addStageTimes(noStageTimes, end.stageTimes),
+    stageTimes: addStageTimes(stageTimes, end.stageTimes),
+    selection,
   };
 };
 
@@ -110,14 +152,24 @@ const swapPicture = async (
   parts: RunParts,
   worker: WorkerClient,
   image: StillImage,
+  select: PictureSelector | null,
 ): Promise<RenderedPicture> => {
-  const upright = await renderPicture(worker, image);
+  const upright = await renderPicture(worker, image, select);
   if (upright.row.faces.length > 0) return upright;
   let { stageTimes } = upright;
+  let refusal: FaceswapError | undefined;
   for (const quarters of [1, 3, 2] as const) {
     const turned = turnRgb(image, quarters);
-    const { rgb, row, stageTimes: times } = await renderPicture(worker, turned);
-    stageTimes = addStageTimes(stageTimes, times);
+    const attempt = await renderPicture(worker, turned, select).catch((error: unknown) => {
+      const failure = FaceswapError.from(error, 'swap');
+      // What is found the wrong way round is nobody who was asked for; another turn may be the right one.
+      if (failure.kind !== 'noFace') throw failure;
+      refusal ??= failure;
+      return null;
+    });
+    if (attempt === null) continue;
+    const { rgb, row, selection } = attempt;
+    stageTimes = addStageTimes(stageTimes, attempt.stageTimes);
     if (!row.faces.some(isSwapped)) continue;
     parts.warnings.add({
       code: 'face-not-upright',
@@ -126,8 +178,9 @@ const swapPicture = async (
     });
     const back = turnRgb({ ...turned, rgb }, (4 - quarters) as 1 | 2 | 3);
     const faces = row.faces.map((face) => ({ ...face, box: boxBefore(face.box, image, quarters) }));
-    return { rgb: back.rgb, row: { ...row, faces }, stageTimes };
+    return { rgb: back.rgb, row: { ...row, faces }, stageTimes, selection };
   }
+  if (refusal !== undefined) throw refusal;
   return { ...upright, stageTimes };
 };
 
@@ -141,28 +194,30 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const { config, progress, signal } = parts;
   progress.emit({ type: 'phase', phase: 'probe' });
   const image = await readStill(config.target, 'target');
+  checkRegions(config.faceSelectorRegions, image, config.target);
+  checkReferenceFrame(config, wholeRange);
   progress.emit({ type: 'phase', phase: 'sources' });
   const worker = parts.openWorker();
   const settings = chainSettings(config);
-  const sources = await untilInterrupted(
-    loadSourceFaces(config.sources, settings, {
-      worker,
-      cache: config.cache,
-      memory: parts.sourceMemory,
-      signal,
-    }),
-    signal,
-  );
-  for (const warning of sources.warnings) parts.warnings.add(warning);
+  const loading = { worker, cache: config.cache, memory: parts.sourceMemory, signal };
+  const sources = await untilInterrupted(loadSourceSets(config, loading), signal);
+  const references = await untilInterrupted(loadReferences(config, loading), signal);
+  for (const warning of [...sources.warnings, ...references.warnings]) parts.warnings.add(warning);
+  const select: PictureSelector | null = config.needsCast
+    ? (tracks) => selectPeople(config, [{ segment: 0, render: wholeRange, tracks }], { sources, references })
+    : null;
 
   progress.emit({ type: 'phase', phase: 'render' });
   const renderProgress = new RenderProgress(progress, 1);
   const render = async () => {
     await worker.init(settings, sources.faces, plainMachine);
-    return swapPicture(parts, worker, image);
+    return swapPicture(parts, worker, image, select);
   };
-  const { rgb, row, stageTimes } = await untilInterrupted(render(), signal);
+  const { rgb, row, stageTimes, selection } = await untilInterrupted(render(), signal);
   renderProgress.add(row);
+  if (selection !== null && selection.missing !== null) {
+    parts.warnings.add({ code: 'not-in-target', message: selection.missing, file: config.target });
+  }
   const rows = [row];
   const quality = qualityTotals(rows);
 
@@ -203,5 +258,6 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
     performance: null,
     quality,
     rows,
+    ...(selection === null ? {} : { people: peopleReport(selection, config, rows) }),
   };
 }

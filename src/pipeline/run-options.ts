@@ -1,3 +1,9 @@
+import type { FaceMap, FaceMapOption } from './selection/face-map.js';
+import type { FaceSelectorOrder } from './selection/face-order.js';
+import type { FaceRegion } from './selection/face-region.js';
+
+export type { FaceMap, FaceMapOption, FaceRegion, FaceSelectorOrder };
+
 /** How landmarks are steadied over time: two-sided window, causal exponential average, or not at all. */
 export type SmootherMode = 'window' | 'ema' | 'none';
 
@@ -7,8 +13,11 @@ export type BlendMode = 'multiband' | 'basic';
 /** Colour transfer from the target's face to the new one: Lab moments or none. */
 export type ColorMatchMode = 'lab' | 'none';
 
-/** Which faces of a frame are swapped: every one, or the largest. */
-export type FaceSelectorMode = 'many' | 'one';
+/** Which faces are swapped: every one, the first of each frame by the order, or those of the person that is referred to. */
+export type FaceSelectorMode = 'many' | 'one' | 'reference';
+
+/** A reading of the recognition model by which faces are chosen. */
+export type FaceSelectorGender = 'female' | 'male';
 
 /** What to do with a target in which no face is ever found. */
 export type NoFacePolicy = 'fail' | 'copy';
@@ -29,13 +38,13 @@ export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 export type ProcessorName = 'face_swapper';
 
 /**
- * What a caller may ask of `run()`. Only `source`, `target` and `output` are required; every other field has the
+ * What a caller may ask of `run()`. Only `source` (or `map`), `target` and `output` are required; every other field has the
  * default that `resolveRunOptions` fills in. Command-line flags and the keys of `--config` have the same names
  * in kebab-case.
  */
 export type RunOptions = {
-  /** Photographs of the face to put in (one person; several poses help). */
-  source: string | readonly string[];
+  /** Photographs of the face to put in (one person; several poses help). With `map`, the face for everybody else; may then be left out. */
+  source?: string | readonly string[];
   /** The video or image to change. */
   target: string;
   /** Where the result goes; its extension chooses the container. */
@@ -43,6 +52,26 @@ export type RunOptions = {
   processors?: readonly ProcessorName[];
   faceSwapperModel?: 'mesh';
   faceSelectorMode?: FaceSelectorMode;
+  /** Which face of a frame comes first. */
+  faceSelectorOrder?: FaceSelectorOrder;
+  /** Swap only people who read as this gender; decided for each person over the whole clip. */
+  faceSelectorGender?: FaceSelectorGender;
+  /** Swap only people of at least this age in years, 0..100; decided for each person over the whole clip. */
+  faceSelectorAgeStart?: number;
+  /** Swap only people of at most this age. */
+  faceSelectorAgeEnd?: number;
+  /** Swap only faces whose middle lies in one of these: `x,y,width,height` in pixels or percent of the frame. */
+  faceSelectorRegion?: string | readonly string[];
+  /** Photographs of the person in the target to be swapped. */
+  referenceFace?: string | readonly string[];
+  /** Largest distance of a person to the reference, 0..1: (1 − cosine) / 2 of the descriptors. */
+  referenceFaceDistance?: number;
+  /** The reference is a face of this frame of the target. */
+  referenceFrameNumber?: number;
+  /** Which face of that frame by the order, counted from 0. */
+  referenceFacePosition?: number;
+  /** Who gets which face: texts such as `person1=a.jpg,b.jpg` or `them.jpg=a.jpg`, or objects. */
+  map?: string | FaceMapOption | readonly (string | FaceMapOption)[];
   /** Lowest detector score that counts as a face, 0..1. */
   faceDetectorScore?: number;
   /** Width of the mask's soft edge, 0..1: the share of the face's half width over which it fades. */
@@ -121,12 +150,28 @@ export type TrimPoint =
  * workers. Paths are absolute. Nothing here is optional except where "not given" has a meaning of its own.
  */
 export type RunConfig = {
+  /** For everybody whom no map names; empty only where there are maps. */
   readonly sources: readonly string[];
   readonly target: string;
   readonly output: string;
   readonly processors: readonly ProcessorName[];
   readonly faceSwapperModel: 'mesh';
   readonly faceSelectorMode: FaceSelectorMode;
+  readonly faceSelectorOrder: FaceSelectorOrder;
+  /** Undefined: both. */
+  readonly faceSelectorGender: FaceSelectorGender | undefined;
+  /** Undefined: any age. */
+  readonly faceSelectorAgeStart: number | undefined;
+  readonly faceSelectorAgeEnd: number | undefined;
+  /** Empty: everywhere. */
+  readonly faceSelectorRegions: readonly FaceRegion[];
+  /** Photos of one person; empty: the reference is a face of a frame, or there is none. */
+  readonly referenceFaces: readonly string[];
+  readonly referenceFaceDistance: number;
+  /** Undefined: the reference is not a face of a frame. */
+  readonly referenceFrameNumber: number | undefined;
+  readonly referenceFacePosition: number;
+  readonly maps: readonly FaceMap[];
   readonly faceDetectorScore: number;
   readonly faceMaskBlur: number;
   readonly faceMaskPadding: MaskPadding;
@@ -135,7 +180,7 @@ export type RunConfig = {
   readonly sceneCuts: string;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
-  /** Whether the analysis has to tell who is in the target. No option asks for it by itself. */
+  /** Whether the analysis has to tell who is in the target: follows from the options that choose faces. */
   readonly needsCast: boolean;
   readonly executionProvider: string;
   readonly executionThreadCount: number;

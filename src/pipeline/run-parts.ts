@@ -55,6 +55,8 @@ export type RunResult = Pick<RunReport, 'status' | 'media' | 'performance'> & {
   readonly stageMs: StageTimes;
   readonly quality: QualityTotals;
   readonly rows: readonly FrameRow[];
+  /** Left out where the options make no difference between people. */
+  readonly people?: RunReport['people'] | undefined;
   /** What an earlier run had done; left out where there was none. */
   readonly resumed?: RunReport['resumed'] | undefined;
 };

@@ -17,6 +17,8 @@ export type SkipReason = 'not-selected' | 'too-small' | 'turned-away' | 'outside
 /** One face in one frame, as the monitor saw it. */
 export type FaceRow = {
   readonly trackId: number;
+  /** Id of the person, where the run had to know who is who. */
+  readonly person?: string;
   /** `swapped`: found and swapped; `filled`: not detected, landmarks interpolated, swapped; `skipped`: left alone. */
   readonly outcome: 'swapped' | 'filled' | 'skipped';
   readonly skipReason?: SkipReason;
@@ -136,6 +138,25 @@ export type RunWarning = {
   readonly frame?: number;
 };
 
+/** Somebody of the target and what became of them. */
+export type PersonReport = {
+  /** As `faceswap faces` names the person. */
+  readonly id: string;
+  /** Frames in which the person is seen. */
+  readonly frames: number;
+  readonly firstFrame: number;
+  /** Null when the person could not be recognised. */
+  readonly ageYears: number | null;
+  /** Probability that the person reads as male, 0..1; null when the person could not be recognised. */
+  readonly male: number | null;
+  /** Distance to the reference photos that the person was found by, 0..1; null where it was not by photos. */
+  readonly referenceDistance: number | null;
+  /** Source photos that the person could get; empty: left alone. */
+  readonly sources: readonly string[];
+  /** Frames in which the person's face was swapped. */
+  readonly framesSwapped: number;
+};
+
 /** What `run()` returns and `--json` prints. */
 export type RunReport = {
   readonly schema: 1;
@@ -173,6 +194,8 @@ export type RunReport = {
   /** Null for an image target. */
   readonly performance: RunPerformance | null;
   readonly quality: QualityTotals;
+  /** Who was swapped with what; null where the options make no difference between people. */
+  readonly people: readonly PersonReport[] | null;
   /** What was taken over from an earlier run of the same job; null when everything was rendered by this one. */
   readonly resumed: { readonly segments: number; readonly frames: number } | null;
   readonly warnings: readonly RunWarning[];

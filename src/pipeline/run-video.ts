@@ -7,13 +7,22 @@ import { finishVideo } from './finish-video.js';
 import { throwIfInterrupted, untilInterrupted } from './interruption.js';
 import type { Job } from './job.js';
 import { jobComponents } from './job-components.js';
-import { chainSettings, type PlanSegment } from './plan.js';
+import { findTracks } from './cast/find-cast.js';
+import { chainSettings, type PlanSegment, planWithSelection } from './plan.js';
 import { RenderProgress } from './render-progress.js';
 import { type RenderContext, type RenderedSegment, segmentSlots } from './render-segment.js';
 import { renderSegments } from './render-segments.js';
 import { keepsAnalysis, type RunParts, type RunResult } from './run-parts.js';
 import { runPerformance } from './run-performance.js';
-import { loadSourceFaces } from './source-faces.js';
+import type { RunConfig } from './run-options.js';
+import type { SegmentPatience } from './segment-watch.js';
+import { peopleReport } from './selection/people-report.js';
+import { loadReferences, type References } from './selection/reference-faces.js';
+import type { Selection } from './selection/resolve-selection.js';
+import { photosOf } from './selection/run-photos.js';
+import { selectPeople } from './selection/select-people.js';
+import { loadSourceSets, type SourceSets } from './selection/source-sets.js';
+import type { SourceLoading } from './source-faces.js';
 import { type StartedTeam, startTeam } from './start-team.js';
 import { FrameTimes } from './stall-watch.js';
 import { type PreparedVideo, prepareVideo } from './video-preparation.js';
@@ -46,14 +55,14 @@ const runWithHashes = async (
   hashes: InputHashes,
 ): Promise<RunResult> => {
   const { config, progress, signal, logger } = parts;
-  const loadingSources = loadSourceFaces(config.sources, chainSettings(config), {
+  const loadingPhotos = loadPhotos(config, {
     worker: parts.openWorker(),
     cache: config.cache,
     memory: parts.sourceMemory,
     signal,
   });
   // A target that cannot be used is told first; what is wrong with the photos as well is then of no interest.
-  loadingSources.catch(() => {});
+  loadingPhotos.catch(() => {});
   const prepared = await prepareVideo({
     config,
     tools,
@@ -62,7 +71,8 @@ const runWithHashes = async (
   });
   for (const warning of prepared.warnings) parts.warnings.add(warning, warning.message);
   throwIfInterrupted(signal);
-  const job = await openJob(parts, prepared, { tools, hashes });
+  // Who gets which face is a part of what a job is found by.
+  const earlyJob = config.needsCast ? null : await openJob(parts, prepared, { tools, hashes });
   const workerPlan = await planWorkersHere(config, parts.options, {
     ...prepared,
     swapperIsModel: (parts.models?.swapper ?? null) !== null,
@@ -74,27 +84,87 @@ const runWithHashes = async (
     ? openAnalyses(parts, prepared, { tools, hashes })
     : Promise.resolve(null);
   try {
-    const sources = await untilInterrupted(loadingSources, signal);
-    for (const warning of sources.warnings) parts.warnings.add(warning);
+    const photos = await untilInterrupted(loadingPhotos, signal);
+    const { sources, references } = photos;
+    for (const warning of [...sources.warnings, ...references.warnings]) parts.warnings.add(warning);
     const started = await startTeam(parts, workerPlan, { sources, frameBytes: prepared.frameBytes });
     const analyses = await openingAnalyses;
-    return await renderVideo(parts, prepared, { ...started, tools, job, workerPlan, analyses });
+    const working = { ...started, tools, workerPlan, analyses };
+    if (earlyJob !== null) return await renderVideo(parts, prepared, { ...working, job: earlyJob });
+    const selection = await selectInVideo(parts, prepared, { ...working, photos });
+    const selected = { ...prepared, plan: planWithSelection(prepared.plan, selection.segments) };
+    const job = await openJob(parts, selected, { tools, hashes });
+    const result = await renderVideo(parts, selected, { ...working, job });
+    return { ...result, people: peopleReport(selection, config, result.rows) };
   } finally {
     await (await openingAnalyses)?.close();
   }
 };
 
-/** sha256 of the input files' contents, which are read while other things are done. */
-type InputHashes = { readonly target: Promise<string>; readonly sources: Promise<readonly string[]> };
+/** Source faces, and what is needed of the photos that say who is meant. */
+type RunPhotos = { readonly sources: SourceSets; readonly references: References };
+
+const loadPhotos = async (config: RunConfig, loading: SourceLoading): Promise<RunPhotos> => {
+  const sources = await loadSourceSets(config, loading);
+  return { sources, references: await loadReferences(config, loading) };
+};
+
+/** What a stage may take before it counts as stuck; each pass over the target learns its own times. */
+const patienceOf = (
+  { clock, stallLimits, config }: RunParts,
+  { batch, workerPlan }: Pick<VideoRenderer, 'batch' | 'workerPlan'>,
+): SegmentPatience => ({
+  clock,
+  limits: stallLimits,
+  times: new FrameTimes(),
+  framesPerRun: Math.min(batch.size, workerPlan.batchFrames),
+  timeoutMs: config.timeoutMs,
+});
+
+/** Looks at the whole target and decides who gets which face. */
+const selectInVideo = async (
+  parts: RunParts,
+  { target, plan, decoder }: PreparedVideo,
+  { team, leastFrames, photos, ...working }: Omit<VideoRenderer, 'job'> & { readonly photos: RunPhotos },
+): Promise<Selection> => {
+  const { tools, workerPlan, analyses } = working;
+  const segments = await findTracks(parts, {
+    plan,
+    team,
+    leastFrames,
+    context: {
+      tools,
+      target,
+      plan,
+      hardware: decoder.hardware,
+      decoderThreads: workerPlan.decoderThreads,
+      analyses,
+      signal: parts.signal,
+      patience: patienceOf(parts, working),
+    },
+  });
+  const selection = selectPeople(parts.config, segments, photos);
+  if (selection.missing !== null) {
+    parts.warnings.add({ code: 'not-in-target', message: selection.missing, file: parts.config.target });
+  }
+  return selection;
+};
+
+/** sha256 of the input files' contents, which are read while other things are done; of photos by their paths. */
+type InputHashes = {
+  readonly target: Promise<string>;
+  readonly photos: Promise<ReadonlyMap<string, string>>;
+};
 
 const hashInputs = ({ config, signal: asked }: RunParts, ended: AbortSignal): InputHashes => {
   const signal = asked === undefined ? ended : AbortSignal.any([asked, ended]);
   const target = contentHash(config.target, { signal });
-  const sources = Promise.all(config.sources.map((file) => contentHash(file, { signal })));
+  const hashed = photosOf(config).map(async (file) => [file, await contentHash(file, { signal })] as const);
+  const photos = Promise.all(hashed).then((pairs) => new Map(pairs));
   // They are awaited when the target is known to be usable.
   target.catch(() => {});
-  sources.catch(() => {});
-  return { target, sources };
+  photos.catch(() => {});
+  return { target, photos };
 };
 
 /** Finds or begins the job of this run, and looks whether the disk has room for it. */
@@ -109,7 +179,7 @@ const openJob = async (
     prepared,
     tools,
     targetSha256: await untilInterrupted(hashes.target, signal),
-    sourceSha256s: await untilInterrupted(hashes.sources, signal),
+    photoSha256s: await untilInterrupted(hashes.photos, signal),
     models,
   });
   const { plan, encoding } = prepared;
@@ -172,13 +242,7 @@ const renderVideo = async (
     analyses,
     logger,
     signal,
-    patience: {
-      clock: parts.clock,
-      limits: parts.stallLimits,
-      times: new FrameTimes(),
-      framesPerRun: Math.min(batch.size, workerPlan.batchFrames),
-      timeoutMs: config.timeoutMs,
-    },
+    patience: patienceOf(parts, { batch, workerPlan }),
     onRow: (row) => {
       renderProgress.add(row);
       limit?.watch();

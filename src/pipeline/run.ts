@@ -165,6 +165,7 @@ const makeReport = (
   stageMs: result.stageMs,
   performance: result.performance,
   quality: result.quality,
+  people: result.people ?? null,
   resumed: result.resumed ?? null,
   warnings: rest.warnings,
 });

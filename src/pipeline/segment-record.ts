@@ -32,6 +32,7 @@ const figure = number.nullable();
 
 const faceSchema = z.strictObject({
   trackId: z.int(),
+  person: z.string().max(20).optional(),
   outcome: z.enum(['swapped', 'filled', 'skipped']),
   skipReason: z.enum(['not-selected', 'too-small', 'turned-away', 'outside-frame', 'masked']).optional(),
   box: z.strictObject({ x: number, y: number, width: number, height: number }),

@@ -25,8 +25,12 @@ type CachedSources = { readonly files: readonly string[]; readonly prepared: Pre
 /** Where prepared sets of sources are kept, by what they were made from. */
 export type SourceMemory = Pick<LRUCache<string, CachedSources>, 'get' | 'set'>;
 
-/** A memory for one batch: it has one set of sources, unless its photos change meanwhile. */
-export const createSourceMemory = (): SourceMemory => new LRUCache({ max: 1 });
+/**
+ * A memory for one batch.
+ *
+ * @param setCount sets of photos that each of its runs has prepared, at least 1
+ */
+export const createSourceMemory = (setCount: number): SourceMemory => new LRUCache({ max: setCount });
 
 /** Prepared sets of sources; a set holds a texture and a mesh per photo, a few megabytes. */
 const preparedCache = new LRUCache<string, CachedSources>({ max: 16 });

@@ -17,6 +17,8 @@ import { checkEncoder } from './preflight.js';
 import type { RunPhase } from './progress.js';
 import type { RunConfig } from './run-options.js';
 import type { RunWarning } from './run-report.js';
+import { checkRegions } from './selection/face-region.js';
+import { checkReferenceFrame } from './selection/select-people.js';
 import { cutOffWarnings, pictureWarnings } from './target-warnings.js';
 
 /** A video run, decided in full and not begun. */
@@ -57,7 +59,8 @@ export type PrepareVideoOptions = {
 /**
  * Probes the target and decides everything about the run: decoder, encoder, segments, which streams are kept.
  *
- * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing and for a list of cuts that does not fit;
+ * @throws FaceswapError: `media` for the target, `unavailable` for the encoder and for hardware that was asked for, `usage` for trims that leave nothing,
+ * for a list of cuts that does not fit, and for regions and reference frames outside of what is rendered;
  * with `strict` also `media` with everything that the output's container cannot hold.
  */
 export async function prepareVideo({
@@ -80,6 +83,8 @@ export async function prepareVideo({
     throw new FaceswapError('media', 'The video has no frames', { file: target.file, stage: 'plan' });
   }
   const plan = await planTarget(target, config);
+  checkRegions(config.faceSelectorRegions, target.video.format, target.file);
+  checkReferenceFrame(config, plan.range);
   const container = outputContainer(config.output);
   const { encoder, warnings: hdrWarnings } = await encoderForLight(tools, { target, config, usualEncoder });
   const encoding = videoEncodingFor({

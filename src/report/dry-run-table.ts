@@ -2,6 +2,7 @@ import { formatBytes } from '../pipeline/byte-size.js';
 import type { DryRun } from '../pipeline/dry-run.js';
 import { estimateMachine } from '../pipeline/run-estimate.js';
 import type { Rational } from '../pipeline/run-options.js';
+import { faceMapText } from '../pipeline/selection/face-map.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
 const rateText = ({ num, den }: Rational, isVariable: boolean): string =>
@@ -48,7 +49,11 @@ export const formatDryRun = (dryRun: DryRun): string => {
   const dropped = droppedStreams.map(({ index, type, reason }) => `#${index} ${type} (${reason})`).join(', ');
   return formatRows([
     ['status', 'dry run: nothing was rendered or written'],
-    ['sources', config.sources.join(', ')],
+    ['sources', config.sources.join(', ') || 'none but those of the maps'],
+    ...config.maps.map((map, index): TableRow => [index === 0 ? 'map' : '', faceMapText(map)]),
+    ...(config.needsCast
+      ? [['people', 'are found first: all frames are analysed before the first is rendered'] as const]
+      : []),
     ['target', `${config.target} (${dryRun.kind})`],
     ['output', config.output],
     ...planRows(dryRun),

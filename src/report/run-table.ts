@@ -1,5 +1,7 @@
+import { basename } from 'node:path';
 import type {
   Percentiles,
+  PersonReport,
   QualityTotals,
   RunPerformance,
   RunReport,
@@ -102,6 +104,24 @@ const machineLines = ({ performance, config, media }: RunReport): readonly Table
   return [['workers', `${workers.count}  (${workers.reason})`], ...rows];
 };
 
+/** More people than this are summed up in a line. */
+const mostPeopleLines = 12;
+
+const photosText = (files: readonly string[]): string => files.map((file) => basename(file)).join(', ');
+
+const personText = ({ id, frames, framesSwapped, sources }: PersonReport): string =>
+  sources.length === 0
+    ? `${id}  left alone, seen in ${pluralText(frames, 'frame')}`
+    : `${id}  ${photosText(sources)}, swapped in ${framesSwapped} of ${pluralText(frames, 'frame')}`;
+
+/** Who was swapped with what, where the run had to know who is who. */
+const peopleLines = ({ people }: RunReport): readonly TableRow[] => {
+  if (people === null) return [];
+  const lines = people.slice(0, mostPeopleLines).map(personText);
+  if (people.length > lines.length) lines.push(`and ${people.length - lines.length} more: see --json`);
+  return lines.map((line, index): TableRow => [index === 0 ? 'people' : '', line]);
+};
+
 /**
  * The table at the end of a run: plain ASCII, one label column, no colour, ends with a line break. Times per
  * stage are busy times; stages overlap, so their sum is not the wall time. Figures that were not taken read `n/a`.
@@ -123,6 +143,7 @@ export const formatRunTable = (report: RunReport): string => {
       '',
       `${pluralText(quality.framesWithoutFace, 'frame')} without a face, ${pluralText(quality.sceneCuts, 'cut')}`,
     ],
+    ...peopleLines(report),
     ['tPSNR dB', `output  ${spreadText(quality.tpsnrOutputDb)}`],
     ['', `source  ${spreadText(quality.tpsnrSourceDb)}`],
     [

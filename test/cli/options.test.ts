@@ -39,7 +39,11 @@ describe('the option table', () => {
       if (entry.command === true) continue;
       for (const choice of entry.choices ?? []) {
         const value = entry.kind === 'texts' ? [choice] : choice;
-        const options = { source: 'a.jpg', target: 'b.mp4', output: 'c.mp4', [camelCase(entry.name)]: value };
+        const options = {
+          ...{ source: 'a.jpg', target: 'b.mp4', output: 'c.mp4' },
+          ...(choice === 'reference' ? { referenceFace: 'd.jpg' } : {}),
+          [camelCase(entry.name)]: value,
+        };
         assert.doesNotThrow(() => resolveRunOptions(options as RunOptions), `--${entry.name} ${choice}`);
       }
     }
@@ -182,6 +186,30 @@ describe('the command line of run', () => {
     assert.equal(mergeOptionValues(flagged, { ...config, cache: true }).options.cache, false);
   });
 
+  test('takes maps in place of a source, each with its photos', () => {
+    const words = ['--map', 'person1=a.jpg', '--map', 'them.jpg=b.jpg,c.jpg', '-t', 'x.mp4', '-o', 'y.mp4'];
+    const { options } = mergeOptionValues(readCommandLine(collect(words)), {});
+    assert.deepEqual(options.map, [
+      { person: ['person1'], source: ['a.jpg'] },
+      { reference: ['them.jpg'], source: ['b.jpg', 'c.jpg'] },
+    ]);
+    assert.throws(
+      () => readCommandLine(collect([...words, '--map', 'person1'])),
+      usageError(/--map must be PERSON=PHOTO/),
+    );
+    assert.throws(
+      () => mergeOptionValues(readCommandLine(collect(words.slice(4))), {}),
+      usageError(/Missing: --source/),
+    );
+  });
+
+  test("says that FaceFusion's choice by race is not supported", () => {
+    assert.throws(
+      () => readCommandLine(collect([...paths, '--face-selector-race', 'white', 'asian'])),
+      usageError(/--face-selector-race is not supported/),
+    );
+  });
+
   test('refuses an empty number', () => {
     assert.throws(
       () => readCommandLine(collect([...paths, '--face-mask-blur', ''])),
@@ -212,6 +240,14 @@ describe('a config file', () => {
       workers: 3,
       maxMemory: '1.5G',
     });
+  });
+
+  test('has the photos of maps from its own folder, as texts and as objects', () => {
+    const text = '{"map": ["person1=a.jpg,/b.jpg", {"reference": "../x=y.jpg", "source": ["c,d.jpg"]}]}';
+    assert.deepEqual(parseConfigText(text, file)['map'], [
+      { person: ['person1'], source: [path.resolve('/jobs/one/a.jpg'), path.resolve('/b.jpg')] },
+      { reference: [path.resolve('/jobs/x=y.jpg')], source: [path.resolve('/jobs/one/c,d.jpg')] },
+    ]);
   });
 
   test('may list several targets', () => {
@@ -251,6 +287,17 @@ describe('a config file', () => {
       name: 'an unknown choice',
       text: '{"blend": "basik"}',
       error: /one of multiband, basic.*Did you mean basic\?/,
+    },
+    {
+      name: 'a map of brackets without end',
+      text: `{"map": {"person": "person1", "source": ${'['.repeat(200_000)}${']'.repeat(200_000)}}}`,
+      error: /--map must be/,
+    },
+    { name: 'a map without photos', text: '{"map": "person1="}', error: /--map must be PERSON=PHOTO/ },
+    {
+      name: 'an option that FaceFusion has and we cannot serve',
+      text: '{"face-selector-race": "white"}',
+      error: /not supported/,
     },
     { name: 'null', text: '{"target": null}', error: /"target" must be text, got null/ },
     {

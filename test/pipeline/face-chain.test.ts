@@ -23,6 +23,8 @@ const frameBytes = frameLayout(format).byteLength;
 
 const settings: ChainSettings = {
   faceSelectorMode: 'many',
+  faceSelectorOrder: 'large-small',
+  faceSelectorRegions: [],
   faceDetectorScore: 0.5,
   faceMaskBlur: 0.3,
   faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { resolveRunOptions, runOptionNames } from '../../src/pipeline/resolve-run-options.js';
+import { defaultReferenceDistance } from '../../src/pipeline/selection/reference-distance.js';
 import type { RunConfig, RunOptions } from '../../src/pipeline/run-options.js';
 
 const required = { source: 'a.png', target: 'b.mp4', output: 'c.mp4' };
@@ -22,6 +23,16 @@ test('every default is filled in', () => {
     processors: ['face_swapper'],
     faceSwapperModel: 'mesh',
     faceSelectorMode: 'many',
+    faceSelectorOrder: 'large-small',
+    faceSelectorGender: undefined,
+    faceSelectorAgeStart: undefined,
+    faceSelectorAgeEnd: undefined,
+    faceSelectorRegions: [],
+    referenceFaces: [],
+    referenceFaceDistance: defaultReferenceDistance,
+    referenceFrameNumber: undefined,
+    referenceFacePosition: 0,
+    maps: [],
     faceDetectorScore: 0.5,
     faceMaskBlur: 0.2,
     faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
@@ -94,7 +105,82 @@ const table: Record<keyof RunOptions, Case> = {
   },
   faceSelectorMode: {
     good: plain('faceSelectorMode', 'many', 'one'),
-    bad: [['reference', /^--face-selector-mode must be one of many, one, got "reference"$/]],
+    bad: [
+      ['all', /^--face-selector-mode must be one of many, one, reference, got "all"$/],
+      ['reference', /^--face-selector-mode reference must come with --reference-face$/],
+    ],
+  },
+  faceSelectorOrder: {
+    good: plain('faceSelectorOrder', 'left-right', 'worst-best'),
+    bad: [['biggest', /^--face-selector-order must be one of left-right, .*, worst-best, got "biggest"$/]],
+  },
+  faceSelectorGender: {
+    good: plain('faceSelectorGender', 'female', 'male'),
+    bad: [['auto', /^--face-selector-gender must be one of female, male, got "auto"$/]],
+  },
+  faceSelectorAgeStart: {
+    good: plain('faceSelectorAgeStart', 0, 100),
+    bad: [
+      [101, /^--face-selector-age-start must be a whole number from 0 to 100, got 101$/],
+      [30.5, /^--face-selector-age-start must be a whole number/],
+    ],
+  },
+  faceSelectorAgeEnd: {
+    good: plain('faceSelectorAgeEnd', 0, 100),
+    bad: [[-1, /^--face-selector-age-end must be a whole number from 0 to 100, got -1$/]],
+  },
+  faceSelectorRegion: {
+    good: [
+      {
+        given: '0,5px,50%,100',
+        key: 'faceSelectorRegions',
+        resolved: [
+          {
+            x: { value: 0, unit: 'px' },
+            y: { value: 5, unit: 'px' },
+            width: { value: 50, unit: 'percent' },
+            height: { value: 100, unit: 'px' },
+          },
+        ],
+      },
+    ],
+    bad: [
+      ['left', /^--face-selector-region must be x,y,width,height in pixels or percent, .*, got "left"$/],
+      [[7], /^--face-selector-region must be .*, got 7$/],
+      ['x'.repeat(100_000), /^--face-selector-region must be .{1,400}$/],
+    ],
+  },
+  referenceFace: {
+    good: [{ given: 'r.jpg', key: 'referenceFaces', resolved: [resolve('r.jpg')] }],
+    bad: [
+      [[], /^--reference-face must be one or more image files, got \[\]$/],
+      ['', /^--reference-face must be one or more image files, got ""$/],
+    ],
+  },
+  referenceFaceDistance: {
+    good: plain('referenceFaceDistance', 0, 0.33, 1),
+    bad: [[1.1, /^--reference-face-distance must be a number from 0 to 1, got 1.1$/]],
+  },
+  referenceFrameNumber: {
+    good: plain('referenceFrameNumber', 0, 1000),
+    bad: [[-1, /^--reference-frame-number must be a whole number of at least 0, got -1$/]],
+  },
+  referenceFacePosition: {
+    good: [],
+    bad: [
+      [1.5, /^--reference-face-position must be a whole number of at least 0, got 1.5$/],
+      [1, /^--reference-face-position must come with --reference-frame-number$/],
+    ],
+  },
+  map: {
+    good: [
+      {
+        given: 'person1=a.jpg',
+        key: 'maps',
+        resolved: [{ persons: ['person1'], references: [], sources: [resolve('a.jpg')] }],
+      },
+    ],
+    bad: [['person1', /^--map must be PERSON=PHOTO/]],
   },
   faceDetectorScore: {
     good: plain('faceDetectorScore', 0, 0.33, 1),
@@ -333,6 +419,35 @@ test('a misspelt option or choice is refused with the nearest name', () => {
   assert.equal(hintOf({ 'face-mask-blur': 0.2 }), 'Did you mean faceMaskBlur?');
   assert.equal(hintOf({ outputVideoPreset: 'veryfsat' }), 'Did you mean veryfast?');
   assert.equal(hintOf({ zzzzzzzz: 1 }), 'See the documentation of RunOptions');
+});
+
+test('photos of a face to put in may be left out where maps have them', () => {
+  const options = { target: 'b.mp4', output: 'c.mp4' };
+  assert.deepEqual(resolveRunOptions({ ...options, map: 'person1=a.jpg' }).sources, []);
+  assert.throws(() => resolveRunOptions(options), /--source must be one or more image files, got nothing/);
+});
+
+test('a reference means the mode of that name, and it must be clear who is meant', () => {
+  assert.equal(resolveAny({ referenceFace: 'r.jpg' }).faceSelectorMode, 'reference');
+  assert.equal(resolveAny({ referenceFrameNumber: 3 }).faceSelectorMode, 'reference');
+  const refusals: readonly (readonly [Record<string, unknown>, RegExp])[] = [
+    [{ referenceFace: 'r.jpg', faceSelectorMode: 'one' }, /--reference-face must be left out when .* is one/],
+    [{ referenceFrameNumber: 0, faceSelectorMode: 'many' }, /--reference-frame-number must be left out/],
+    [{ referenceFace: 'r.jpg', referenceFrameNumber: 0 }, /--reference-frame-number must be left out/],
+    [{ referenceFace: 'r.jpg', map: 'person1=a.jpg' }, /--reference-face must be left out when --map/],
+  ];
+  for (const [options, message] of refusals) assert.throws(() => resolveAny(options), message);
+});
+
+test('the ages that are selected must hold one', () => {
+  assert.throws(
+    () => resolveAny({ faceSelectorAgeStart: 40, faceSelectorAgeEnd: 39 }),
+    /--face-selector-age-end must be at least --face-selector-age-start \(40\), got 39/,
+  );
+});
+
+test('race is refused as not supported, and not as a mistake in writing', () => {
+  assert.throws(() => resolveAny({ faceSelectorRace: 'white' }), /--face-selector-race is not supported/);
 });
 
 test('frame and time trims of the same end exclude each other, those of different ends do not', () => {

@@ -73,6 +73,7 @@ const report: RunReport = {
     identityToSource: { p5: 0.701, p50: 0.77, p95: 0.82, count: 48 },
     identityToTarget: null,
   },
+  people: null,
   resumed: null,
   warnings: [],
 };
@@ -105,6 +106,31 @@ identity   to source  p5 0.70  p50 0.77  p95 0.82
 describe('the table at the end of a run', () => {
   test('holds every figure of the report, aligned', () => {
     assert.equal(formatRunTable(report), expected);
+  });
+
+  test('tells who was swapped with what where people are told apart', () => {
+    const person = {
+      id: 'person1',
+      frames: 200,
+      firstFrame: 0,
+      ageYears: 40,
+      male: 0.9,
+      referenceDistance: null,
+      sources: ['/in/a.jpg', '/in/b.jpg'],
+      framesSwapped: 190,
+    };
+    const others = Array.from({ length: 13 }, (_, at) => ({
+      ...person,
+      id: `person${at + 2}`,
+      frames: 1,
+      sources: [],
+      framesSwapped: 0,
+    }));
+    const table = formatRunTable({ ...report, people: [person, ...others] });
+    assert.match(table, /^people +person1 {2}a\.jpg, b\.jpg, swapped in 190 of 200 frames$/m);
+    assert.match(table, /^ +person2 {2}left alone, seen in 1 frame$/m);
+    assert.match(table, /^ +and 2 more: see --json$/m);
+    assert.doesNotMatch(table, /person13/);
   });
 
   test('says n/a for what was not measured and that a target was only copied', () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Box } from '../../../src/imaging/affine.js';
 import { buildCast } from '../../../src/pipeline/cast/build-cast.js';
 import { type Cast, type CastPerson, personOf } from '../../../src/pipeline/cast/cast.js';
-import type { SegmentTrack } from '../../../src/pipeline/cast/segment-tracks.js';
+import type { SegmentTrack } from '../../../src/pipeline/cast/segment-findings.js';
 import type { AnalysedSegment } from '../../../src/pipeline/cast/track-chain.js';
 import { cosine, descriptorLength } from '../../../src/processors/face-recognizer/face-recognizer.js';
 import { seededRandom } from '../../support/unit-random.js';
