@@ -194,7 +194,7 @@ export class FrameRenderer {
       const after = swapped && face.before !== null ? await this.#describe(picture, face.face.points) : null;
       faces.push(this.#row(picture, index, face, swapped, after));
     }
-    return { frame: index, sceneCut, faces };
+    return { frame: index, sceneCut, ssimOutside: null, faces };
   }
 
   /** @returns whether there was anything to draw */
@@ -270,7 +270,10 @@ export class FrameRenderer {
       ...(swapped && source !== undefined ? { sourceIndex: source.index } : {}),
       tpsnrOutputDb: compare(this.#outputLuma),
       tpsnrSourceDb: compare(this.#sourceLuma),
-      ssimToSource: swapped ? this.#ssim(picture.format, box) : null,
+      tpsnrAlignedOutputDb: null,
+      tpsnrAlignedSourceDb: null,
+      seam: null,
+      ssimInside: swapped ? this.#ssim(picture.format, box) : null,
       jitterBefore: jitterOf((at) => this.#window.rawPoints(trackId, at)),
       jitterAfter: jitterOf((at) => this.#window.steadyPoints(trackId, at)),
       identityToSource: after === null || source === undefined ? null : cosine(after, source.descriptor),

@@ -9,6 +9,7 @@ import type { Job, JobRequest, JobRest } from './job.js';
 import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
 import { ProgressChannel } from './progress-channel.js';
+import { partTotals } from './quality-totals.js';
 import { resolveRunOptions } from './resolve-run-options.js';
 import { type Clock, defaultRetryPolicy, type RetryPolicy, systemClock } from './retry.js';
 import { type RunLogger, silentLogger } from './run-logger.js';
@@ -165,6 +166,8 @@ const makeReport = (
   stageMs: result.stageMs,
   performance: result.performance,
   quality: result.quality,
+  ...partTotals(result.rows),
+  gates: [],
   resumed: result.resumed ?? null,
   warnings: rest.warnings,
 });
