@@ -14,7 +14,11 @@ export type UnplacedReport = {
   readonly remove: () => Promise<void>;
 };
 
-const writeObject = async (temporary: string, report: RunReport, rows: readonly FrameRow[]): Promise<void> => {
+const writeObject = async (
+  temporary: string,
+  report: RunReport,
+  rows: readonly FrameRow[],
+): Promise<void> => {
   const handle = await open(temporary, 'wx');
   try {
     const head = JSON.stringify(report, null, 2).replace(/\n}$/, '');
@@ -73,7 +77,11 @@ export async function writeReportFile(
  *
  * @throws FaceswapError (media, resources) when it cannot be written; nothing is left then.
  */
-export async function keepReport(folder: string, report: RunReport, rows: readonly FrameRow[]): Promise<void> {
+export async function keepReport(
+  folder: string,
+  report: RunReport,
+  rows: readonly FrameRow[],
+): Promise<void> {
   const file = join(folder, 'report.jsonl');
   try {
     await rm(file, { force: true });
