@@ -16,6 +16,7 @@ export type SkipReason = 'not-selected' | 'too-small' | 'turned-away' | 'outside
 
 /** One face in one frame, as the monitor saw it. */
 export type FaceRow = {
+  /** Which face this is, within its shot. In reports no two tracks of a run share a number. */
   readonly trackId: number;
   /** Id of the person, where the run had to know who is who. */
   readonly person?: string;
@@ -29,8 +30,13 @@ export type FaceRow = {
   /** dB between the face box of this frame and of the previous one; null on the first frame of a shot or track. */
   readonly tpsnrOutputDb: number | null;
   readonly tpsnrSourceDb: number | null;
-  /** Structural similarity of the output's luma to the source's in the face box, 0..1; null where the box is too small. */
-  readonly ssimToSource: number | null;
+  /** The same with the previous frame first moved as the landmarks moved; null where one of the two frames does not show the face. */
+  readonly tpsnrAlignedOutputDb: number | null;
+  readonly tpsnrAlignedSourceDb: number | null;
+  /** Error of luma's gradient along the mask's border, in 8-bit levels per pixel; null where nothing was drawn. */
+  readonly seam: number | null;
+  /** Structural similarity of the output's luma to the source's inside the mask; null where the mask is too small or nothing was drawn. */
+  readonly ssimInside: number | null;
   /** RMS second difference of the landmarks / inter-ocular distance; null where there are no two neighbours. */
   readonly jitterBefore: number | null;
   readonly jitterAfter: number | null;
@@ -41,8 +47,13 @@ export type FaceRow = {
 
 /** One frame of the output; rows go to the report file. */
 export type FrameRow = {
+  /** Index of the frame in the target. */
   readonly frame: number;
+  /** When the frame is shown, in seconds from the target's first; only in reports, and only of videos. */
+  readonly timeSeconds?: number;
   readonly sceneCut: boolean;
+  /** Structural similarity of the output's luma to the source's outside of all masks; null where no face was drawn. */
+  readonly ssimOutside: number | null;
   readonly faces: readonly FaceRow[];
 };
 
@@ -111,23 +122,68 @@ export type RunPerformance = {
   readonly analysis: 'computed' | 'cached' | 'mixed';
 };
 
-/** Totals of the quality monitor (DESIGN "quality monitor"). A figure that could not be taken is null, never 0. */
-export type QualityTotals = {
+/** Totals of the faces of some frames. A figure that could not be taken is null, never 0. */
+export type FaceTotals = {
   readonly facesFound: number;
   readonly facesSwapped: number;
   readonly facesFilled: number;
   readonly facesSkipped: Readonly<Partial<Record<SkipReason, number>>>;
-  readonly framesWithoutFace: number;
-  readonly sceneCuts: number;
+  /** Of the faces that were to be swapped, the share that was left alone, 0..1: all that were skipped but those not selected. */
+  readonly unswappedShare: number | null;
   readonly tpsnrOutputDb: Spread | null;
   readonly tpsnrSourceDb: Spread | null;
-  /** How much of the target's face box is still its own picture: of the faces that were swapped. */
-  readonly ssimToSource: Percentiles | null;
+  readonly tpsnrAlignedOutputDb: Spread | null;
+  readonly tpsnrAlignedSourceDb: Spread | null;
+  readonly seam: Percentiles | null;
+  /** How much of the target is left inside the mask: of the faces that were swapped. */
+  readonly ssimInside: Percentiles | null;
   /** Share of jitter frames, 0..1. */
   readonly jitterShareBefore: number | null;
   readonly jitterShareAfter: number | null;
   readonly identityToSource: Percentiles | null;
   readonly identityToTarget: Percentiles | null;
+};
+
+/** Totals of the quality monitor (DESIGN "quality monitor"). */
+export type QualityTotals = FaceTotals & {
+  readonly framesWithoutFace: number;
+  readonly sceneCuts: number;
+  readonly ssimOutside: Spread | null;
+};
+
+/** Frames by their indexes in the target, half-open. */
+export type FrameRange = { readonly start: number; readonly end: number };
+
+/** Totals of one shot. */
+export type ShotTotals = FrameRange & {
+  /** Counted from 0. */
+  readonly shot: number;
+  readonly quality: QualityTotals;
+};
+
+/** Totals of one face in one shot. */
+export type TrackTotals = FrameRange & {
+  readonly trackId: number;
+  readonly shot: number;
+  /** Frames that have a row of it. */
+  readonly frames: number;
+  readonly quality: FaceTotals;
+};
+
+/** The quality gates, as their options are called. */
+export type GateName = 'min-identity' | 'max-jitter' | 'min-tpsnr' | 'max-unswapped';
+
+/** What a quality gate came to. Identity is a cosine, tPSNR in dB, the others are shares 0..1. */
+export type GateResult = {
+  readonly gate: GateName;
+  readonly limit: number;
+  /** What was compared with the limit; null when it could not be taken, which counts as missed. */
+  readonly figure: number | null;
+  readonly passed: boolean;
+  /** How many frames are on the wrong side of the limit by themselves, also where the gate as a whole has passed. */
+  readonly frameCount: number;
+  /** The first of those frames. */
+  readonly frames: readonly FrameRange[];
 };
 
 /** A remark that does not stop the run but that its user must see. */
@@ -156,6 +212,23 @@ export type PersonReport = {
   /** Frames in which the person's face was swapped. */
   readonly framesSwapped: number;
 };
+
+/**
+ * The first line of a rows file: what is known before the first frame. Together with {@link RowsEnd} it has all of {@link RunReport}.
+ */
+export type RowsHeader = { readonly type: 'header' } & Pick<
+  RunReport,
+  'schema' | 'version' | 'output' | 'config' | 'media'
+>;
+
+/** A line for each frame of a rows file. */
+export type RowsFrame = { readonly type: 'frame' } & FrameRow;
+
+/** The last line of a rows file. */
+export type RowsEnd = { readonly type: 'totals' } & Omit<RunReport, keyof RowsHeader>;
+
+/** A line of a rows file (`--report-rows`). */
+export type RowsLine = RowsHeader | RowsFrame | RowsEnd;
 
 /** What `run()` returns and `--json` prints. */
 export type RunReport = {
@@ -196,6 +269,10 @@ export type RunReport = {
   readonly quality: QualityTotals;
   /** Who was swapped with what; null where the options make no difference between people. */
   readonly people: readonly PersonReport[] | null;
+  readonly shots: readonly ShotTotals[];
+  readonly tracks: readonly TrackTotals[];
+  /** One for each gate that was asked for. */
+  readonly gates: readonly GateResult[];
   /** What was taken over from an earlier run of the same job; null when everything was rendered by this one. */
   readonly resumed: { readonly segments: number; readonly frames: number } | null;
   readonly warnings: readonly RunWarning[];

@@ -9,6 +9,8 @@ import type { Job, JobRequest, JobRest } from './job.js';
 import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
 import { ProgressChannel } from './progress-channel.js';
+import { judgeQuality } from './quality-gates.js';
+import { partTotals } from './quality-totals.js';
 import { resolveRunOptions } from './resolve-run-options.js';
 import { type Clock, defaultRetryPolicy, type RetryPolicy, systemClock } from './retry.js';
 import { type RunLogger, silentLogger } from './run-logger.js';
@@ -166,6 +168,8 @@ const makeReport = (
   performance: result.performance,
   quality: result.quality,
   people: result.people ?? null,
+  ...partTotals(result.rows),
+  gates: judgeQuality(result.rows, result.quality, config),
   resumed: result.resumed ?? null,
   warnings: rest.warnings,
 });
@@ -180,7 +184,7 @@ const finishRun = async (
   { config, signal, warnings, startMs }: RunParts,
   result: RunResult,
 ): Promise<RunReport> => {
-  const [{ contentHash }, { syncFile }, { writeReportFile }] = await Promise.all([
+  const [{ contentHash }, { syncFile }, { keepReport, writeReportFile }] = await Promise.all([
     import('../media/content-hash.js'),
     import('./job-file.js'),
     import('./report-file.js'),
@@ -191,6 +195,7 @@ const finishRun = async (
   const report = makeReport(config, result, { outputSha256, wallMs, warnings: warnings.all });
   const { overwrite } = config;
   const folder = dirname(result.temporary);
+  if (config.keepJob) await keepReport(folder, report, result.rows);
   const reportFile =
     config.report === undefined
       ? undefined

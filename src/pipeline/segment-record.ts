@@ -39,7 +39,10 @@ const faceSchema = z.strictObject({
   sourceIndex: z.int().nonnegative().optional(),
   tpsnrOutputDb: figure,
   tpsnrSourceDb: figure,
-  ssimToSource: figure,
+  tpsnrAlignedOutputDb: figure,
+  tpsnrAlignedSourceDb: figure,
+  seam: figure,
+  ssimInside: figure,
   jitterBefore: figure,
   jitterAfter: figure,
   identityToSource: figure,
@@ -49,6 +52,7 @@ const faceSchema = z.strictObject({
 const rowSchema = z.strictObject({
   frame: z.int().nonnegative(),
   sceneCut: z.boolean(),
+  ssimOutside: figure,
   faces: z.array(faceSchema).max(10_000),
 });
 

@@ -29,7 +29,10 @@ const face = {
   sourceIndex: 0,
   tpsnrOutputDb: 40,
   tpsnrSourceDb: 41,
-  ssimToSource: 0.8,
+  tpsnrAlignedOutputDb: null,
+  tpsnrAlignedSourceDb: null,
+  seam: null,
+  ssimInside: 0.8,
   jitterBefore: 0.002,
   jitterAfter: 0.001,
   identityToSource: 0.7,
@@ -88,7 +91,7 @@ class FakeChain {
     return {
       index,
       buffer,
-      row: { frame: index, sceneCut: false, faces: behaviour === 'no-face' ? [] : [face] },
+      row: { frame: index, sceneCut: false, ssimOutside: null, faces: behaviour === 'no-face' ? [] : [face] },
     };
   }
 

@@ -1,27 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { qualityTotals } from '../../src/pipeline/quality-totals.js';
-import type { FaceRow, FrameRow } from '../../src/pipeline/run-report.js';
-
-const face = (values: Partial<FaceRow>): FaceRow => ({
-  trackId: 1,
-  outcome: 'swapped',
-  box: { x: 0, y: 0, width: 10, height: 10 },
-  tpsnrOutputDb: null,
-  tpsnrSourceDb: null,
-  ssimToSource: null,
-  jitterBefore: null,
-  jitterAfter: null,
-  identityToSource: null,
-  identityToTarget: null,
-  ...values,
-});
-
-const row = (frame: number, faces: readonly FaceRow[], sceneCut = false): FrameRow => ({
-  frame,
-  sceneCut,
-  faces,
-});
+import type { FrameRow } from '../../src/pipeline/run-report.js';
+import { faceRow as face, frameRow as row } from '../support/unit-rows.js';
 
 test('a run without rows has counts of zero and figures of null', () => {
   assert.deepEqual(qualityTotals([]), {
@@ -29,11 +10,16 @@ test('a run without rows has counts of zero and figures of null', () => {
     facesSwapped: 0,
     facesFilled: 0,
     facesSkipped: {},
+    unswappedShare: null,
+    ssimOutside: null,
     framesWithoutFace: 0,
     sceneCuts: 0,
     tpsnrOutputDb: null,
     tpsnrSourceDb: null,
-    ssimToSource: null,
+    tpsnrAlignedOutputDb: null,
+    tpsnrAlignedSourceDb: null,
+    seam: null,
+    ssimInside: null,
     jitterShareBefore: null,
     jitterShareAfter: null,
     identityToSource: null,
@@ -68,11 +54,14 @@ test('spread is mean, population standard deviation and minimum; equal pictures 
 
 test('similarity to the source is told of the faces that were swapped alone', () => {
   const totals = qualityTotals([
-    row(0, [face({ ssimToSource: 0.5 }), face({ outcome: 'skipped', skipReason: 'too-small' })]),
-    row(1, [face({ ssimToSource: 0.7 })]),
+    row(0, [
+      face({ tpsnrAlignedOutputDb: null, tpsnrAlignedSourceDb: null, seam: null, ssimInside: 0.5 }),
+      face({ outcome: 'skipped', skipReason: 'too-small' }),
+    ]),
+    row(1, [face({ tpsnrAlignedOutputDb: null, tpsnrAlignedSourceDb: null, seam: null, ssimInside: 0.7 })]),
   ]);
-  assert.equal(totals.ssimToSource?.count, 2);
-  assert.equal(totals.ssimToSource?.p50, 0.6);
+  assert.equal(totals.ssimInside?.count, 2);
+  assert.equal(totals.ssimInside?.p50, 0.6);
 });
 
 test('percentiles interpolate linearly between ranks', () => {

@@ -23,7 +23,7 @@ const video: DryRun = {
       isVariable: false,
     },
     sceneCuts: null,
-  range: { start: 24, end: 264 },
+    range: { start: 24, end: 264 },
     outputFrameRate: { num: 25, den: 1 },
     keepsTimes: true,
     outputFrameCount: 200,
