@@ -33,6 +33,7 @@ export {
   type BatchReport,
 } from './pipeline/run-batch-report.js';
 export type { RunLogger } from './pipeline/run-logger.js';
+export type { RunMachine } from './pipeline/run-machine.js';
 export type {
   BlendMode,
   ColorMatchMode,
@@ -73,3 +74,8 @@ export type {
   StageTimes,
   TrackTotals,
 } from './pipeline/run-report.js';
+export {
+  type HtmlReport,
+  type HtmlReportOptions,
+  writeHtmlReport,
+} from './report/write-html-report.js';

@@ -6,6 +6,7 @@ import { addDoctorCommand } from './doctor-command.js';
 import { reportFailure } from './failure.js';
 import { addJobsCommand } from './jobs-command.js';
 import { ignoreClosedPipes } from './output.js';
+import { addReportCommand } from './report-command.js';
 import { addRunCommand } from './run-command.js';
 
 const helpText = `
@@ -20,6 +21,8 @@ Examples:
     $ faceswap benchmark
   Which runs were not finished:
     $ faceswap jobs list
+  What a run came to, as a page with plots:
+    $ faceswap report swapped.json -o swapped.html
 
 Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a baseline,
 8 out of memory or disk, 9 tool or provider missing, 10 done in part, 70 a bug, 130 interrupted.
@@ -77,6 +80,7 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
   addJobsCommand(program, onExit);
+  addReportCommand(program, onExit);
   throwFrom(program);
   return program;
 };
