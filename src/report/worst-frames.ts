@@ -21,12 +21,17 @@ type Measure = {
   readonly describe: (face: FaceRow, median: number) => string;
 };
 
+/** From here on two pictures look the same, and a larger figure says nothing more. */
+const sameToTheEyeDb = 42;
+
+const seen = (figure: number | null): number | null => figure === null ? null : Math.min(figure, sameToTheEyeDb);
+
 const minus = (first: number | null, second: number | null): number | null =>
   first === null || second === null ? null : first - second;
 
 const measures: readonly Measure[] = [
   {
-    badness: (face) => minus(face.tpsnrSourceDb, face.tpsnrOutputDb),
+    badness: (face) => minus(seen(face.tpsnrSourceDb), seen(face.tpsnrOutputDb)),
     floor: 1,
     describe: (face) =>
       `flickers: tPSNR ${fixed(face.tpsnrOutputDb, 1)} dB, in the source ${fixed(face.tpsnrSourceDb, 1)} dB`,
@@ -55,8 +60,11 @@ const measures: readonly Measure[] = [
   },
 ];
 
-/** A deviation of this many spreads is worth looking at. */
-const leastSeverity = 2;
+/** A deviation of fewer spreads is no deviation. */
+const leastSeverity = 0.5;
+
+/** Reasons that are told of a frame. */
+const mostReasons = 3;
 
 /** Frames on either side of a chosen one that are not chosen as well: they mostly show the same fault. */
 const apartFrames = 12;
@@ -110,7 +118,7 @@ export function worstFrames(rows: readonly FrameRow[], count: number): readonly 
   for (const { position, row, face, reasons } of candidates) {
     if (chosen.length === count || reasons.length === 0) break;
     if (chosen.some((other) => Math.abs(other.position - position) <= apartFrames)) continue;
-    chosen.push({ position, row, face, reasons: reasons.map(({ text }) => text) });
+    chosen.push({ position, row, face, reasons: reasons.slice(0, mostReasons).map(({ text }) => text) });
   }
   return chosen;
 }

@@ -21,7 +21,7 @@ const thumbnailWidthPx = 320;
 const thumbnailHeightPx = 240;
 
 /** Heights of the face that its picture shows: the seam and what is around it. */
-const shownHeights = 2;
+const shownHeights = 1.7;
 
 /** The part of the picture around a face, as wide as 4:3 wants, moved into the frame as far as it fits. */
 export const areaAround = (

@@ -60,7 +60,7 @@ export type SwapRequest = {
 };
 
 /** Room around the mesh for the coarse levels of the blend, as a share of the face's width. */
-const regionMargin = 0.22;
+export const regionMargin = 0.22;
 
 /** A region is at least this wide and high; the kernel works on four pixels at a time. */
 const smallestRegionPx = 8;

@@ -25,10 +25,10 @@ thead th { color: var(--quiet); font-weight: 600; }
 details { margin: 0.4rem 0; } summary { cursor: pointer; color: var(--quiet); font-size: 0.9rem; }
 figure { margin: 1rem 0; break-inside: avoid; } figcaption { font-weight: 600; margin-bottom: 0.2rem; }
 .legend { display: flex; flex-wrap: wrap; gap: 0.2rem 1rem; font-size: 0.85rem; font-weight: 400; }
-.legend i { display: inline-block; width: 1.4rem; margin-right: 0.4rem; vertical-align: middle; border-top: 3px solid; }
+.legend i { display: inline-block; width: 1.4rem; margin-right: 0.4rem; vertical-align: middle; border-width: 3px 0 0; border-style: solid; }
 .plot { position: relative; height: 12rem; margin: 0.3rem 0 0 3.4rem; border-bottom: 1px solid var(--quiet); }
 .plot svg { position: absolute; inset: 0; width: 100%; height: 100%; overflow: visible; }
-.plot span { position: absolute; right: calc(100% + 0.4rem); transform: translateY(50%); font-size: 0.75rem; color: var(--quiet); }
+.plot span { position: absolute; right: calc(100% + 0.4rem); transform: translateY(50%); white-space: nowrap; font-size: 0.75rem; color: var(--quiet); }
 .times { display: flex; justify-content: space-between; margin-left: 3.4rem; font-size: 0.75rem; color: var(--quiet); }
 path { fill: none; stroke-width: 1.5px; stroke-linecap: round; stroke-linejoin: round; vector-effect: non-scaling-stroke; }
 path.grid { stroke: var(--line); stroke-width: 1px; } path.cuts { stroke: var(--cut); stroke-width: 1px; }
