@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { ExitCode, FaceswapError } from '../errors.js';
 import { dryRun, run, type RunContext, type RunHandle } from '../index.js';
 import { endAbandonedThreads } from '../pipeline/abandoned-threads.js';
+import { gateFailure, gateText, missedGates } from '../pipeline/quality-gates.js';
 import { singleRunOptions } from '../pipeline/run-batch-options.js';
 import type { RunOptions } from '../pipeline/run-options.js';
 import type { RunReport, RunWarning } from '../pipeline/run-report.js';
@@ -13,7 +14,7 @@ import { readConfigFile } from './config-file.js';
 import { reportFailure } from './failure.js';
 import { type Interruption, listenForInterruption } from './interruption.js';
 import { mergeOptionValues, type OptionValues, readCommandLine } from './option-values.js';
-import { writeResult } from './output.js';
+import { writeError, writeResult } from './output.js';
 import { createProgressDisplay, type ProgressDisplay, resolveProgressMode } from './progress-display.js';
 
 /** How long a thread that hung may take to end with the process. */
@@ -92,6 +93,24 @@ const interrupted = (error: unknown): FaceswapError =>
     : new FaceswapError('interrupted', 'Stopped on request: nothing was written', { cause: error });
 
 /**
+ * Prints the report of a finished run on stdout, and on stderr a line for each quality gate that it misses.
+ *
+ * @returns the exit code.
+ */
+const tellReport = (report: RunReport, json: boolean): ExitCode => {
+  const failure = gateFailure(report.gates, report.output);
+  const answer =
+    failure === undefined ? { ok: true, report } : { ok: false, error: failure.toRecord(), report };
+  writeResult(
+    json
+      ? `${JSON.stringify(answer)}\n`
+      : `${formatRunTable(report)}Output: ${printableLine(report.output)}\n`,
+  );
+  for (const gate of missedGates(report.gates)) writeError(`error: ${printableLine(gateText(gate))}\n`);
+  return failure?.exitCode ?? ExitCode.ok;
+};
+
+/**
  * What `faceswap run` does: reads the options, renders or plans, prints the result on stdout, tells everything
  * else on stderr.
  *
@@ -152,12 +171,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
       benchmarkModels: collected['benchmarkModels'],
     });
     finished = true;
-    writeResult(
-      json
-        ? `${JSON.stringify({ ok: true, report })}\n`
-        : `${formatRunTable(report)}Output: ${printableLine(report.output)}\n`,
-    );
-    return ExitCode.ok;
+    return tellReport(report, json);
   } catch (error) {
     return reportFailure(interruption.signal.aborted && !finished ? interrupted(error) : error, {
       json,

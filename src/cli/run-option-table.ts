@@ -27,7 +27,7 @@ export type OptionValueKind =
   | 'flag';
 
 /** The heading under which `--help` lists an option. */
-export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Machine' | 'Run';
+export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Quality' | 'Machine' | 'Run';
 
 /**
  * One option of `faceswap run`: its flag, its key in `--config` and its line of help. The camelCase form of
@@ -117,7 +117,8 @@ export const runOptionTable = [
     kind: 'text',
     placeholder: 'file',
     path: true,
-    description: 'write totals and one row per frame as JSON; for a batch named like the output',
+    description:
+      'write totals and one row per frame as JSON, line by line if it ends in .jsonl; for a batch named like the output',
   },
   {
     name: 'processors',
@@ -266,6 +267,34 @@ export const runOptionTable = [
     group: 'Video',
     kind: 'flag',
     description: 'stop before any work if the output cannot hold all streams, chapters and tags',
+  },
+  {
+    name: 'min-identity',
+    group: 'Quality',
+    kind: 'number',
+    placeholder: '-1..1',
+    description: 'end with exit code 7 if the median likeness to the source is lower',
+  },
+  {
+    name: 'max-jitter',
+    group: 'Quality',
+    kind: 'number-or-text',
+    placeholder: 'share',
+    description: 'the same if more frames jitter, such as 5% or 0.05',
+  },
+  {
+    name: 'min-tpsnr',
+    group: 'Quality',
+    kind: 'number',
+    placeholder: 'dB',
+    description: 'the same if the mean tPSNR of the output is lower',
+  },
+  {
+    name: 'max-unswapped',
+    group: 'Quality',
+    kind: 'number-or-text',
+    placeholder: 'share',
+    description: 'the same if more of the faces were left alone, such as 2%',
   },
   {
     name: 'execution-provider',

@@ -113,3 +113,57 @@ export function similarityBetween(from: ArrayLike<number>, to: ArrayLike<number>
   const d = across / spread;
   return { a, b: -d, c: toX - a * fromX + d * fromY, d, e: a, f: toY - d * fromX - a * fromY };
 }
+
+/**
+ * The affine map that brings points nearest to others in the least-squares sense.
+ *
+ * @param from numbers of each point, of which the first two are x and y
+ * @param to as many points
+ * @param stride numbers per point
+ * @returns null when the points of `from` lie on a line
+ */
+export function affineBetween(
+  from: ArrayLike<number>,
+  to: ArrayLike<number>,
+  stride: number,
+): Affine | null {
+  const count = Math.floor(from.length / stride);
+  let fromX = 0;
+  let fromY = 0;
+  let toX = 0;
+  let toY = 0;
+  for (let i = 0; i < count * stride; i += stride) {
+    fromX += (from[i] as number) / count;
+    fromY += (from[i + 1] as number) / count;
+    toX += (to[i] as number) / count;
+    toY += (to[i + 1] as number) / count;
+  }
+  let xx = 0;
+  let xy = 0;
+  let yy = 0;
+  let xu = 0;
+  let yu = 0;
+  let xv = 0;
+  let yv = 0;
+  for (let i = 0; i < count * stride; i += stride) {
+    const x = (from[i] as number) - fromX;
+    const y = (from[i + 1] as number) - fromY;
+    const u = (to[i] as number) - toX;
+    const v = (to[i + 1] as number) - toY;
+    xx += x * x;
+    xy += x * y;
+    yy += y * y;
+    xu += x * u;
+    yu += y * u;
+    xv += x * v;
+    yv += y * v;
+  }
+  const determinant = xx * yy - xy * xy;
+  // Relative to the points' own spread, so that the size of a picture does not matter.
+  if (!(determinant > 1e-9 * (xx + yy) ** 2)) return null;
+  const a = (xu * yy - yu * xy) / determinant;
+  const b = (yu * xx - xu * xy) / determinant;
+  const d = (xv * yy - yv * xy) / determinant;
+  const e = (yv * xx - xv * xy) / determinant;
+  return { a, b, c: toX - a * fromX - b * fromY, d, e, f: toY - d * fromX - e * fromY };
+}

@@ -16,6 +16,7 @@ import { qualityTotals } from './quality-totals.js';
 import type { RenderedSegment } from './render-segment.js';
 import { withRetries } from './retry.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
+import { numberTracks } from './track-numbers.js';
 import type { Rational } from './run-options.js';
 import type { QualityTotals, RunPerformance, StageTimes } from './run-report.js';
 import type { PreparedVideo } from './video-preparation.js';
@@ -59,6 +60,10 @@ const outputSlots = (
   keepsTimes
     ? video.slots.subarray(range.start, range.end)
     : Float64Array.from({ length: outputFrameCount }, (_, slot) => slot);
+
+/** When a frame is shown, in seconds from the target's first. */
+const timeOf = ({ video }: TargetMedia, frame: number): number =>
+  rationalToNumber(slotsToSeconds((video.slots[frame] ?? 0) - (video.slots[0] ?? 0), video.clock));
 
 const muxSegments = async (
   parts: RunParts,
@@ -133,7 +138,10 @@ export const finishVideo = async (
   const { config } = parts;
   const { target, plan, encoding, mux } = prepared;
   const { tools, job, segments } = rendered;
-  const rows = segments.flatMap((segment) => segment.rows);
+  const rows = numberTracks(segments.map((segment) => segment.rows)).map((row) => ({
+    ...row,
+    timeSeconds: timeOf(target, row.frame),
+  }));
   const quality = qualityTotals(rows);
   const swapped = quality.facesSwapped + quality.facesFilled > 0;
   if (!swapped && config.onNoFace === 'fail') {

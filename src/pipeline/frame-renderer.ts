@@ -1,5 +1,4 @@
-import type { Box } from '../imaging/affine.js';
-import type { PlanarFormat, PlanarFrame } from '../imaging/planar-frame.js';
+import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
 import {
@@ -15,12 +14,8 @@ import { type FacePatch, MeshSwapper } from '../processors/face-swapper/mesh-swa
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
-import {
-  boxPsnrDb,
-  boxSsim,
-  LumaHistory,
-  meshJitter,
-} from '../processors/quality-monitor/frame-comparison.js';
+import { meshJitter } from '../processors/quality-monitor/frame-comparison.js';
+import { FrameMonitor } from '../processors/quality-monitor/frame-monitor.js';
 import type { ChainSettings } from './face-chain.js';
 import type { ChainModels } from './chain-models.js';
 import type { FaceRow, FrameRow, SkipReason } from './run-report.js';
@@ -79,8 +74,7 @@ export class FrameRenderer {
   readonly #meshSwapper: MeshSwapper;
   readonly #blender = new FaceBlender();
   readonly #chooser: SourceChooser;
-  readonly #outputLuma = new LumaHistory();
-  readonly #sourceLuma = new LumaHistory();
+  readonly #monitor = new FrameMonitor();
   #window: ShotWindow;
   /** Time of the group's model runs that each of its faces stands for. */
   #sharedSwapMs = 0;
@@ -96,13 +90,13 @@ export class FrameRenderer {
   begin(window: ShotWindow): void {
     this.#window = window;
     this.#chooser.reset();
-    this.#outputLuma.forget();
-    this.#sourceLuma.forget();
+    this.#monitor.forget();
   }
 
   /** Gives the kernel memory back. */
   dispose(): void {
     this.#meshSwapper.dispose();
+    this.#monitor.dispose();
   }
 
   /** Renders consecutive frames in place. The window must still hold all that they look at. */
@@ -178,27 +172,24 @@ export class FrameRenderer {
   ): Promise<FrameRow> {
     const { samples } = this.#parts;
     let startMs = performance.now();
-    if (sceneCut) {
-      this.#outputLuma.forget();
-      this.#sourceLuma.forget();
-    }
-    this.#sourceLuma.push(picture);
+    if (sceneCut) this.#monitor.forget();
+    this.#monitor.startFrame(picture);
     samples.add('monitor', performance.now() - startMs);
     const drawn = selected.map((face) => this.#swap(picture, face));
     startMs = performance.now();
-    this.#outputLuma.push(picture);
+    this.#monitor.finishFrame(picture);
     samples.add('monitor', performance.now() - startMs);
     const faces: FaceRow[] = [];
     for (const [at, face] of selected.entries()) {
       const swapped = drawn[at] === true;
       const after = swapped && face.before !== null ? await this.#describe(picture, face.face.points) : null;
-      faces.push(this.#row(picture, index, face, swapped, after));
+      faces.push(this.#row(index, face, swapped, after));
     }
-    return { frame: index, sceneCut, ssimOutside: null, faces };
+    return { frame: index, sceneCut, ssimOutside: this.#monitor.ssimOutside, faces };
   }
 
   /** @returns whether there was anything to draw */
-  #swap(picture: PlanarFrame, { face, source, crop }: SelectedFace): boolean {
+  #swap(picture: PlanarFrame, { trackId, face, source, crop }: SelectedFace): boolean {
     if (source === undefined) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
@@ -220,21 +211,16 @@ export class FrameRenderer {
     const drawnMs = performance.now();
     samples.add('swap', drawnMs - startMs);
     if (patch === null) return false;
+    this.#monitor.mark(trackId, patch);
+    const markedMs = performance.now();
+    samples.add('monitor', markedMs - drawnMs);
     this.#blender.blend(picture, patch, {
       mode: settings.blend,
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
       featureLift: cropSwapper === null ? meshFeatureLift : 0,
     });
-    samples.add('blend', performance.now() - drawnMs);
+    samples.add('blend', performance.now() - markedMs);
     return true;
-  }
-
-  #ssim({ widthPx, heightPx, bitDepth }: PlanarFormat, box: Box): number | null {
-    const { latest: source } = this.#sourceLuma;
-    const { latest: output } = this.#outputLuma;
-    return source === null || output === null
-      ? null
-      : boxSsim(source, output, widthPx, heightPx, box, bitDepth);
   }
 
   async #describe(picture: PlanarFrame, points: Float32Array): Promise<Float32Array> {
@@ -244,20 +230,11 @@ export class FrameRenderer {
     return descriptor;
   }
 
-  #row(
-    picture: PlanarFrame,
-    index: number,
-    selected: SelectedFace,
-    swapped: boolean,
-    after: Float32Array | null,
-  ): FaceRow {
+  #row(index: number, selected: SelectedFace, swapped: boolean, after: Float32Array | null): FaceRow {
     const startMs = performance.now();
     const { trackId, face, source, before } = selected;
     const skipReason = selected.skipReason ?? (swapped ? undefined : 'masked');
     const box = boundsOf(face.points);
-    const { widthPx, heightPx, bitDepth } = picture.format;
-    const compare = ({ before: past, latest }: LumaHistory): number | null =>
-      past === null || latest === null ? null : boxPsnrDb(past, latest, widthPx, heightPx, box, bitDepth);
     const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
       const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
       return past === null || here === null || next === null ? null : meshJitter(past, here, next);
@@ -268,12 +245,12 @@ export class FrameRenderer {
       ...(skipReason === undefined ? {} : { skipReason }),
       box,
       ...(swapped && source !== undefined ? { sourceIndex: source.index } : {}),
-      tpsnrOutputDb: compare(this.#outputLuma),
-      tpsnrSourceDb: compare(this.#sourceLuma),
-      tpsnrAlignedOutputDb: null,
-      tpsnrAlignedSourceDb: null,
-      seam: null,
-      ssimInside: swapped ? this.#ssim(picture.format, box) : null,
+      ...this.#monitor.figuresOf({
+        face: trackId,
+        box,
+        points: face.points,
+        pointsBefore: this.#window.steadyPoints(trackId, index - 1),
+      }),
       jitterBefore: jitterOf((at) => this.#window.rawPoints(trackId, at)),
       jitterAfter: jitterOf((at) => this.#window.steadyPoints(trackId, at)),
       identityToSource: after === null || source === undefined ? null : cosine(after, source.descriptor),

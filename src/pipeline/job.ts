@@ -344,4 +344,4 @@ const checkBeginning = async (folder: string, logger: RunLogger): Promise<void> 
 
 /** Every name that a job folder may hold. */
 const ownNamePattern =
-  /^(?:lock.*|(?:job\.json|journal\.jsonl|segment-\d{4,7}\.\w{1,8}|output\.\w{1,8}|mux-\w{6}(?:\.ffconcat)?|report\.json|failed)(?:\.[0-9a-f]{8}\.part)?)$/;
+  /^(?:lock.*|(?:job\.json|journal\.jsonl|segment-\d{4,7}\.\w{1,8}|output\.\w{1,8}|mux-\w{6}(?:\.ffconcat)?|(?:report\.jsonl?|rows\.jsonl)|failed)(?:\.[0-9a-f]{8}\.part)?)$/;

@@ -160,6 +160,8 @@ export const videoOptions = [
   'keepJob',
   'jobDir',
   'maxDisk',
+  'maxJitter',
+  'minTpsnr',
 ] as const satisfies (keyof RunOptions)[];
 
 /** Options that mean nothing for an animated image as the output. */

@@ -1,4 +1,4 @@
-import { psnrCeilingDb } from '../processors/quality-monitor/frame-comparison.js';
+import { psnrCeilingDb } from '../processors/quality-monitor/psnr-ceiling.js';
 import type { Percentiles, Spread } from './run-report.js';
 
 /** The figures that were taken. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileFailure } from './file-failure.js';
 import { bringBeside, placeFile } from './file-placement.js';
 import type { RunConfig } from './run-options.js';
+import { isRowsFile, writeRowsFile } from './rows-file.js';
 import type { FrameRow, RunReport } from './run-report.js';
 
 /** A report that is on the disk and has no final name yet. */
@@ -13,7 +14,11 @@ export type UnplacedReport = {
   readonly remove: () => Promise<void>;
 };
 
-const writeRows = async (temporary: string, report: RunReport, rows: readonly FrameRow[]): Promise<void> => {
+const writeObject = async (
+  temporary: string,
+  report: RunReport,
+  rows: readonly FrameRow[],
+): Promise<void> => {
   const handle = await open(temporary, 'wx');
   try {
     const head = JSON.stringify(report, null, 2).replace(/\n}$/, '');
@@ -31,8 +36,8 @@ const writeRows = async (temporary: string, report: RunReport, rows: readonly Fr
 };
 
 /**
- * Writes the report (its own fields and `frames`, one row per rendered frame and line, as JSON) under a
- * temporary name, in the folder of unfinished files or beside its final one, so that all that can go wrong has gone wrong before
+ * Writes the report under a temporary name (as JSON, its own fields and `frames`, one row per rendered frame and line; or line by line
+ * where the name ends in `.jsonl`), in the folder of unfinished files or beside its final one, so that all that can go wrong has gone wrong before
  * the output appears.
  *
  * @throws FaceswapError (media, resources) when it cannot be written; nothing is left then.
@@ -46,11 +51,12 @@ export async function writeReportFile(
     folder,
   }: { readonly rows: readonly FrameRow[]; readonly folder: string } & Pick<RunConfig, 'overwrite'>,
 ): Promise<UnplacedReport> {
-  const written = join(folder, 'report.json');
+  const inLines = isRowsFile(file);
+  const written = join(folder, inLines ? 'rows.jsonl' : 'report.json');
   let temporary: string;
   try {
     await rm(written, { force: true });
-    await writeRows(written, report, rows);
+    await (inLines ? writeRowsFile : writeObject)(written, report, rows);
     temporary = await bringBeside(written, file, { stage: 'report' });
   } catch (error) {
     await rm(written, { force: true });
@@ -64,4 +70,24 @@ export async function writeReportFile(
     },
     remove: () => rm(path, { force: true }),
   };
+}
+
+/**
+ * Writes the report line by line into a job folder that is kept: `report.jsonl`.
+ *
+ * @throws FaceswapError (media, resources) when it cannot be written; nothing is left then.
+ */
+export async function keepReport(
+  folder: string,
+  report: RunReport,
+  rows: readonly FrameRow[],
+): Promise<void> {
+  const file = join(folder, 'report.jsonl');
+  try {
+    await rm(file, { force: true });
+    await writeRowsFile(file, report, rows);
+  } catch (error) {
+    await rm(file, { force: true });
+    throw fileFailure(error, file, 'report');
+  }
 }

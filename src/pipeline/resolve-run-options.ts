@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { videoPresets } from '../media/video-presets.js';
+import { psnrCeilingDb } from '../processors/quality-monitor/psnr-ceiling.js';
 import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
@@ -22,6 +23,7 @@ import type {
   SmootherMode,
   TrimPoint,
 } from './run-options.js';
+import { parseShare } from './share.js';
 import { parseTrimTime } from './trim-time.js';
 
 /** The values that each option with a fixed vocabulary takes; help texts and shell completion read them here. */
@@ -113,6 +115,10 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   jobDir: true,
   maxDisk: true,
   report: true,
+  minIdentity: true,
+  maxJitter: true,
+  minTpsnr: true,
+  maxUnswapped: true,
   logLevel: true,
 };
 
@@ -178,6 +184,20 @@ const bytesOption = (name: 'maxMemory' | 'vramLimit' | 'maxDisk', value: unknown
   if (bytes !== undefined) return bytes;
   throw refuse(name, 'a number of bytes or a size such as 512M or 2G', value);
 };
+
+const shareOption = (name: 'maxJitter' | 'maxUnswapped', value: unknown): number | undefined => {
+  if (value === undefined) return undefined;
+  const share = typeof value === 'number' || typeof value === 'string' ? parseShare(value) : undefined;
+  if (share !== undefined) return share;
+  throw refuse(name, 'a share from 0 to 1 or in percent such as 5%', value);
+};
+
+const limitOption = (
+  name: 'minIdentity' | 'minTpsnr',
+  value: unknown,
+  bounds: { readonly lowest: number; readonly highest: number },
+): number | undefined =>
+  value === undefined ? undefined : numberOption(name, value, { ...bounds, integer: false });
 
 const flagOption = (name: 'overwrite' | 'cache' | 'strict' | 'keepJob', value: unknown): boolean => {
   if (typeof value === 'boolean') return value;
@@ -359,6 +379,10 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       options.report === undefined
         ? undefined
         : resolve(textOption('report', options.report, 'the file to write')),
+    minIdentity: limitOption('minIdentity', options.minIdentity, { lowest: -1, highest: 1 }),
+    maxJitter: shareOption('maxJitter', options.maxJitter),
+    minTpsnr: limitOption('minTpsnr', options.minTpsnr, { lowest: 0, highest: psnrCeilingDb }),
+    maxUnswapped: shareOption('maxUnswapped', options.maxUnswapped),
     logLevel: choose('logLevel'),
   };
 }

@@ -229,8 +229,10 @@ const finishAnimation = async (
   const rate = constantAnimationRate({ ...animation, delaysMs });
   await rm(rendered.temporary, { force: true });
   const written = addStageTimes(noStageTimes, { mux: performance.now() - startMs });
+  const timesMs = shownTimesMs(animation.delaysMs);
   return {
     ...rendered,
+    rows: rows.map((row) => ({ ...row, timeSeconds: (timesMs[row.frame] ?? 0) / 1000 })),
     temporary,
     media: {
       ...rendered.media,

@@ -146,7 +146,7 @@ export async function reportNames(batch: BatchConfig): Promise<Pick<BatchNames, 
     return templateNames(parseNameTemplate(report, '--report'), batch);
   }
   const folder = resolve(report);
-  const isFile = (await targetMeaning(folder)) === 'file' || /\.json$/i.test(report);
+  const isFile = (await targetMeaning(folder)) === 'file' || /\.jsonl?$/i.test(report);
   if (!isFile) return folderNames(folder, (target) => `${basename(target)}.json`);
   const [only] = values;
   if (values.length === 1 && only !== undefined && (await targetMeaning(only)) === 'file') {

@@ -1,5 +1,6 @@
 import { type ErrorRecord, FaceswapError } from '../errors.js';
 import type { ProgressEvent } from './progress.js';
+import { gateText, missedGates } from './quality-gates.js';
 import type { RunReport, RunWarning } from './run-report.js';
 
 /** Which target of a batch something is about. */
@@ -33,6 +34,8 @@ export type BatchReport = {
     readonly targets: number;
     readonly done: number;
     readonly failed: number;
+    /** Of those that are done: how many miss a quality gate. */
+    readonly belowGate: number;
     /** Their output was there already. */
     readonly skipped: number;
     readonly notDone: number;
@@ -59,6 +62,8 @@ export type BatchItemFigures = {
   readonly frames: number;
   readonly framesPerSecond: number;
   readonly facesSwapped: number;
+  /** A line for each quality gate that the output misses. */
+  readonly missedGates: readonly string[];
 };
 
 /** What happens to a target as a whole. */
@@ -81,6 +86,7 @@ export const itemFigures = (report: RunReport): BatchItemFigures => ({
   frames: report.media.frameCount,
   framesPerSecond: report.framesPerSecond,
   facesSwapped: swappedFaces(report),
+  missedGates: missedGates(report.gates).map(gateText),
 });
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
@@ -88,15 +94,26 @@ const plural = (count: number, noun: string): string => `${count} ${noun}${count
 /** What decides a batch's exit code. */
 type Outcome = {
   readonly items: readonly (
-    | { readonly ok: true }
+    | { readonly ok: true; readonly report?: Pick<RunReport, 'gates'> }
     | { readonly ok: false; readonly error?: ErrorRecord | undefined }
   )[];
   readonly stopped?: ErrorRecord | null;
 };
 
+const batchGateFailure = (items: Outcome['items']): FaceswapError | undefined => {
+  const missing = items.filter((item) => item.ok && missedGates(item.report?.gates ?? []).length > 0).length;
+  if (missing === 0) return undefined;
+  return new FaceswapError(
+    'qualityGate',
+    `${missing} of ${plural(items.length, 'target')} ${missing === 1 ? 'misses' : 'miss'} a quality gate`,
+    { hint: 'The outputs are written; the lines above say what is missed' },
+  );
+};
+
 /**
  * The failure that a batch ends with, undefined when there is none. A batch that was stopped has the kind of what stopped it; one
- * in which everything failed in the same way has that kind; everything else is `partial`.
+ * in which everything failed in the same way has that kind; everything else is `partial`. Where nothing failed, outputs that miss a quality
+ * gate make it `qualityGate`.
  */
 export function batchFailure({ items, stopped = null }: Outcome): FaceswapError | undefined {
   const total = items.length;
@@ -116,7 +133,7 @@ export function batchFailure({ items, stopped = null }: Outcome): FaceswapError 
     );
   }
   const failed = total - good;
-  if (failed === 0) return undefined;
+  if (failed === 0) return batchGateFailure(items);
   const kinds = new Set(items.map((item) => (item.ok ? undefined : item.error?.kind)));
   const [only] = kinds;
   const kind = kinds.size === 1 && only !== undefined ? only : 'partial';

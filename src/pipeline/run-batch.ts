@@ -5,6 +5,7 @@ import { isDiskFull } from './file-failure.js';
 import { interruption, throwIfInterrupted, untilInterrupted } from './interruption.js';
 import type { UndoFolder } from './output-folder.js';
 import { ProgressChannel } from './progress-channel.js';
+import { missedGates } from './quality-gates.js';
 import { type RunContext, type RunInternals, startRun } from './run.js';
 import type { BatchPlan, PlannedItem } from './run-batch-items.js';
 import { type BatchConfig, type BatchOptions, resolveBatchOptions } from './run-batch-options.js';
@@ -160,6 +161,7 @@ const makeReport = (
       targets: items.length,
       done: countOf('done'),
       failed: countOf('failed'),
+      belowGate: reports.filter(({ gates }) => missedGates(gates).length > 0).length,
       skipped: countOf('skipped'),
       notDone: countOf('not-done'),
       notMedia: plan.notMediaCount,

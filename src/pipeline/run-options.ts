@@ -93,8 +93,16 @@ export type RunOptions = {
   jobDir?: string;
   /** Most that the folder of unfinished files may take: bytes, or a text such as `20G`. */
   maxDisk?: number | string;
-  /** Where per-frame rows and totals are written as JSON. */
+  /** Where per-frame rows and totals are written: as one JSON object, or line by line where the name ends in `.jsonl`. */
   report?: string;
+  /** Lowest median cosine of the swapped faces' descriptors to the source's, −1..1. Like all gates it is judged when the output is written. */
+  minIdentity?: number;
+  /** Largest share of frames that jitter after smoothing: 0..1, or a text such as `5%`. */
+  maxJitter?: number | string;
+  /** Lowest mean tPSNR of the output, 0..100 dB. */
+  minTpsnr?: number;
+  /** Largest share of faces that were to be swapped and were left alone: 0..1, or a text such as `2%`. */
+  maxUnswapped?: number | string;
   logLevel?: LogLevel;
 };
 
@@ -163,5 +171,13 @@ export type RunConfig = {
   readonly maxDiskBytes: number | undefined;
   /** Undefined: no report file. */
   readonly report: string | undefined;
+  /** Undefined, here and below: not asked for. */
+  readonly minIdentity: number | undefined;
+  /** Share, 0..1. */
+  readonly maxJitter: number | undefined;
+  /** In dB. */
+  readonly minTpsnr: number | undefined;
+  /** Share, 0..1. */
+  readonly maxUnswapped: number | undefined;
   readonly logLevel: LogLevel;
 };

@@ -9,6 +9,7 @@ import type { Job, JobRequest, JobRest } from './job.js';
 import type { JobFolder } from './job-folder.js';
 import type { ProgressEvent } from './progress.js';
 import { ProgressChannel } from './progress-channel.js';
+import { judgeQuality } from './quality-gates.js';
 import { partTotals } from './quality-totals.js';
 import { resolveRunOptions } from './resolve-run-options.js';
 import { type Clock, defaultRetryPolicy, type RetryPolicy, systemClock } from './retry.js';
@@ -171,7 +172,7 @@ const makeReport = (
   performance: result.performance,
   quality: result.quality,
   ...partTotals(result.rows),
-  gates: [],
+  gates: judgeQuality(result.rows, result.quality, config),
   resumed: result.resumed ?? null,
   machine: rest.machine,
   warnings: rest.warnings,
@@ -187,7 +188,7 @@ const finishRun = async (
   { config, signal, warnings, startMs }: RunParts,
   result: ToolResult,
 ): Promise<RunReport> => {
-  const [{ contentHash }, { syncFile }, { writeReportFile }, { runMachine }] = await Promise.all([
+  const [{ contentHash }, { syncFile }, { keepReport, writeReportFile }, { runMachine }] = await Promise.all([
     import('../media/content-hash.js'),
     import('./job-file.js'),
     import('./report-file.js'),
@@ -204,6 +205,7 @@ const finishRun = async (
   });
   const { overwrite } = config;
   const folder = dirname(result.temporary);
+  if (config.keepJob) await keepReport(folder, report, result.rows);
   const reportFile =
     config.report === undefined
       ? undefined

@@ -25,10 +25,14 @@ const errorText = (error: ErrorRecord): string =>
   `failed: ${printable(String(FaceswapError.fromRecord(error)))}`;
 
 /** `250 frames, 8.1 fps, 250 faces swapped`. */
-const figuresText = ({ status, kind, frames, framesPerSecond, facesSwapped }: BatchItemFigures): string => {
-  if (status === 'copied') return 'no face found, copied';
+const figuresText = (figures: BatchItemFigures): string => {
+  const { status, kind, frames, framesPerSecond, facesSwapped, missedGates } = figures;
+  const gates = missedGates.map((gate) => `; ${gate}`).join('');
+  if (status === 'copied') return `no face found, copied${gates}`;
   const faces = `${plural(facesSwapped, 'face')} swapped`;
-  return kind === 'image' ? faces : `${plural(frames, 'frame')}, ${framesPerSecond.toFixed(1)} fps, ${faces}`;
+  return kind === 'image'
+    ? `${faces}${gates}`
+    : `${plural(frames, 'frame')}, ${framesPerSecond.toFixed(1)} fps, ${faces}${gates}`;
 };
 
 const skippedText = 'skipped, the output exists';
@@ -102,6 +106,7 @@ export const formatBatchTable = (report: BatchReport, folder: string): string =>
   const parts = [
     `${counts.done} done`,
     ...(counts.skipped > 0 ? [`${counts.skipped} skipped`] : []),
+    ...(counts.belowGate > 0 ? [`${counts.belowGate} of them below a quality gate`] : []),
     ...(counts.failed > 0 ? [`${counts.failed} failed`] : []),
     ...(counts.notDone > 0 ? [`${counts.notDone} not done`] : []),
   ];

@@ -1,10 +1,10 @@
 import { lstat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { z } from 'zod';
 import { readBoundedFile } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
 import { fileFailure } from '../pipeline/file-failure.js';
-import { codeOf } from '../pipeline/job-file.js';
+import { codeOf, regularFileBytes } from '../pipeline/job-file.js';
 import { findJob } from '../pipeline/job-list.js';
 import type { FrameRow, RunReport } from '../pipeline/run-report.js';
 import { readJobRows } from './job-rows.js';
@@ -58,6 +58,9 @@ export type StoredReport = {
   readonly frameCount: number;
 };
 
+/** Where a job that is kept has the report of its run. */
+const keptReportName = 'report.jsonl';
+
 /** A row takes about 400 bytes a face; this is ten hours of two faces at 30 frames a second. */
 const largestReportBytes = 512 * 2 ** 20;
 
@@ -66,7 +69,7 @@ const notAReport = (file: string, what: string, cause?: unknown): FaceswapError 
     file,
     stage: 'report',
     cause,
-    hint: 'Give a file that "faceswap run --report" or "--report-rows" wrote, or a job folder',
+    hint: 'Give a file that "faceswap run --report" wrote, or a job folder',
   });
 
 /** The first thing that is wrong with a value, in words. */
@@ -143,6 +146,8 @@ const fromLines = (text: string, file: string): StoredReport => {
 
 const fromJob = async (name: string): Promise<StoredReport> => {
   const { folder, output, target, components } = await findJob(name, ['.']);
+  const kept = join(folder, keptReportName);
+  if ((await regularFileBytes(kept)) !== undefined) return fromFile(kept);
   const { rows, frameCount, config, frameRate, widthPx, heightPx } = await readJobRows(folder);
   return {
     file: folder,
@@ -185,7 +190,7 @@ const isFile = async (path: string): Promise<boolean> => {
 };
 
 /**
- * Reads what a run has told of itself, as hostile input: a file of `run --report` or `--report-rows`, or what is finished of a job (its folder, its id
+ * Reads what a run has told of itself, as hostile input: a file of `run --report`, as one object or line by line, or what is finished of a job (its folder, its id
  * or the name of its output).
  *
  * @throws FaceswapError (usage) for anything else, with the first field that is wrong; (media) when a file cannot be read.
@@ -193,6 +198,10 @@ const isFile = async (path: string): Promise<boolean> => {
 export async function readStoredReport(name: string): Promise<StoredReport> {
   const file = resolve(name);
   if (!(await isFile(file))) return fromJob(name);
+  return fromFile(file);
+}
+
+const fromFile = async (file: string): Promise<StoredReport> => {
   let text: string;
   try {
     text = (await readBoundedFile(file, largestReportBytes)).toString('utf8');
@@ -201,4 +210,4 @@ export async function readStoredReport(name: string): Promise<StoredReport> {
   }
   const value = jsonText(text);
   return value === undefined ? fromLines(text, file) : fromJson(value, file);
-}
+};

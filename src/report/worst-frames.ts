@@ -24,7 +24,8 @@ type Measure = {
 /** From here on two pictures look the same, and a larger figure says nothing more. */
 const sameToTheEyeDb = 42;
 
-const seen = (figure: number | null): number | null => figure === null ? null : Math.min(figure, sameToTheEyeDb);
+const seen = (figure: number | null): number | null =>
+  figure === null ? null : Math.min(figure, sameToTheEyeDb);
 
 const minus = (first: number | null, second: number | null): number | null =>
   first === null || second === null ? null : first - second;

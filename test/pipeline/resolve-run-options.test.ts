@@ -52,6 +52,10 @@ test('every default is filled in', () => {
     jobDir: undefined,
     maxDiskBytes: undefined,
     report: undefined,
+    minIdentity: undefined,
+    maxJitter: undefined,
+    minTpsnr: undefined,
+    maxUnswapped: undefined,
     logLevel: 'info',
   } satisfies RunConfig);
 });
@@ -278,6 +282,36 @@ const table: Record<keyof RunOptions, Case> = {
     bad: [['much', /^--max-disk must be a number of bytes or a size such as 512M or 2G, got "much"$/]],
   },
   report: { good: plain('report', '/r.json'), bad: [['', /^--report must be the file to write, got ""$/]] },
+  minIdentity: {
+    good: plain('minIdentity', -1, 0, 0.4, 1),
+    bad: [
+      [1.1, /^--min-identity must be a number from -1 to 1, got 1.1$/],
+      ['0.4', /^--min-identity must be a number from -1 to 1, got "0.4"$/],
+    ],
+  },
+  maxJitter: {
+    good: [
+      ...plain('maxJitter', 0, 0.05, 1),
+      { given: '5%', key: 'maxJitter', resolved: 0.05 },
+      { given: ' 12.5 % ', key: 'maxJitter', resolved: 0.125 },
+      { given: '0.2', key: 'maxJitter', resolved: 0.2 },
+    ],
+    bad: [
+      [5, /^--max-jitter must be a share from 0 to 1 or in percent such as 5%, got 5$/],
+      ['101%', /^--max-jitter must be a share/],
+      [-0.1, /^--max-jitter must be a share/],
+      [Number.NaN, /^--max-jitter must be a share/],
+      ['1e-2', /^--max-jitter must be a share/],
+    ],
+  },
+  minTpsnr: {
+    good: plain('minTpsnr', 0, 30.5, 100),
+    bad: [[101, /^--min-tpsnr must be a number from 0 to 100, got 101$/]],
+  },
+  maxUnswapped: {
+    good: [{ given: '2%', key: 'maxUnswapped', resolved: 0.02 }],
+    bad: [['few', /^--max-unswapped must be a share from 0 to 1 or in percent such as 5%, got "few"$/]],
+  },
   logLevel: {
     good: plain('logLevel', 'silent', 'debug'),
     bad: [['trace', /^--log-level must be one of silent, /]],

@@ -79,7 +79,7 @@ test('the table has a line for each target and the totals', () => {
       { ...place(3, 'd.mp4'), ok: true, status: 'skipped' },
       { ...place(4, 'e.mp4'), ok: false, status: 'not-done' },
     ],
-    counts: { targets: 5, done: 2, failed: 1, skipped: 1, notDone: 1, notMedia: 1, earlierOutputs: 2 },
+    counts: { targets: 5, done: 2, failed: 1, belowGate: 0, skipped: 1, notDone: 1, notMedia: 1, earlierOutputs: 2 },
     frames: 251,
     facesSwapped: 252,
     wallMs: 31_234,

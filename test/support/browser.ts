@@ -87,7 +87,9 @@ export const lookAtPage = async (file: string, view: PageView): Promise<SeenPage
         if (error === undefined) resolve(result as Result);
         else reject(new Error(`${method}: ${JSON.stringify(error)}`));
       });
-      commands.write(`${JSON.stringify({ id, method, params, ...(sessionId === undefined ? {} : { sessionId }) })}\0`);
+      commands.write(
+        `${JSON.stringify({ id, method, params, ...(sessionId === undefined ? {} : { sessionId }) })}\0`,
+      );
     });
   try {
     const { targetId } = await send<{ targetId: string }>('Target.createTarget', { url: 'about:blank' });

@@ -107,7 +107,7 @@ const compareAll = async (
   segments: readonly PlanSegment[],
   workers: readonly WorkerClient[],
   comparison: SegmentComparison,
-): Promise<readonly ComparedRow[]> => {
+): Promise<readonly (readonly ComparedRow[])[]> => {
   const results: (readonly ComparedRow[])[] = [];
   const halt = new AbortController();
   const { signal } = comparison;
@@ -135,12 +135,12 @@ const compareAll = async (
   );
   throwIfInterrupted(signal);
   if (failure !== undefined) throw failure;
-  return results.flat();
+  return results;
 };
 
 const videoReport = (
   { target, facts, problem, isAligned }: OpenVideo,
-  rows: readonly ComparedRow[],
+  bySegment: readonly (readonly ComparedRow[])[],
   {
     at,
     against,
@@ -165,7 +165,7 @@ const videoReport = (
     pixelFormat: video.pixelFormat,
     aligned: isReference === false ? isAligned : null,
     notAlignedReason: problem ?? null,
-    ...comparisonTotals(rows.flatMap(({ pictures }) => pictures[at] ?? [])),
+    ...comparisonTotals(bySegment.map((rows) => rows.flatMap(({ pictures }) => pictures[at] ?? []))),
     differences: against === undefined ? [] : streamDifferences(against, facts),
   };
 };
@@ -213,7 +213,7 @@ export async function compareVideos(
     channel.emit({ type: 'phase', phase: 'render' });
     const progress = new RenderProgress(channel, frames);
     const count = Math.min(config.workers, segments.length);
-    const rows = await compareAll(
+    const bySegment = await compareAll(
       segments,
       Array.from({ length: count }, (_, number) => workers.open(number)),
       {
@@ -236,7 +236,7 @@ export async function compareVideos(
       },
     );
     const reports = opened.map((video, at) =>
-      videoReport(video, rows, {
+      videoReport(video, bySegment, {
         at,
         against: at === 0 ? undefined : guide.facts,
         isReference: config.reference === undefined ? null : at === 0,
@@ -256,7 +256,7 @@ export async function compareVideos(
         wallMs: performance.now() - startMs,
         warnings: warnings.all,
       },
-      rows,
+      rows: bySegment.flat(),
       secondsAt: (index) =>
         index < frames
           ? ((ptsTicks[index] ?? first) - first) * rationalToNumber(timeBase)

@@ -40,7 +40,7 @@ export type ComparedVideo = {
   readonly faces: {
     /** Faces that the landmark model saw in this video, frame by frame. */
     readonly found: number;
-    /** Runs of frames in which one face was followed; a segment of ten seconds begins them anew. */
+    /** Stretches of shots in which one face was followed. */
     readonly tracks: number;
     readonly framesWithoutFace: number;
     readonly sceneCuts: number;
@@ -52,6 +52,8 @@ export type ComparedVideo = {
   readonly jitter: Percentiles | null;
   readonly identityToSource: Percentiles | null;
   readonly identityToReference: Percentiles | null;
+  /** Error of luma's gradient against the reference in a band along the faces' outlines, in 8-bit levels per pixel. */
+  readonly seam: Percentiles | null;
   readonly toReference: ReferenceFigures | null;
   /** What it says otherwise than the reference, or else than the first video. */
   readonly differences: readonly StreamDifference[];

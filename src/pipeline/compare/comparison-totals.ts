@@ -1,8 +1,9 @@
-import { type AreaFigures, type PlaneFigures } from '../../processors/quality-monitor/area-comparison.js';
-import { psnrCeilingDb } from '../../processors/quality-monitor/frame-comparison.js';
+import type { AreaFigures, PlaneFigures } from '../../processors/quality-monitor/area-comparison.js';
+import { psnrCeilingDb } from '../../processors/quality-monitor/psnr-ceiling.js';
 import { percentilesOf, spreadOf } from '../quality-figures.js';
 import { qualityTotals } from '../quality-totals.js';
 import type { Spread } from '../run-report.js';
+import { numberTracks } from '../track-numbers.js';
 import type { ComparedPicture } from './compared-frame.js';
 import type { ComparedVideo, ReferenceFigures } from './comparison-report.js';
 
@@ -24,12 +25,17 @@ const referenceFigures = (planes: readonly PlaneFigures[]): ReferenceFigures => 
   };
 };
 
-/** The figures of one video over all its frames, in order; the same definitions as those of a run's report. */
+/**
+ * The figures of one video over all its frames, by the same definitions as those of a run's report.
+ *
+ * @param bySegment what was measured in each segment, in order
+ */
 export function comparisonTotals(
-  pictures: readonly ComparedPicture[],
+  bySegment: readonly (readonly ComparedPicture[])[],
 ): Pick<
   ComparedVideo,
   | 'faces'
+  | 'seam'
   | 'tpsnrDb'
   | 'tpsnrAlignedDb'
   | 'jitterShare'
@@ -38,8 +44,9 @@ export function comparisonTotals(
   | 'identityToReference'
   | 'toReference'
 > {
+  const pictures = bySegment.flat();
   const places = qualityTotals(pictures.map((picture) => picture.places));
-  const ownRows = pictures.map(({ own }) => own);
+  const ownRows = numberTracks(bySegment.map((segment) => segment.map(({ own }) => own)));
   const own = qualityTotals(ownRows);
   const planes = pictures.flatMap(({ toReference }) => (toReference === null ? [] : [toReference]));
   return {
@@ -49,6 +56,7 @@ export function comparisonTotals(
       framesWithoutFace: own.framesWithoutFace,
       sceneCuts: own.sceneCuts,
     },
+    seam: places.seam,
     tpsnrDb: places.tpsnrOutputDb,
     tpsnrAlignedDb: places.tpsnrAlignedOutputDb,
     jitterShare: own.jitterShareBefore,

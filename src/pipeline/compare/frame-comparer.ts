@@ -1,20 +1,24 @@
 import { FaceswapError } from '../../errors.js';
-import type { Box } from '../../imaging/affine.js';
+import { affineBetween, type Box } from '../../imaging/affine.js';
 import { kernels } from '../../imaging/kernels/kernels.js';
-import type { BitDepth, PlanarFrame } from '../../imaging/planar-frame.js';
+import type { BitDepth, PlanarFormat, PlanarFrame } from '../../imaging/planar-frame.js';
 import { wrapFrame } from '../../imaging/planar-frame.js';
 import { Scratch } from '../../imaging/scratch.js';
 import { boundsOf } from '../../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../../processors/face-recognizer/face-recognizer.js';
 import { headPose } from '../../processors/face-swapper/head-pose.js';
-import { regionMargin } from '../../processors/face-swapper/mesh-swapper.js';
-import { comparePlanes, type PlaneFigures } from '../../processors/quality-monitor/area-comparison.js';
+import { type FrameRegion, regionAround } from '../../processors/face-swapper/mesh-swapper.js';
+import { alignedPsnrDb } from '../../processors/quality-monitor/aligned-psnr.js';
+import { comparePlanes } from '../../processors/quality-monitor/area-comparison.js';
+import { FaceMasks } from '../../processors/quality-monitor/face-masks.js';
 import {
   boxPsnrDb,
   LumaHistory,
   meshJitter,
   type PlaneSamples,
 } from '../../processors/quality-monitor/frame-comparison.js';
+import { writeOutlineMask } from '../../processors/quality-monitor/outline-mask.js';
+import { seamError } from '../../processors/quality-monitor/seam-error.js';
 import { chainNeighbourFrames } from '../chain-neighbours.js';
 import { type ChainModels, loadChainModels } from '../chain-models.js';
 import { identityEveryFrames, smallestSwapPx, turnedAwayRadians } from '../frame-renderer.js';
@@ -36,14 +40,21 @@ type Followed = ComparedInput & {
 };
 
 /** A face at the place where it is measured. */
-type PlacedFace = { readonly trackId: number; readonly points: Float32Array; readonly box: Box };
+type PlacedFace = {
+  readonly trackId: number;
+  readonly points: Float32Array;
+  readonly pointsBefore: Float32Array | null;
+  readonly box: Box;
+  /** What a swap may change; null where the face lies outside of the picture. */
+  readonly region: FrameRegion | null;
+};
 
-const widened = ({ x, y, width, height }: Box): Box => ({
-  x: x - regionMargin * width,
-  y: y - regionMargin * height,
-  width: (1 + 2 * regionMargin) * width,
-  height: (1 + 2 * regionMargin) * height,
-});
+/** The luma of an input beside that of the reference, both as codes of one depth. */
+type LumaPair = {
+  readonly reference: PlaneSamples;
+  readonly own: PlaneSamples;
+  readonly bitDepth: BitDepth;
+};
 
 const noFigures = {
   tpsnrOutputDb: null,
@@ -65,7 +76,9 @@ const noFigures = {
 export class FrameComparer {
   /** Kept from segment to segment, since they own kernel memory. */
   readonly #lumas: LumaHistory[] = [];
-  readonly #lifted = new Scratch();
+  readonly #scratch = new Scratch();
+  /** One face's outline at a time. */
+  readonly #outline = new FaceMasks();
   #waiting: ComparedFrames[] = [];
   #inputs: readonly Followed[] = [];
   #setup: ComparisonSetup | null = null;
@@ -149,26 +162,33 @@ export class FrameComparer {
     const descriptors = new Map<string, Float32Array>();
     const pictures: ComparedPicture[] = [];
     for (const at of this.#inputs.keys()) {
-      const { follower } = this.#guide(at);
-      const placed = this.#placedFaces(follower, index);
+      const { follower, format } = this.#guide(at);
+      const placed = this.#placedFaces(follower, format, index);
+      const pair = this.#lumaPair(at);
       const faces: FaceRow[] = [];
-      for (const face of placed) faces.push(await this.#placeRow(frames, at, face, descriptors));
+      for (const face of placed) faces.push(await this.#placeRow(frames, at, face, { descriptors, pair }));
       pictures.push({
         places: { frame: index, sceneCut: follower.isCut(index), ssimOutside: null, faces },
         own: this.#ownRow(at, index),
-        toReference: this.#toReference(
-          at,
-          placed.map(({ box }) => widened(box)),
-        ),
+        toReference:
+          pair === null
+            ? null
+            : comparePlanes(
+                { first: pair.reference, second: pair.own, ...format, bitDepth: pair.bitDepth },
+                placed.flatMap(({ region }) => region ?? []),
+              ),
       });
     }
     return { index, pictures };
   }
 
-  #placedFaces({ window }: FaceFollower, index: number): readonly PlacedFace[] {
+  #placedFaces({ window }: FaceFollower, format: PlanarFormat, index: number): readonly PlacedFace[] {
     return window.tracksAt(index).flatMap((trackId) => {
       const points = window.steadyPoints(trackId, index);
-      return points === null ? [] : [{ trackId, points, box: boundsOf(points) }];
+      if (points === null) return [];
+      const box = boundsOf(points);
+      const pointsBefore = window.steadyPoints(trackId, index - 1);
+      return [{ trackId, points, pointsBefore, box, region: regionAround(box, format) }];
     });
   }
 
@@ -190,9 +210,13 @@ export class FrameComparer {
   async #placeRow(
     frames: ComparedFrames,
     at: number,
-    { trackId, points, box }: PlacedFace,
-    descriptors: Map<string, Float32Array>,
+    face: PlacedFace,
+    {
+      descriptors,
+      pair,
+    }: { readonly descriptors: Map<string, Float32Array>; readonly pair: LumaPair | null },
   ): Promise<FaceRow> {
+    const { trackId, points, box } = face;
     const { descriptors: sources, hasReference } = this.#begun();
     const isMeasured = frames.index % identityEveryFrames === 0 && this.#isSwappable(at, points, box);
     const describe = async (of: number): Promise<Float32Array> => {
@@ -215,8 +239,8 @@ export class FrameComparer {
       trackId,
       outcome: 'swapped',
       box,
-      tpsnrOutputDb: this.#tpsnr(at, box),
-      tpsnrSourceDb: isAgainst ? this.#tpsnr(0, box) : null,
+      ...this.#tpsnr(at, face),
+      seam: pair === null ? null : this.#seam(pair, face, (this.#inputs[at] as Followed).format),
       identityToSource:
         own === null || sources.length === 0
           ? null
@@ -234,38 +258,54 @@ export class FrameComparer {
     return isInside && box.width >= smallestSwapPx && Math.abs(headPose(points).yaw) <= turnedAwayRadians;
   }
 
-  #tpsnr(at: number, box: Box): number | null {
+  #tpsnr(at: number, face: PlacedFace): Pick<FaceRow, 'tpsnrOutputDb' | 'tpsnrAlignedOutputDb'> {
     const { luma, format } = this.#inputs[at] as Followed;
+    const { widthPx, heightPx, bitDepth } = format;
     const { before, latest } = luma;
-    return before === null || latest === null
-      ? null
-      : boxPsnrDb(before, latest, format.widthPx, format.heightPx, box, format.bitDepth);
+    if (before === null || latest === null) return { tpsnrOutputDb: null, tpsnrAlignedOutputDb: null };
+    const { points, pointsBefore, box } = face;
+    const toPast = pointsBefore === null ? null : affineBetween(points, pointsBefore, 3);
+    return {
+      tpsnrOutputDb: boxPsnrDb(before, latest, widthPx, heightPx, box, bitDepth),
+      tpsnrAlignedOutputDb:
+        toPast === null ? null : alignedPsnrDb(before, latest, widthPx, heightPx, box, toPast, bitDepth),
+    };
   }
 
-  #toReference(at: number, boxes: readonly Box[]): PlaneFigures | null {
+  /** Error of the gradient in a band along the face's outline. */
+  #seam(
+    { reference, own, bitDepth }: LumaPair,
+    { points, region }: PlacedFace,
+    format: PlanarFormat,
+  ): number | null {
+    if (region === null) return null;
+    const mask = this.#scratch.floats('outline', region.width * region.height);
+    writeOutlineMask(points, region, mask);
+    this.#outline.begin(format);
+    this.#outline.mark(0, { region, mask });
+    const { x, y, width, height } = region;
+    const area = { left: x, top: y, right: x + width, bottom: y + height };
+    return seamError(reference, own, this.#outline.plane, format.widthPx, area, bitDepth);
+  }
+
+  #lumaPair(at: number): LumaPair | null {
     const input = this.#inputs[at] as Followed;
     const reference = this.#inputs[0] as Followed;
     const [first, second] = [reference.luma.latest, input.luma.latest];
     if (!input.isAligned || first === null || second === null) return null;
-    const { widthPx, heightPx } = reference.format;
     const [depth, ownDepth] = [reference.format.bitDepth, input.format.bitDepth];
     const bitDepth = depth > ownDepth ? depth : ownDepth;
-    return comparePlanes(
-      {
-        first: this.#atDepth(first, depth, bitDepth),
-        second: this.#atDepth(second, ownDepth, bitDepth),
-        widthPx,
-        heightPx,
-        bitDepth,
-      },
-      boxes,
-    );
+    return {
+      reference: this.#atDepth(first, depth, bitDepth),
+      own: this.#atDepth(second, ownDepth, bitDepth),
+      bitDepth,
+    };
   }
 
   /** The samples as codes of a depth that is not smaller: the same light, so that 8 and 10 bits can be compared. */
   #atDepth(plane: PlaneSamples, from: BitDepth, to: BitDepth): PlaneSamples {
     if (from === to) return plane;
-    const lifted = this.#lifted.words('lifted', plane.length);
+    const lifted = this.#scratch.words('lifted', plane.length);
     const factor = 1 << (to - from);
     for (let k = 0; k < plane.length; k++) lifted[k] = (plane[k] as number) * factor;
     return lifted;

@@ -60,7 +60,7 @@ export type SwapRequest = {
 };
 
 /** Room around the mesh for the coarse levels of the blend, as a share of the face's width. */
-export const regionMargin = 0.22;
+const regionMargin = 0.22;
 
 /** A region is at least this wide and high; the kernel works on four pixels at a time. */
 const smallestRegionPx = 8;
@@ -215,7 +215,7 @@ export class MeshSwapper {
   }
 }
 
-function regionAround(box: Box, format: PlanarFormat): FrameRegion | null {
+export function regionAround(box: Box, format: PlanarFormat): FrameRegion | null {
   const margin = Math.max(box.width, box.height) * regionMargin + 4;
   const left = Math.max(0, Math.floor((box.x - margin) / 2) * 2);
   const top = Math.max(0, Math.floor((box.y - margin) / 2) * 2);

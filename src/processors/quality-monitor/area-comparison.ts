@@ -1,8 +1,8 @@
 import { FaceswapError } from '../../errors.js';
 import type { Box } from '../../imaging/affine.js';
 import { kernels } from '../../imaging/kernels/kernels.js';
-import { type BitDepth, sampleScale } from '../../imaging/planar-frame.js';
-import { boxSsim, type PlaneSamples, psnrCeilingDb } from './frame-comparison.js';
+import type { BitDepth } from '../../imaging/planar-frame.js';
+import { boxSsim, peakOf, type PlaneSamples, psnrDb } from './frame-comparison.js';
 
 /** Two luma planes of one size and depth, in kernel memory, one behind the other row by row. */
 export type PlanePair = {
@@ -15,7 +15,7 @@ export type PlanePair = {
 
 /** How alike two planes are over some area. */
 export type AreaFigures = {
-  /** dB against 255 8-bit levels, {@link psnrCeilingDb} where the areas are equal; null where the area is empty. */
+  /** dB against 255 8-bit levels, `psnrCeilingDb` where the areas are equal; null where the area is empty. */
   readonly psnrDb: number | null;
   /** Mean of the windows that lie in the area; null where none fits. */
   readonly ssim: number | null;
@@ -118,10 +118,10 @@ const areaFigures = (pair: PlanePair, boxes: readonly Box[]): AreaFigures => {
     similarity += ssim * windowsIn(box);
     windows += windowsIn(box);
   }
-  const peak = 255 * sampleScale({ bitDepth });
-  const psnrDb =
-    sum === 0 ? psnrCeilingDb : Math.min(psnrCeilingDb, 10 * Math.log10((peak * peak * count) / sum));
-  return { psnrDb: count === 0 ? null : psnrDb, ssim: windows === 0 ? null : similarity / windows };
+  return {
+    psnrDb: count === 0 ? null : psnrDb(sum / count, peakOf(first, bitDepth)),
+    ssim: windows === 0 ? null : similarity / windows,
+  };
 };
 
 /**

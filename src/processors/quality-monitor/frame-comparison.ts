@@ -5,21 +5,19 @@ import { type BitDepth, type PlanarFrame, sampleScale } from '../../imaging/plan
 import { Scratch } from '../../imaging/scratch.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { interOcular } from '../landmark-smoother/landmark-smoother.js';
-
-/** What identical pictures score: PSNR has no upper end, and an average needs a number. */
-export const psnrCeilingDb = 100;
+import { psnrCeilingDb } from './psnr-ceiling.js';
 
 /** Samples of a plane, row by row: bytes, or words of 10 or 12 bits. */
 export type PlaneSamples = Uint8Array | Uint16Array;
 
 /** The pixels of a plane that a box covers, half-open. */
-type PixelBox = { left: number; top: number; right: number; bottom: number };
+export type PixelBox = { left: number; top: number; right: number; bottom: number };
 
 const scratch = new Scratch();
 const clipped: PixelBox = { left: 0, top: 0, right: 0, bottom: 0 };
 
 /** Clips a box to the plane and rounds it outwards; gives the same object every time. */
-function pixelBox(box: Box, widthPx: number, heightPx: number): PixelBox {
+export function pixelBox(box: Box, widthPx: number, heightPx: number): PixelBox {
   clipped.left = Math.max(0, Math.floor(box.x));
   clipped.top = Math.max(0, Math.floor(box.y));
   clipped.right = Math.min(widthPx, Math.ceil(box.x + box.width));
@@ -28,8 +26,12 @@ function pixelBox(box: Box, widthPx: number, heightPx: number): PixelBox {
 }
 
 /** Code values at the peak of 255 8-bit levels. */
-const peakOf = (plane: PlaneSamples, wordBits: BitDepth): number =>
+export const peakOf = (plane: PlaneSamples, wordBits: BitDepth): number =>
   255 * sampleScale({ bitDepth: plane instanceof Uint8Array ? 8 : wordBits });
+
+/** PSNR of a mean squared error, at most {@link psnrCeilingDb}. */
+export const psnrDb = (meanSquare: number, peak: number): number =>
+  meanSquare === 0 ? psnrCeilingDb : Math.min(psnrCeilingDb, 10 * Math.log10((peak * peak) / meanSquare));
 
 /**
  * The address of a box's first sample. A plane that is not in kernel memory is copied there, the rows of the box only.
@@ -89,10 +91,14 @@ export function boxPsnrDb(
   const squaredDifferences =
     first instanceof Uint8Array ? call.squaredDifferences8 : call.squaredDifferences16;
   const sum = squaredDifferences(firstAt, widthPx, secondAt, widthPx, width, height);
-  if (sum === 0) return psnrCeilingDb;
-  const peak = peakOf(first, wordBits);
-  return Math.min(psnrCeilingDb, 10 * Math.log10((peak * peak) / (sum / (width * height))));
+  return psnrDb(sum / (width * height), peakOf(first, wordBits));
 }
+
+/** C1 and C2 of SSIM as the kernels take them: they work on sums over 64 pixels, means 64 times and variances 64 · 63 times as large. */
+export const ssimConstants = (peak: number): { readonly c1: number; readonly c2: number } => ({
+  c1: (0.01 * peak) ** 2 * 64 * 64,
+  c2: (0.03 * peak) ** 2 * 64 * 63,
+});
 
 /**
  * Structural similarity of two luma planes inside a box: the mean SSIM (Wang, Bovik, Sheikh and Simoncelli, "Image quality
@@ -120,13 +126,11 @@ export function boxSsim(
   if (!(columns >= 2 && rows >= 2)) return null;
   const firstAt = addressIn(first, 'first', widthPx, area);
   const secondAt = addressIn(second, 'second', widthPx, area);
-  const sums = scratch.floats('sums', 8 * (columns + 3)).byteOffset;
+  const sums = scratch.floats('sums', 8 * (columns + 3) + 8).byteOffset;
   const { call } = kernels();
   const ssim = first instanceof Uint8Array ? call.ssim8 : call.ssim16;
   const peak = peakOf(first, wordBits);
-  // The kernel works on sums over 64 pixels: means are 64 times, variances 64 · 63 times as large.
-  const c1 = (0.01 * peak) ** 2 * 64 * 64;
-  const c2 = (0.03 * peak) ** 2 * 64 * 63;
+  const { c1, c2 } = ssimConstants(peak);
   const total = ssim(firstAt, widthPx, secondAt, widthPx, columns, rows, c1, c2, sums);
   return total / ((columns - 1) * (rows - 1));
 }
@@ -181,6 +185,12 @@ export class LumaHistory {
 
   /** Called at a scene cut: pictures of two shots are not compared. */
   forget(): void {
+    this.#count = 0;
+  }
+
+  /** Gives the kernel memory back; what it gave must not be used any more. */
+  dispose(): void {
+    this.#scratch.dispose();
     this.#count = 0;
   }
 

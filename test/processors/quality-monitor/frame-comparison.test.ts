@@ -7,8 +7,8 @@ import {
   boxSsim,
   LumaHistory,
   meshJitter,
-  psnrCeilingDb,
 } from '../../../src/processors/quality-monitor/frame-comparison.js';
+import { psnrCeilingDb } from '../../../src/processors/quality-monitor/psnr-ceiling.js';
 import { plainSquaredDifferences, plainSsim } from '../../support/reference/comparison.js';
 import { formatOf, paintFrame } from '../../support/unit-frames.js';
 import { movedMesh, placedFace } from '../../support/unit-meshes.js';

@@ -168,29 +168,69 @@ function blockSums<T>(
   }
 }
 
-/** Sum over the 2×2 blocks of a window: numbers `at` and beside it, in this line of blocks and in the next. */
+/** Sums over the 2×2 blocks of four windows: numbers `at` and behind it, in this line of blocks and in the next. */
 @inline
-function windowSum(upper: usize, lower: usize, at: usize): f64 {
-  return <f64>(
-    (load<i32>(upper + at) + load<i32>(upper + at, 4) + load<i32>(lower + at) + load<i32>(lower + at, 4))
+function windowSums(upper: usize, lower: usize, at: usize): v128 {
+  return i32x4.add(
+    i32x4.add(v128.load(upper + at), v128.load(upper + at, 4)),
+    i32x4.add(v128.load(lower + at), v128.load(lower + at, 4)),
   );
 }
 
+/** Structural similarity of two windows from their sums. */
+@inline
+function twoSimilarities(a: v128, b: v128, squares: v128, products: v128, c1: f64, c2: f64): v128 {
+  const first = f64x2.splat(c1);
+  const second = f64x2.splat(c2);
+  const means = f64x2.mul(f64x2.mul(a, b), f64x2.splat(2));
+  const meanSquares = f64x2.add(f64x2.mul(a, a), f64x2.mul(b, b));
+  const above = f64x2.mul(
+    f64x2.add(means, first),
+    f64x2.add(f64x2.sub(f64x2.mul(products, f64x2.splat(128)), means), second),
+  );
+  const under = f64x2.mul(
+    f64x2.add(meanSquares, first),
+    f64x2.add(f64x2.sub(f64x2.mul(squares, f64x2.splat(64)), meanSquares), second),
+  );
+  return f64x2.div(above, under);
+}
+
+/** Two of four 32-bit numbers as 64-bit floats. */
+@inline
+function lowerTwo(numbers: v128): v128 {
+  return f64x2.convert_low_i32x4_s(numbers);
+}
+
+@inline
+function upperTwo(numbers: v128): v128 {
+  return f64x2.convert_low_i32x4_s(v128.shuffle<i32>(numbers, numbers, 2, 3, 2, 3));
+}
+
+/** Adds up the lanes of two sums, each of which stands for every second window. */
+@inline
+function lanesOf(sums: v128): f64 {
+  return f64x2.extract_lane(sums, 0) + f64x2.extract_lane(sums, 1);
+}
+
+/** A line of windows: four at a time; lanes behind the last are left out. */
 function similarity(upper: usize, lower: usize, windows: usize, plane: usize, c1: f64, c2: f64): f64 {
-  let total: f64 = 0;
-  for (let i: usize = 0; i < windows; i++) {
+  let total = f64x2.splat(0);
+  for (let i: usize = 0; i < windows; i += 4) {
     const at = i * 4;
-    const a = windowSum(upper, lower, at);
-    const b = windowSum(upper, lower, at + plane);
-    const squares = windowSum(upper, lower, at + plane * 2);
-    const products = windowSum(upper, lower, at + plane * 3);
-    const means = a * b * 2;
-    const meanSquares = a * a + b * b;
-    total +=
-      ((means + c1) * (products * 128 - means + c2)) /
-      ((meanSquares + c1) * (squares * 64 - meanSquares + c2));
+    const a = windowSums(upper, lower, at);
+    const b = windowSums(upper, lower, at + plane);
+    const squares = windowSums(upper, lower, at + plane * 2);
+    const products = windowSums(upper, lower, at + plane * 3);
+    const present = i32x4.lt_u(
+      i32x4.add(i32x4.splat(<i32>i), i32x4(0, 1, 2, 3)),
+      i32x4.splat(<i32>windows),
+    );
+    const low = twoSimilarities(lowerTwo(a), lowerTwo(b), lowerTwo(squares), lowerTwo(products), c1, c2);
+    const high = twoSimilarities(upperTwo(a), upperTwo(b), upperTwo(squares), upperTwo(products), c1, c2);
+    total = f64x2.add(total, v128.and(low, i64x2.extend_low_i32x4_s(present)));
+    total = f64x2.add(total, v128.and(high, i64x2.extend_high_i32x4_s(present)));
   }
-  return total;
+  return lanesOf(total);
 }
 
 /**
@@ -198,7 +238,7 @@ function similarity(upper: usize, lower: usize, windows: usize, plane: usize, c1
  *
  * @param columns 4×4 blocks across, at least 2; `rows` alike
  * @param c1 4096·C1 and 4032·C2 of the definition, in squared code values (see `boxSsim`)
- * @param sums room for 8 × (columns rounded up to 4) 32-bit numbers
+ * @param sums room for 8 × (columns rounded up to 4) + 8 32-bit numbers
  */
 function ssim<T>(
   first: usize,
@@ -262,4 +302,206 @@ export function ssim16(
   sums: usize,
 ): f64 {
   return ssim<u16>(first, firstStride * 2, second, secondStride * 2, columns, rows, c1, c2, sums);
+}
+
+/** A block of 4×4 samples whose opacity is nothing, or is half or more everywhere. */
+const blockIsOutside: i32 = 1;
+const blockIsInside: i32 = 2;
+
+/** What the mask says of each 4×4 block of a line. */
+function classifyBlocks(mask: usize, stride: usize, blocks: usize, out: usize): void {
+  for (let block: usize = 0; block < blocks; block++) {
+    const at = mask + block * 4;
+    let all = v128.load32_zero(at);
+    all = v128.replace_lane<u32>(all, 1, load<u32>(at + stride));
+    all = v128.replace_lane<u32>(all, 2, load<u32>(at + stride * 2));
+    all = v128.replace_lane<u32>(all, 3, load<u32>(at + stride * 3));
+    // The highest bit of a byte says that the opacity is half or more.
+    const outside = v128.any_true(all) ? 0 : blockIsOutside;
+    const inside = i8x16.bitmask(all) == 0xffff ? blockIsInside : 0;
+    store<u8>(out + block, <u8>(outside | inside));
+  }
+}
+
+/** Four bytes as 32-bit numbers. */
+@inline
+function fourBytes(at: usize): v128 {
+  return i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(at)));
+}
+
+/** {@link similarity} of the windows whose four blocks are all outside, and of those whose are all inside, added to the totals. */
+function maskedSimilarity(
+  upper: usize,
+  lower: usize,
+  upperKinds: usize,
+  lowerKinds: usize,
+  windows: usize,
+  plane: usize,
+  c1: f64,
+  c2: f64,
+  totals: usize,
+): void {
+  let outside = f64x2.splat(0);
+  let inside = f64x2.splat(0);
+  let outsideCount = i32x4.splat(0);
+  let insideCount = i32x4.splat(0);
+  for (let i: usize = 0; i < windows; i += 4) {
+    const present = i32x4.lt_u(
+      i32x4.add(i32x4.splat(<i32>i), i32x4(0, 1, 2, 3)),
+      i32x4.splat(<i32>windows),
+    );
+    let kinds = v128.and(fourBytes(upperKinds + i), fourBytes(upperKinds + i + 1));
+    kinds = v128.and(kinds, v128.and(fourBytes(lowerKinds + i), fourBytes(lowerKinds + i + 1)));
+    kinds = v128.and(kinds, present);
+    if (!v128.any_true(kinds)) continue;
+    const isOutside = i32x4.ne(v128.and(kinds, i32x4.splat(blockIsOutside)), i32x4.splat(0));
+    const isInside = i32x4.ne(v128.and(kinds, i32x4.splat(blockIsInside)), i32x4.splat(0));
+    const at = i * 4;
+    const a = windowSums(upper, lower, at);
+    const b = windowSums(upper, lower, at + plane);
+    const squares = windowSums(upper, lower, at + plane * 2);
+    const products = windowSums(upper, lower, at + plane * 3);
+    const low = twoSimilarities(lowerTwo(a), lowerTwo(b), lowerTwo(squares), lowerTwo(products), c1, c2);
+    const high = twoSimilarities(upperTwo(a), upperTwo(b), upperTwo(squares), upperTwo(products), c1, c2);
+    outside = f64x2.add(outside, v128.and(low, i64x2.extend_low_i32x4_s(isOutside)));
+    outside = f64x2.add(outside, v128.and(high, i64x2.extend_high_i32x4_s(isOutside)));
+    inside = f64x2.add(inside, v128.and(low, i64x2.extend_low_i32x4_s(isInside)));
+    inside = f64x2.add(inside, v128.and(high, i64x2.extend_high_i32x4_s(isInside)));
+    outsideCount = i32x4.sub(outsideCount, isOutside);
+    insideCount = i32x4.sub(insideCount, isInside);
+  }
+  store<f64>(totals, load<f64>(totals) + lanesOf(outside));
+  store<f64>(totals, load<f64>(totals, 8) + laneCount(outsideCount), 8);
+  store<f64>(totals, load<f64>(totals, 16) + lanesOf(inside), 16);
+  store<f64>(totals, load<f64>(totals, 24) + laneCount(insideCount), 24);
+}
+
+@inline
+function laneCount(counts: v128): f64 {
+  return <f64>(
+    (i32x4.extract_lane(counts, 0) +
+      i32x4.extract_lane(counts, 1) +
+      i32x4.extract_lane(counts, 2) +
+      i32x4.extract_lane(counts, 3))
+  );
+}
+
+/**
+ * {@link ssim} of the windows that lie outside of a mask (its bytes are all 0) and of those inside of it (all 128 or more); those across its
+ * border count for neither.
+ *
+ * @param mask bytes, rows `maskStride` apart
+ * @param sums as of {@link ssim}
+ * @param kinds room for 2 × (`columns` + 8) bytes
+ * @param totals room for four 64-bit floats: the sum over the windows outside, how many there are, and the same inside
+ */
+function maskedSsim<T>(
+  first: usize,
+  firstStride: usize,
+  second: usize,
+  secondStride: usize,
+  mask: usize,
+  maskStride: usize,
+  columns: usize,
+  rows: usize,
+  c1: f64,
+  c2: f64,
+  sums: usize,
+  kinds: usize,
+  totals: usize,
+): void {
+  const room = (columns + 3) & ~3;
+  let upper = sums;
+  let lower = sums + room * 16;
+  let upperKinds = kinds;
+  let lowerKinds = kinds + columns + 8;
+  memory.fill(totals, 0, 32);
+  for (let row: usize = 0; row < rows; row++) {
+    const line = row * 4;
+    blockSums<T>(
+      first + line * firstStride,
+      firstStride,
+      second + line * secondStride,
+      secondStride,
+      columns,
+      lower,
+      room,
+    );
+    classifyBlocks(mask + line * maskStride, maskStride, columns, lowerKinds);
+    if (row > 0) {
+      maskedSimilarity(upper, lower, upperKinds, lowerKinds, columns - 1, room * 4, c1, c2, totals);
+    }
+    const swap = upper;
+    upper = lower;
+    lower = swap;
+    const swapKinds = upperKinds;
+    upperKinds = lowerKinds;
+    lowerKinds = swapKinds;
+  }
+}
+
+/** {@link maskedSsim} of bytes; rows are `firstStride` samples apart. */
+export function maskedSsim8(
+  first: usize,
+  firstStride: usize,
+  second: usize,
+  secondStride: usize,
+  mask: usize,
+  maskStride: usize,
+  columns: usize,
+  rows: usize,
+  c1: f64,
+  c2: f64,
+  sums: usize,
+  kinds: usize,
+  totals: usize,
+): void {
+  maskedSsim<u8>(
+    first,
+    firstStride,
+    second,
+    secondStride,
+    mask,
+    maskStride,
+    columns,
+    rows,
+    c1,
+    c2,
+    sums,
+    kinds,
+    totals,
+  );
+}
+
+/** {@link maskedSsim} of words below 4096; rows are `firstStride` samples apart. */
+export function maskedSsim16(
+  first: usize,
+  firstStride: usize,
+  second: usize,
+  secondStride: usize,
+  mask: usize,
+  maskStride: usize,
+  columns: usize,
+  rows: usize,
+  c1: f64,
+  c2: f64,
+  sums: usize,
+  kinds: usize,
+  totals: usize,
+): void {
+  maskedSsim<u16>(
+    first,
+    firstStride * 2,
+    second,
+    secondStride * 2,
+    mask,
+    maskStride,
+    columns,
+    rows,
+    c1,
+    c2,
+    sums,
+    kinds,
+    totals,
+  );
 }

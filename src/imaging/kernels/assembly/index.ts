@@ -31,7 +31,7 @@ export {
   writeBasic16,
   writeBasic8,
 } from './blend';
-export { squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
+export { maskedSsim16, maskedSsim8, squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
 export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
 export {
   chooseTextureLevels,
@@ -43,6 +43,7 @@ export {
   triangleRecordBytes,
 } from './mesh';
 export { blockMeans12, blockMeans16, blockMeans8, cropToRgb, fourTaps, repeatEnds, roundToBytes } from './sampling';
+export { alignedError16, alignedError8, areEqual, markMask, seam16, seam8 } from './monitor';
 export { packCrop, pasteCrop } from './paste';
 export { boxBlurPlane, inpaintPlanes, mixZones, raiseToPolygon, stretchMap } from './planes';
 export { expandAddPlane, reducePlane } from './pyramid';
