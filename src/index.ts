@@ -13,6 +13,13 @@ export type {
   BenchmarkSettings,
   BenchmarkSummary,
 } from './pipeline/benchmark/benchmark-report.js';
+export type {
+  ComparedVideo,
+  ComparisonReport,
+  ReferenceFigures,
+} from './pipeline/compare/comparison-report.js';
+export type { CompareContext } from './pipeline/compare/compare-videos.js';
+export type { StreamDifference } from './pipeline/compare/stream-differences.js';
 export type { JobCleaning, JobDetails, JobSelection, JobSummary } from './pipeline/job-list.js';
 export { cleanJobs, findJob, listJobs } from './pipeline/jobs.js';
 export type { JobComponents } from './pipeline/job-record.js';
@@ -74,6 +81,7 @@ export type {
   StageTimes,
   TrackTotals,
 } from './pipeline/run-report.js';
+export { compare, type CompareHandle, type CompareOptions } from './report/compare.js';
 export {
   type HtmlReport,
   type HtmlReportOptions,

@@ -1,5 +1,6 @@
 import { partTotals, qualityTotals } from '../pipeline/quality-totals.js';
-import type { FaceRow, FaceTotals, FrameRow, Percentiles, Spread } from '../pipeline/run-report.js';
+import type { FaceRow, FaceTotals, FrameRow } from '../pipeline/run-report.js';
+import { percentilesText, spreadText } from './figure-text.js';
 import { fixed, missing, percent, plural, timecode } from './html/format.js';
 import { html, type Markup, type MarkupValue, noMarkup } from './html/markup.js';
 import { htmlPage } from './html/page.js';
@@ -109,16 +110,6 @@ const plotsOf = (rows: readonly FrameRow[]): readonly Plot[] => [
     ],
   },
 ];
-
-const spreadText = (spread: Spread | null, digits = 2): string =>
-  spread === null
-    ? missing
-    : `mean ${fixed(spread.mean, digits)}, std ${fixed(spread.std, digits)}, min ${fixed(spread.min, digits)}`;
-
-const percentilesText = (percentiles: Percentiles | null, digits = 2): string =>
-  percentiles === null
-    ? missing
-    : `p5 ${fixed(percentiles.p5, digits)}, p50 ${fixed(percentiles.p50, digits)}, p95 ${fixed(percentiles.p95, digits)}`;
 
 const skippedText = ({ facesSkipped }: FaceTotals): string => {
   const reasons = Object.entries(facesSkipped).filter(([, count]) => count > 0);
