@@ -137,7 +137,7 @@ const fromLines = (text: string, file: string): StoredReport => {
   const end = rowsEndSchema.safeParse(last).data;
   const rowValues = values.slice(1, end === undefined && last !== undefined ? undefined : -1);
   const rows = rowValues.map((value) => checked(frameRowSchema, value, file));
-  const data = { ...reportSchema.parse(header), ...end };
+  const data = reportSchema.parse({ ...header, ...end });
   return {
     ...fromFields(data, rows as readonly FrameRow[], { file, form: 'rows' }),
     frameCount: Math.max(rows.length, header.media.frameCount),
