@@ -122,11 +122,7 @@ export function similarityBetween(from: ArrayLike<number>, to: ArrayLike<number>
  * @param stride numbers per point
  * @returns null when the points of `from` lie on a line
  */
-export function affineBetween(
-  from: ArrayLike<number>,
-  to: ArrayLike<number>,
-  stride: number,
-): Affine | null {
+export function affineBetween(from: ArrayLike<number>, to: ArrayLike<number>, stride: number): Affine | null {
   const count = Math.floor(from.length / stride);
   let fromX = 0;
   let fromY = 0;

@@ -108,7 +108,7 @@ const gateTexts: Readonly<
   'max-unswapped': { name: 'the share of faces left alone', format: shareText },
 };
 
-/** `frames 12-40, 66 and 3 more ranges`: by their first and last frame. */
+/** `: 46 frames (12-40, 66, 80-95, …)`, by their first and last ones. */
 const framesText = ({ frames, frameCount }: GateResult): string => {
   if (frameCount === 0) return '';
   const shown = frames
@@ -125,6 +125,13 @@ export function gateText(result: GateResult): string {
   const wanted = `--${gate} ${format(limit)}`;
   if (figure === null) return `${wanted} is missed: ${name} could not be taken`;
   return `${wanted} is missed: ${name} is ${format(figure)}${framesText(result)}`;
+}
+
+/** `min-identity 0.400: 0.512, passed`: for the table at the end of a run. */
+export function gateSummary({ gate, limit, figure, passed }: GateResult): string {
+  const { format } = gateTexts[gate];
+  const came = figure === null ? 'could not be taken' : format(figure);
+  return `${gate} ${format(limit)}: ${came}, ${passed ? 'passed' : 'missed'}`;
 }
 
 export const missedGates = (gates: readonly GateResult[]): readonly GateResult[] =>

@@ -1,3 +1,4 @@
+import { gateSummary } from '../pipeline/quality-gates.js';
 import type {
   Percentiles,
   QualityTotals,
@@ -41,6 +42,17 @@ const percentilesText = (percentiles: Percentiles | null): string =>
   percentiles === null
     ? missing
     : `p5 ${fixed(percentiles.p5, 2)}  p50 ${fixed(percentiles.p50, 2)}  p95 ${fixed(percentiles.p95, 2)}`;
+
+/** The spread of tPSNR, with the mean of what is left when the face's movement is taken out. */
+const tpsnrText = (spread: Spread | null, aligned: Spread | null): string =>
+  aligned === null ? spreadText(spread) : `${spreadText(spread)}  aligned ${fixed(aligned.mean, 2)}`;
+
+/** SSIM outside of the faces is so near to 1 that only its lowest value tells anything. */
+const ssimText = ({ ssimInside, ssimOutside }: QualityTotals): string =>
+  `inside  p50 ${fixed(ssimInside?.p50, 3)}  outside  min ${fixed(ssimOutside?.min, 5)}`;
+
+const gateLines = ({ gates }: RunReport): readonly TableRow[] =>
+  gates.map((gate, index): TableRow => [index === 0 ? 'gates' : '', gateSummary(gate)]);
 
 const pluralText = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
@@ -123,14 +135,17 @@ export const formatRunTable = (report: RunReport): string => {
       '',
       `${pluralText(quality.framesWithoutFace, 'frame')} without a face, ${pluralText(quality.sceneCuts, 'cut')}`,
     ],
-    ['tPSNR dB', `output  ${spreadText(quality.tpsnrOutputDb)}`],
-    ['', `source  ${spreadText(quality.tpsnrSourceDb)}`],
+    ['tPSNR dB', `output  ${tpsnrText(quality.tpsnrOutputDb, quality.tpsnrAlignedOutputDb)}`],
+    ['', `source  ${tpsnrText(quality.tpsnrSourceDb, quality.tpsnrAlignedSourceDb)}`],
     [
       'jitter',
       `${percentText(quality.jitterShareBefore)} -> ${percentText(quality.jitterShareAfter)} of frames`,
     ],
     ['identity', `to source  ${percentilesText(quality.identityToSource)}`],
     ['', `to target  ${percentilesText(quality.identityToTarget)}`],
+    ['seam', percentilesText(quality.seam)],
+    ['SSIM', ssimText(quality)],
+    ...gateLines(report),
   ];
   return formatRows(rows);
 };

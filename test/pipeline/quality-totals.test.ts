@@ -1,31 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { qualityTotals } from '../../src/pipeline/quality-totals.js';
-import type { FaceRow, FrameRow } from '../../src/pipeline/run-report.js';
-
-const face = (values: Partial<FaceRow>): FaceRow => ({
-  trackId: 1,
-  outcome: 'swapped',
-  box: { x: 0, y: 0, width: 10, height: 10 },
-  tpsnrOutputDb: null,
-  tpsnrSourceDb: null,
-  tpsnrAlignedOutputDb: null,
-  tpsnrAlignedSourceDb: null,
-  seam: null,
-  ssimInside: null,
-  jitterBefore: null,
-  jitterAfter: null,
-  identityToSource: null,
-  identityToTarget: null,
-  ...values,
-});
-
-const row = (frame: number, faces: readonly FaceRow[], sceneCut = false): FrameRow => ({
-  frame,
-  sceneCut,
-  ssimOutside: null,
-  faces,
-});
+import type { FrameRow } from '../../src/pipeline/run-report.js';
+import { faceRow as face, frameRow as row } from '../support/unit-rows.js';
 
 test('a run without rows has counts of zero and figures of null', () => {
   assert.deepEqual(qualityTotals([]), {

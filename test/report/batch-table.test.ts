@@ -22,6 +22,7 @@ const runReport = (kind: 'video' | 'image', frames: number, faces: number): RunR
     framesPerSecond: 8.06,
     media: { kind, frameCount: frames },
     quality: { facesSwapped: faces, facesFilled: 0 },
+    gates: [],
   }) as unknown as RunReport;
 
 test('the line of a target says which, where to and how it went', () => {
@@ -33,6 +34,7 @@ test('the line of a target says which, where to and how it went', () => {
     frames: 250,
     framesPerSecond: 8.06,
     facesSwapped: 251,
+    missedGates: [],
   } as const;
   assert.equal(
     line({ state: 'done', ...figures }),
@@ -45,6 +47,10 @@ test('the line of a target says which, where to and how it went', () => {
   assert.equal(
     line({ state: 'done', ...figures, status: 'copied' }),
     '3/12 clip.mp4 -> out/clip.mp4: no face found, copied',
+  );
+  assert.equal(
+    line({ state: 'done', ...figures, missedGates: ['--min-tpsnr 30.00 dB is missed: it is 28'] }),
+    '3/12 clip.mp4 -> out/clip.mp4: 250 frames, 8.1 fps, 251 faces swapped; --min-tpsnr 30.00 dB is missed: it is 28',
   );
   assert.equal(line({ state: 'skipped' }), '3/12 clip.mp4 -> out/clip.mp4: skipped, the output exists');
   assert.equal(
@@ -79,7 +85,16 @@ test('the table has a line for each target and the totals', () => {
       { ...place(3, 'd.mp4'), ok: true, status: 'skipped' },
       { ...place(4, 'e.mp4'), ok: false, status: 'not-done' },
     ],
-    counts: { targets: 5, done: 2, failed: 1, belowGate: 0, skipped: 1, notDone: 1, notMedia: 1, earlierOutputs: 2 },
+    counts: {
+      targets: 5,
+      done: 2,
+      failed: 1,
+      belowGate: 0,
+      skipped: 1,
+      notDone: 1,
+      notMedia: 1,
+      earlierOutputs: 2,
+    },
     frames: 251,
     facesSwapped: 252,
     wallMs: 31_234,

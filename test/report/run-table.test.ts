@@ -69,9 +69,9 @@ const report: RunReport = {
     sceneCuts: 1,
     tpsnrOutputDb: { mean: 36.123, std: 2.05, min: 30.5 },
     tpsnrSourceDb: { mean: 36.8, std: 2.1, min: 31 },
-    tpsnrAlignedOutputDb: null,
-    tpsnrAlignedSourceDb: null,
-    seam: null,
+    tpsnrAlignedOutputDb: { mean: 37.5, std: 2, min: 32 },
+    tpsnrAlignedSourceDb: { mean: 38, std: 2, min: 33 },
+    seam: { p5: 3.1, p50: 4.2, p95: 5.3, count: 473 },
     ssimInside: { p5: 0.71, p50: 0.78, p95: 0.86, count: 48 },
     jitterShareBefore: 0.0833,
     jitterShareAfter: 0.0042,
@@ -80,7 +80,17 @@ const report: RunReport = {
   },
   shots: [],
   tracks: [],
-  gates: [],
+  gates: [
+    { gate: 'min-identity', limit: 0.7, figure: 0.77, passed: true, frameCount: 0, frames: [] },
+    {
+      gate: 'max-jitter',
+      limit: 0.001,
+      figure: 0.0042,
+      passed: false,
+      frameCount: 2,
+      frames: [{ start: 7, end: 9 }],
+    },
+  ],
   resumed: null,
   machine: {
     system: 'linux x64 6.1',
@@ -112,11 +122,15 @@ stages     decode        1.20 s
            mux           0.09 s
 faces      found 480  swapped 473  filled 2  skipped 5 (too-small 4, turned-away 1)
            3 frames without a face, 1 cut
-tPSNR dB   output  mean 36.12  std 2.05  min 30.50
-           source  mean 36.80  std 2.10  min 31.00
+tPSNR dB   output  mean 36.12  std 2.05  min 30.50  aligned 37.50
+           source  mean 36.80  std 2.10  min 31.00  aligned 38.00
 jitter     8.3 % -> 0.4 % of frames
 identity   to source  p5 0.70  p50 0.77  p95 0.82
            to target  n/a
+seam       p5 3.10  p50 4.20  p95 5.30
+SSIM       inside  p50 0.780  outside  min 0.99500
+gates      min-identity 0.700: 0.770, passed
+           max-jitter 0.1 %: 0.42 %, missed
 `;
 
 describe('the table at the end of a run', () => {
@@ -134,6 +148,7 @@ describe('the table at the end of a run', () => {
       tpsnrAlignedSourceDb: null,
       seam: null,
       ssimInside: null,
+      ssimOutside: null,
       jitterShareBefore: null,
       jitterShareAfter: null,
       identityToSource: null,
@@ -144,6 +159,8 @@ describe('the table at the end of a run', () => {
     assert.match(table, /output {2}n\/a$/m);
     assert.match(table, /^jitter +n\/a -> n\/a of frames$/m);
     assert.match(table, /to source {2}n\/a$/m);
+    assert.match(table, /^seam +n\/a$/m);
+    assert.match(table, /^SSIM +inside {2}p50 n\/a {2}outside {2}min n\/a$/m);
   });
 
   test('says more about the machine only where there is more to say', () => {

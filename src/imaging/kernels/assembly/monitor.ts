@@ -191,12 +191,11 @@ function fourSamples<T>(at: usize): v128 {
 /** Weights of the four samples around a place between the middle two: Catmull and Rom's cubic. */
 @inline
 function cubicWeights(share: f32): v128 {
-  const s2 = share * share;
-  const s3 = s2 * share;
-  let weights = f32x4.splat(0.5 * (-s3 + 2 * s2 - share));
-  weights = f32x4.replace_lane(weights, 1, 0.5 * (3 * s3 - 5 * s2 + 2));
-  weights = f32x4.replace_lane(weights, 2, 0.5 * (-3 * s3 + 4 * s2 + share));
-  return f32x4.replace_lane(weights, 3, 0.5 * (s3 - s2));
+  const s = f32x4.splat(share);
+  let weights = f32x4(-0.5, 1.5, -1.5, 0.5);
+  weights = f32x4.add(f32x4.mul(weights, s), f32x4(1, -2.5, 2, -0.5));
+  weights = f32x4.add(f32x4.mul(weights, s), f32x4(-0.5, 0, 0.5, 0));
+  return f32x4.add(f32x4.mul(weights, s), f32x4(0, 1, 0, 0));
 }
 
 /**
