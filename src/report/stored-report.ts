@@ -69,7 +69,7 @@ const notAReport = (file: string, what: string, cause?: unknown): FaceswapError 
     file,
     stage: 'report',
     cause,
-    hint: 'Give a file that "faceswap run --report" wrote, or a job folder',
+    hint: 'Give a file that "faceswap run --report" wrote, or the folder or id of a job (faceswap jobs list)',
   });
 
 /** The first thing that is wrong with a value, in words. */
@@ -129,7 +129,9 @@ const fromLines = (text: string, file: string): StoredReport => {
   const lines = text.split('\n').filter((line) => line !== '');
   const values = lines.map((line, at) => {
     const value = jsonText(line);
-    if (value === undefined && at < lines.length - 1) throw notAReport(file, `line ${at + 1} is not JSON`);
+    if (value === undefined && at < lines.length - 1) {
+      throw notAReport(file, at === 0 ? 'it is not JSON' : `line ${at + 1} is not JSON`);
+    }
     return value;
   });
   const header = checked(rowsHeaderSchema, values[0], file);

@@ -61,14 +61,14 @@ const measures: readonly Measure[] = [
   },
 ];
 
-/** A deviation of fewer spreads is no deviation. */
-const leastSeverity = 0.5;
+/** Besides the worst, reasons are told from so many spreads on. */
+const toldSeverity = 1;
 
 /** Reasons that are told of a frame. */
 const mostReasons = 3;
 
-/** Frames on either side of a chosen one that are not chosen as well: they mostly show the same fault. */
-const apartFrames = 12;
+/** Frames on either side of a chosen one that are not chosen as well, since they mostly show the same fault; fewer in a short run. */
+const mostApartFrames = 12;
 
 const medianOf = (values: readonly number[]): number => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -94,10 +94,17 @@ const scaleOf = (
   return { median, spread: Math.max(floor, 1.4826 * deviation) };
 };
 
+/** The worst reason, and the others that count. */
+const told = (reasons: readonly { readonly severity: number; readonly text: string }[]): readonly string[] =>
+  reasons
+    .filter(({ severity }, at) => at === 0 || severity >= toldSeverity)
+    .slice(0, mostReasons)
+    .map(({ text }) => text);
+
 /**
  * The frames whose faces stand out most from the rest of the run, at most `count`, in the order of their badness: in flicker beyond
- * the source's, jitter, identity, seam, or because a face was left alone. Of frames that lie within half a second of each other
- * only the worst is taken. Fewer, or none, where nothing stands out.
+ * the source's, jitter, identity, seam, or because a face was left alone. Of frames that lie close to each other
+ * only the worst is taken. Fewer in a short run, none where all frames are alike.
  */
 export function worstFrames(rows: readonly FrameRow[], count: number): readonly WorstFrame[] {
   const scales = measures.map((measure) => scaleOf(measure, rows));
@@ -108,18 +115,19 @@ export function worstFrames(rows: readonly FrameRow[], count: number): readonly 
           const { median, spread } = scales[at] as (typeof scales)[number];
           const value = measure.badness(face);
           const severity = value === null ? 0 : (value - median) / spread;
-          return severity < leastSeverity ? [] : [{ severity, text: measure.describe(face, median) }];
+          return severity <= 0 ? [] : [{ severity, text: measure.describe(face, median) }];
         })
         .sort((a, b) => b.severity - a.severity);
       return { position, row, face, reasons, severity: reasons[0]?.severity ?? 0 };
     }),
   );
   candidates.sort((a, b) => b.severity - a.severity || a.position - b.position);
+  const apartFrames = Math.min(mostApartFrames, Math.floor(rows.length / (2 * count)));
   const chosen: WorstFrame[] = [];
   for (const { position, row, face, reasons } of candidates) {
     if (chosen.length === count || reasons.length === 0) break;
     if (chosen.some((other) => Math.abs(other.position - position) <= apartFrames)) continue;
-    chosen.push({ position, row, face, reasons: reasons.slice(0, mostReasons).map(({ text }) => text) });
+    chosen.push({ position, row, face, reasons: told(reasons) });
   }
   return chosen;
 }
