@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { inputProtection, runTool } from './child-process.js';
 import type { FfmpegTools } from './ffmpeg-tools.js';
 import { dispositionsOf, mediaStream, probeStreams, type RawStream, tagsOf, text } from './stream-probe.js';
 
@@ -54,6 +55,33 @@ const fieldsOf = (
     }),
   );
 
+/** Audio streams whose packets are hashed; each costs a reading of the file. */
+const mostHashedStreams = 8;
+
+/**
+ * md5 of the bytes of a stream's packets, which a copy into another container keeps and a new encode does not; in words where ffmpeg cannot
+ * read or hash them.
+ *
+ * @throws FaceswapError (unavailable, resources) when ffmpeg cannot start or hangs, (interrupted) on abort.
+ */
+const packetHash = async (
+  tools: FfmpegTools,
+  file: string,
+  index: number,
+  signal: AbortSignal | undefined,
+): Promise<string> => {
+  const { exit, stdout } = await runTool(
+    tools.ffmpegPath,
+    [
+      ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+error', ...inputProtection],
+      ...['-i', file, '-map', `0:${index}`, '-c', 'copy', '-f', 'md5', 'pipe:1'],
+    ],
+    { stage: 'probe', file, signal },
+  );
+  const md5 = /^MD5=([0-9a-f]{32})/.exec(stdout)?.[1];
+  return exit.code === 0 && md5 !== undefined ? md5 : 'cannot be read';
+};
+
 const streamFacts = (record: RawStream): StreamFacts => {
   const { index, type, language, title } = mediaStream(record);
   const dispositions = dispositionsOf(record).join(', ');
@@ -81,6 +109,15 @@ export async function readMediaFacts(
 ): Promise<MediaFacts> {
   const probe = await probeStreams(tools, file, options);
   const { title } = tagsOf(probe.format);
+  const streams: StreamFacts[] = [];
+  let hashed = 0;
+  for (const stream of probe.streams.map(streamFacts)) {
+    const isHashed = stream.type === 'audio' && hashed++ < mostHashedStreams;
+    const packets = isHashed
+      ? { 'packets md5': await packetHash(tools, file, stream.index, options.signal) }
+      : {};
+    streams.push({ ...stream, facts: { ...stream.facts, ...packets } });
+  }
   return {
     sizeBytes: (await stat(file)).size,
     facts: {
@@ -91,6 +128,6 @@ export async function readMediaFacts(
       chapters: String(probe.chapters.length),
       ...(title === undefined ? {} : { title }),
     },
-    streams: probe.streams.map(streamFacts),
+    streams,
   };
 }

@@ -93,6 +93,8 @@ test('the figures of a comparison are those of the run that made the output', as
   assert.ok(
     a.differences.some(({ part, name, found }) => part === 'video 1' && name === 'codec' && found === 'ffv1'),
   );
+  // Both have copied the sound.
+  assert.ok([a, b].every(({ differences }) => differences.every(({ name }) => name !== 'packets md5')));
   assert.match(readFileSync(page, 'utf8'), /out &lt;b&gt;\.mkv/);
 });
 

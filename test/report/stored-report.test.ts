@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { readStoredReport } from '../../src/report/stored-report.js';
-import { unitFace, unitReport, unitRow } from './unit-rows.js';
+import { unitFace, unitReport, unitReportLines, unitRow } from './unit-rows.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'faceswap-stored-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,21 +18,10 @@ const written = (name: string, text: string): string => {
   return file;
 };
 
-const asLines = (report: Record<string, unknown>): string => {
-  const { schema, version, output, config, media, frames, ...end } = report;
-  return [
-    { type: 'header', schema, version, output, config, media },
-    ...(frames as object[]).map((row) => ({ type: 'frame', ...row })),
-    { type: 'totals', ...end },
-  ]
-    .map((line) => `${JSON.stringify(line)}\n`)
-    .join('');
-};
-
 test('a report reads the same as one object and line by line', async () => {
   const report = unitReport(rows, { warnings: [{ code: 'c', message: 'm', file: 'f', frame: 1 }] });
   const whole = await readStoredReport(written('whole.json', JSON.stringify(report, null, 2)));
-  const lines = await readStoredReport(written('lines.jsonl', asLines(report)));
+  const lines = await readStoredReport(written('lines.jsonl', unitReportLines(report)));
   assert.deepEqual(whole.rows, rows);
   assert.equal(whole.target, '/clips/in.mp4');
   assert.equal(whole.frameCount, 3);
@@ -44,7 +33,7 @@ test('a report reads the same as one object and line by line', async () => {
 
 test('rows of a run that was killed are read as far as they go', async () => {
   const report = unitReport(rows);
-  const text = asLines({ ...report, media: { ...(report['media'] as object), frameCount: 50 } });
+  const text = unitReportLines({ ...report, media: { ...(report['media'] as object), frameCount: 50 } });
   const lines = text.split('\n');
   const torn = `${lines.slice(0, 3).join('\n')}\n${(lines[3] ?? '').slice(0, 40)}`;
   const { rows: read, status, frameCount } = await readStoredReport(written('torn.jsonl', torn));

@@ -59,3 +59,15 @@ export const unitReport = (
   frames: rows,
   ...changes,
 });
+
+/** The same report line by line, as a `.jsonl` file has it. */
+export const unitReportLines = (report: Readonly<Record<string, unknown>>): string => {
+  const { schema, version, output, config, media, frames, ...end } = report;
+  return [
+    { type: 'header', schema, version, output, config, media },
+    ...(frames as object[]).map((row) => ({ type: 'frame', ...row })),
+    { type: 'totals', ...end },
+  ]
+    .map((line) => `${JSON.stringify(line)}\n`)
+    .join('');
+};
