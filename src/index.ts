@@ -24,6 +24,13 @@ export type {
   FacesReport,
   FacesTrack,
 } from './pipeline/cast/faces-report.js';
+export type {
+  ComparedVideo,
+  ComparisonReport,
+  ReferenceFigures,
+} from './pipeline/compare/comparison-report.js';
+export type { CompareContext } from './pipeline/compare/compare-videos.js';
+export type { StreamDifference } from './pipeline/compare/stream-differences.js';
 export type { JobCleaning, JobDetails, JobSelection, JobSummary } from './pipeline/job-list.js';
 export { cleanJobs, findJob, listJobs } from './pipeline/jobs.js';
 export type { JobComponents } from './pipeline/job-record.js';
@@ -44,6 +51,7 @@ export {
   type BatchReport,
 } from './pipeline/run-batch-report.js';
 export type { RunLogger } from './pipeline/run-logger.js';
+export type { RunMachine } from './pipeline/run-machine.js';
 export type {
   BlendMode,
   ColorMatchMode,
@@ -90,3 +98,9 @@ export type {
   StageTimes,
   TrackTotals,
 } from './pipeline/run-report.js';
+export { compare, type CompareHandle, type CompareOptions } from './report/compare.js';
+export {
+  type HtmlReport,
+  type HtmlReportOptions,
+  writeHtmlReport,
+} from './report/write-html-report.js';

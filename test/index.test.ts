@@ -11,12 +11,14 @@ test('the library exports what its documentation promises', () => {
     'batchFailure',
     'benchmark',
     'cleanJobs',
+    'compare',
     'dryRun',
     'dryRunBatch',
     'findJob',
     'listJobs',
     'run',
     'runBatch',
+    'writeHtmlReport',
   ]);
 });
 

@@ -2,11 +2,13 @@ import { Command, type CommanderError } from 'commander';
 import { ExitCode, FaceswapError } from '../errors.js';
 import { packageVersion } from '../version.js';
 import { addBenchmarkCommand } from './benchmark-command.js';
+import { addCompareCommand } from './compare-command.js';
 import { addDoctorCommand } from './doctor-command.js';
 import { addFacesCommand } from './faces-command.js';
 import { reportFailure } from './failure.js';
 import { addJobsCommand } from './jobs-command.js';
 import { ignoreClosedPipes } from './output.js';
+import { addReportCommand } from './report-command.js';
 import { addRunCommand } from './run-command.js';
 import { addScenesCommand } from './scenes-command.js';
 
@@ -26,6 +28,10 @@ Examples:
     $ faceswap benchmark
   Which runs were not finished:
     $ faceswap jobs list
+  What a run came to, as a page with plots:
+    $ faceswap report swapped.json -o swapped.html
+  How it compares with the result of another tool:
+    $ faceswap compare swapped.mp4 other.mp4 --reference clip.mp4 --source me.jpg
 
 Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a baseline,
 8 out of memory or disk, 9 tool or provider missing, 10 done in part, 70 a bug, 130 interrupted.
@@ -85,6 +91,8 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
   addJobsCommand(program, onExit);
+  addReportCommand(program, onExit);
+  addCompareCommand(program, onExit);
   throwFrom(program);
   return program;
 };

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { readFindings } from './cast/segment-findings.js';
+import type { FrameComparer } from './compare/frame-comparer.js';
 import type { ChainMachine, ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type {
@@ -15,6 +16,9 @@ import type {
 /** The part of {@link FaceChain} that a worker drives. */
 export type ServedChain = Pick<FaceChain, 'batch' | 'begin' | 'push' | 'finish' | 'takeFigures' | 'dispose'>;
 
+/** The part of {@link FrameComparer} that a worker drives. */
+export type ServedComparer = Pick<FrameComparer, 'begin' | 'push' | 'finish'>;
+
 /** Where the server gets its chain from; tests give their own. */
 export type ChainFactory = {
   readonly createChain: (
@@ -26,6 +30,7 @@ export type ChainFactory = {
     photos: readonly SourcePhoto[],
     settings: ChainSettings,
   ) => Promise<PreparedSources>;
+  readonly createComparer: () => ServedComparer;
   /** Frees the models that `prepareSources` loaded: without a chain nobody else does. */
   readonly releaseModels: () => Promise<void>;
 };
@@ -34,7 +39,9 @@ const buffersOf = (outputs: readonly ChainOutput[]): readonly ArrayBuffer[] =>
   outputs.map((output) => output.buffer);
 
 const transferList = (result: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] => {
-  if (result === null || !('outputs' in result)) return [];
+  if (result === null) return [];
+  if ('spent' in result) return result.spent.flat();
+  if (!('outputs' in result)) return [];
   const buffers = buffersOf(result.outputs);
   return 'analysis' in result && result.analysis !== null ? [...buffers, result.analysis] : buffers;
 };
@@ -51,6 +58,12 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
   const liveChain = (): ServedChain => {
     if (chain !== undefined) return chain;
     throw new FaceswapError('bug', 'A worker was given frames before its chain was made');
+  };
+
+  let onlyComparer: ServedComparer | undefined;
+  const comparer = (): ServedComparer => {
+    onlyComparer ??= factory.createComparer();
+    return onlyComparer;
   };
 
   const perform = async (command: WorkerCommand): Promise<WorkerResults[keyof WorkerResults]> => {
@@ -74,6 +87,13 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
         const outputs = await liveChain().finish();
         return { outputs, ...liveChain().takeFigures() };
       }
+      case 'beginComparison':
+        await comparer().begin(command.setup);
+        return null;
+      case 'compareFrames':
+        return comparer().push(command.frames);
+      case 'endComparison':
+        return comparer().finish();
       case 'dispose':
         await chain?.dispose();
         chain = undefined;

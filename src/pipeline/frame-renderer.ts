@@ -24,13 +24,13 @@ import type { ShotWindow, SteadyFace } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
 /** Identity is scored on every sixth frame (by frame index): two descriptor runs a face cost more than its landmarks. */
-const identityEveryFrames = 6;
+export const identityEveryFrames = 6;
 
 /** A face narrower than this has no features left to swap. */
-const smallestSwapPx = 14;
+export const smallestSwapPx = 14;
 
 /** Beyond this yaw less than a third of the face is seen, and the mesh model guesses. */
-const turnedAwayRadians = 1.45;
+export const turnedAwayRadians = 1.45;
 
 /** A frame whose look-ahead is complete. */
 export type ReadyFrame = {

@@ -1,3 +1,4 @@
+import type { RunMachine } from './run-machine.js';
 import type { RunConfig } from './run-options.js';
 
 /** Five-number style summary of a per-frame figure. */
@@ -275,5 +276,6 @@ export type RunReport = {
   readonly gates: readonly GateResult[];
   /** What was taken over from an earlier run of the same job; null when everything was rendered by this one. */
   readonly resumed: { readonly segments: number; readonly frames: number } | null;
+  readonly machine: RunMachine;
   readonly warnings: readonly RunWarning[];
 };

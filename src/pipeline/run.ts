@@ -129,7 +129,10 @@ const interruptionWith = (rest: JobRest | undefined, config: RunConfig): Faceswa
         file: rest.folder,
       });
 
-const runTarget = async (parts: RunParts): Promise<RunResult> => {
+/** A result, and the ffmpeg that was used; null where none was needed. */
+type ToolResult = RunResult & { readonly ffmpegVersion: string | null };
+
+const runTarget = async (parts: RunParts): Promise<ToolResult> => {
   const { checkFiles } = await import('./preflight.js');
   const kind = await checkFiles(parts.config, parts.options);
   throwIfInterrupted(parts.signal);
@@ -137,23 +140,24 @@ const runTarget = async (parts: RunParts): Promise<RunResult> => {
   parts.openWorker();
   if (kind === 'image') {
     const { runImage } = await import('./run-image.js');
-    return runImage(parts);
+    return { ...(await runImage(parts)), ffmpegVersion: null };
   }
   const { locateTools } = await import('../media/ffmpeg-tools.js');
   const tools = await locateTools();
   parts.logger.debug(tools, 'ffmpeg');
+  const { ffmpegVersion } = tools;
   if (kind === 'animation') {
     const { runAnimation } = await import('./run-animation.js');
-    return runAnimation(parts, tools);
+    return { ...(await runAnimation(parts, tools)), ffmpegVersion };
   }
   const { runVideo } = await import('./run-video.js');
-  return runVideo(parts, tools);
+  return { ...(await runVideo(parts, tools)), ffmpegVersion };
 };
 
 const makeReport = (
   config: RunConfig,
   result: RunResult,
-  rest: Pick<RunReport, 'outputSha256' | 'wallMs' | 'warnings'>,
+  rest: Pick<RunReport, 'outputSha256' | 'wallMs' | 'machine' | 'warnings'>,
 ): RunReport => ({
   schema: 1,
   version: packageVersion(),
@@ -171,6 +175,7 @@ const makeReport = (
   ...partTotals(result.rows),
   gates: judgeQuality(result.rows, result.quality, config),
   resumed: result.resumed ?? null,
+  machine: rest.machine,
   warnings: rest.warnings,
 });
 
@@ -182,17 +187,23 @@ const makeReport = (
  */
 const finishRun = async (
   { config, signal, warnings, startMs }: RunParts,
-  result: RunResult,
+  result: ToolResult,
 ): Promise<RunReport> => {
-  const [{ contentHash }, { syncFile }, { keepReport, writeReportFile }] = await Promise.all([
+  const [{ contentHash }, { syncFile }, { keepReport, writeReportFile }, { runMachine }] = await Promise.all([
     import('../media/content-hash.js'),
     import('./job-file.js'),
     import('./report-file.js'),
+    import('./run-machine.js'),
   ]);
   await syncFile(result.temporary);
   const outputSha256 = await contentHash(result.temporary, { signal });
   const wallMs = performance.now() - startMs;
-  const report = makeReport(config, result, { outputSha256, wallMs, warnings: warnings.all });
+  const report = makeReport(config, result, {
+    outputSha256,
+    wallMs,
+    machine: runMachine(result.ffmpegVersion),
+    warnings: warnings.all,
+  });
   const { overwrite } = config;
   const folder = dirname(result.temporary);
   if (config.keepJob) await keepReport(folder, report, result.rows);

@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import { serveChain } from './chain-server.js';
 import { releaseChainModels } from './chain-models.js';
+import { FrameComparer } from './compare/frame-comparer.js';
 import { FaceChain } from './face-chain.js';
 import { prepareSources } from './source-preparation.js';
 
@@ -12,5 +13,6 @@ if (parentPort === null) {
 serveChain(parentPort, {
   createChain: FaceChain.create.bind(FaceChain),
   prepareSources,
+  createComparer: () => new FrameComparer(),
   releaseModels: releaseChainModels,
 });

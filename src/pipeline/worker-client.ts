@@ -4,6 +4,7 @@ import { disableTelemetry } from '../inference/telemetry.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { isAbandonedThread, noteAbandonedThread } from './abandoned-threads.js';
 import type { SegmentFindings } from './cast/segment-findings.js';
+import type { ComparedFrames, ComparisonOutputs, ComparisonSetup } from './compare/compared-frame.js';
 import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
@@ -136,6 +137,21 @@ export class WorkerClient {
   /** Gives the frames that the chain still held, with the segment's figures and what was found out about it. */
   endSegment(): Promise<WorkerResults['endSegment']> {
     return this.#ask<'endSegment'>({ name: 'endSegment' });
+  }
+
+  /** Loads the models and begins to look at frames of several videos side by side. */
+  async beginComparison(setup: ComparisonSetup): Promise<void> {
+    await this.#ask<'beginComparison'>({ name: 'beginComparison', setup });
+  }
+
+  /** Hands over the next frame of every video (the buffers are transferred) and gives what this finished. */
+  compareFrames(frames: ComparedFrames): Promise<ComparisonOutputs> {
+    return this.#ask<'compareFrames'>({ name: 'compareFrames', frames }, frames.buffers);
+  }
+
+  /** Gives the rows and buffers that the comparer still held. */
+  endComparison(): Promise<ComparisonOutputs> {
+    return this.#ask<'endComparison'>({ name: 'endComparison' });
   }
 
   /** Why the thread can no longer be used; undefined while it can. */

@@ -2,6 +2,7 @@ import type { ErrorRecord } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import type { ChainFrame, ChainMachine, ChainOutput, ChainSegment, ChainSettings } from './face-chain.js';
 import type { SegmentFindings } from './cast/segment-findings.js';
+import type { ComparedFrames, ComparisonOutputs, ComparisonSetup } from './compare/compared-frame.js';
 import type { RunWarning } from './run-report.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type { ChainStageSamples, ChainStageTimes } from './stage-samples.js';
@@ -32,6 +33,11 @@ export type WorkerCommand =
   /** The frame's buffer is transferred. */
   | { readonly name: 'frame'; readonly frame: ChainFrame }
   | { readonly name: 'endSegment' }
+  /** Begins to look at frames of several videos side by side; see `FrameComparer`. */
+  | { readonly name: 'beginComparison'; readonly setup: ComparisonSetup }
+  /** The frames' buffers are transferred. */
+  | { readonly name: 'compareFrames'; readonly frames: ComparedFrames }
+  | { readonly name: 'endComparison' }
   /** Commands that still wait are refused; the one that runs is finished first. */
   | { readonly name: 'dispose' };
 
@@ -59,6 +65,9 @@ export type WorkerResults = {
     /** Of a segment that was only analysed; else null. */
     readonly findings: SegmentFindings | null;
   };
+  readonly beginComparison: null;
+  readonly compareFrames: ComparisonOutputs;
+  readonly endComparison: ComparisonOutputs;
   readonly dispose: null;
 };
 

@@ -21,6 +21,10 @@ import { benchmarkReport, cycle, entry } from '../pipeline/benchmark/unit-report
 import { DiskCache } from '../../src/pipeline/disk-cache.js';
 import { silentLogger } from '../../src/pipeline/run-logger.js';
 import { SegmentAnalysisReader } from '../../src/pipeline/segment-analysis.js';
+import { runPage } from '../../src/report/run-page.js';
+import { readStoredReport } from '../../src/report/stored-report.js';
+import { worstFrames } from '../../src/report/worst-frames.js';
+import { unitReport, unitReportLines, unitRow } from '../report/unit-rows.js';
 import type { MutationMaterial } from './mutation.js';
 import { analysisRange, analysisSeed, clipSeeds, fixture, modelSeeds, pictureSeeds } from './seed-files.js';
 
@@ -452,6 +456,22 @@ export const fuzzKinds: Readonly<Record<string, FuzzKind>> = {
       checkComparable(baseline, { file, machine, settings, resolutions: ['720p'] });
       const comparison = compareWithBaseline(baseline, presentReport, { file, maxRegressionPercent: 10 });
       return comparison.hasRegression ? 'worse' : 'alike';
+    },
+  },
+  report: {
+    extension: 'json',
+    dictionary: [...jsonTokens, '"frames"', '"faces"', '"box"', '"config"', '"header"', '<script>', '">'],
+    makeSeeds: () => {
+      const report = unitReport([unitRow(0), unitRow(1), unitRow(2)], {
+        warnings: [{ code: 'c', message: 'm', file: 'f' }],
+      });
+      return [Buffer.from(JSON.stringify(report, null, 2)), Buffer.from(unitReportLines(report))];
+    },
+    exercise: async ({ file }) => {
+      const report = await readStoredReport(file);
+      const page = runPage(report, worstFrames(report.rows, 10), { pictures: null, reason: 'none' });
+      if (/<script/i.test(page)) throw new Finding('the page of a report holds a script');
+      return report.form;
     },
   },
 };

@@ -32,6 +32,9 @@ test('a second chain takes the place of the first without freeing the models', a
       };
     },
     prepareSources: async () => ({ faces: [], warnings: [] }),
+    createComparer: () => {
+      throw new Error('nothing is compared here');
+    },
     releaseModels: async () => {
       calls.push('release');
     },
@@ -62,6 +65,9 @@ test('models that the sources loaded are freed although no chain was made', asyn
     prepareSources: async () => {
       calls.push('prepare');
       return { faces: [], warnings: [] };
+    },
+    createComparer: () => {
+      throw new Error('nothing is compared here');
     },
     releaseModels: async () => {
       calls.push('release');

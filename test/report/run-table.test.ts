@@ -93,6 +93,15 @@ const report: RunReport = {
     },
   ],
   resumed: null,
+  machine: {
+    system: 'linux x64 6.1',
+    cpuModel: 'a processor',
+    cores: 2,
+    memoryBytes: 2 ** 33,
+    nodeVersion: '20.0.0',
+    onnxruntimeVersion: '1.30.0',
+    ffmpegVersion: '5.1.9',
+  },
   warnings: [],
 };
 

@@ -215,7 +215,7 @@ export class MeshSwapper {
   }
 }
 
-function regionAround(box: Box, format: PlanarFormat): FrameRegion | null {
+export function regionAround(box: Box, format: PlanarFormat): FrameRegion | null {
   const margin = Math.max(box.width, box.height) * regionMargin + 4;
   const left = Math.max(0, Math.floor((box.x - margin) / 2) * 2);
   const top = Math.max(0, Math.floor((box.y - margin) / 2) * 2);
