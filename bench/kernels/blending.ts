@@ -60,6 +60,7 @@ const drawnFace = (facePx: number, { format }: PlanarFrame): FacePatch => {
     ],
     coverage: plane('coverage', count, (i) => (distance(i) < 1 ? 1 : 0)),
     mask: plane('mask', count, (i) => Math.min(1, Math.max(0, 6 - 6 * distance(i)))),
+    outline: null,
     placeX: plane('x', count, (i) => (i % region.width) + moved(i)),
     placeY: plane('y', count, (i) => Math.floor(i / region.width) - moved(i)),
   };

@@ -127,8 +127,8 @@ const table: Record<keyof RunOptions, Case> = {
     bad: [['kalman', /^--landmark-smoother must be one of /]],
   },
   blend: {
-    good: plain('blend', 'multiband', 'basic'),
-    bad: [['poisson', /^--blend must be one of multiband, basic/]],
+    good: plain('blend', 'multiband', 'basic', 'poisson', 'seamless'),
+    bad: [['pyramid', /^--blend must be one of multiband, basic, poisson, seamless/]],
   },
   colorMatch: {
     good: plain('colorMatch', 'lab', 'none'),

@@ -10,10 +10,11 @@ import { smoothstep } from '../../imaging/plane-ops.js';
 import { Scratch } from '../../imaging/scratch.js';
 import type { FacePatch, FrameRegion } from '../face-swapper/mesh-swapper.js';
 import { BlendLevels } from './blend-levels.js';
+import { GradientBlend } from './gradient-blend.js';
 
 /** How a patch is laid into the frame. */
 export type BlendSettings = {
-  readonly mode: 'multiband' | 'basic';
+  readonly mode: 'basic' | 'multiband' | 'poisson' | 'seamless';
   /**
    * Gain of the patch's detail per octave, finest first; the first belongs to the octave whose samples are
    * `faceWidth / detailReference` apart. Finer octaves use the first, coarser ones get no gain.
@@ -69,14 +70,18 @@ type PlaneWork = {
  * level has a gain. The bands of a level are made, mixed and added up in one pass, the finest one straight into the
  * frame's samples.
  *
+ * Poisson and seamless: the drawn face's gradients, corrected to meet the target ({@link GradientBlend}), under the feathered edge
+ * of `basic`.
+ *
  * One per thread; owns its buffers: about 24 bytes of kernel memory per luma pixel of the largest region so far, and a
  * copy of the frame's rows in that region.
  */
 export class FaceBlender {
   readonly #scratch = new Scratch();
   readonly #levels = new BlendLevels();
+  readonly #gradients = new GradientBlend();
   /** Addresses of the patch in kernel memory; `placeX` 0 when nothing moves. */
-  readonly #patch = { coverage: 0, mask: 0, placeX: 0, placeY: 0, planes: [0, 0, 0] };
+  readonly #patch = { coverage: 0, mask: 0, outline: 0, placeX: 0, placeY: 0, planes: [0, 0, 0] };
   /** The box of what the patch covers, in luma pixels of the region. */
   readonly #box = { left: 0, top: 0, right: 0, bottom: 0 };
   /** Addresses of what each plane needs in turn. */
@@ -109,7 +114,7 @@ export class FaceBlender {
       const shiftY = index === 0 ? 0 : format.chromaShiftY;
       const faceWidth = patch.faceWidthPx / (1 << shiftX);
       this.#layOut(region, shiftX, shiftY, faceWidth);
-      if (index === 0) this.#takeRoom();
+      if (index === 0) this.#takeRoom(region, settings.mode);
       const plane = layout.planes[index];
       const rowSamples = plane.widthPx;
       const start = plane.offset + (region.y >> shiftY) * rowSamples;
@@ -124,20 +129,26 @@ export class FaceBlender {
       this.#fade(format, region);
       // Planes of one size share what is made of the mask.
       if (index === 0 || (index === 1 && shiftX === 1)) this.#takeMasks(region, work, settings.mode);
-      if (settings.mode === 'basic') this.#basic(format, region, work);
-      else this.#multiband(format, region, work, faceWidth, settings);
+      if (settings.mode === 'multiband') {
+        this.#multiband(format, region, work, faceWidth, settings);
+      } else {
+        this.#draw(format, region, work);
+        if (settings.mode !== 'basic') this.#correct(region, work, faceWidth, settings.mode === 'seamless');
+        this.#writeFeathered(format, work);
+      }
       frame.data.set(band.subarray(0, count), start);
     }
   }
 
   #takePatch({ chromaShiftX, chromaShiftY }: PlanarFormat, patch: FacePatch): void {
-    const { region, coverage, mask, placeX, placeY, planes } = patch;
+    const { region, coverage, mask, outline, placeX, placeY, planes } = patch;
     const { width, height } = region;
     const count = width * height;
     const chromaCount = ((width + chromaShiftX) >> chromaShiftX) * ((height + chromaShiftY) >> chromaShiftY);
     const to = this.#patch;
     to.coverage = this.#own('coverage', coverage, count);
     to.mask = this.#own('mask', mask, count);
+    to.outline = outline === null ? to.mask : this.#own('outline', outline, count);
     to.placeX = placeX === null ? 0 : this.#own('placeX', placeX, count);
     to.placeY = placeY === null ? 0 : this.#own('placeY', placeY, count);
     to.planes[0] = this.#own('plane0', planes[0], count);
@@ -187,7 +198,7 @@ export class FaceBlender {
   }
 
   /** Room for luma; chroma needs less of everything. Where the memory must grow it does so here: addresses stay. */
-  #takeRoom(): void {
+  #takeRoom(region: FrameRegion, mode: BlendSettings['mode']): void {
     const { offset, count, stride, height } = this.#levels;
     const total = offset[count] as number;
     const finest = offset[1] as number;
@@ -203,6 +214,7 @@ export class FaceBlender {
     room.fadeX = this.#take('fadeX', width);
     room.fadeY = this.#take('fadeY', height[0] as number);
     room.work = this.#take('work', 4 * width + 4 * slack);
+    if (mode === 'poisson' || mode === 'seamless') this.#gradients.takeRoom(this.#levels, region);
   }
 
   #take(name: string, length: number): number {
@@ -277,8 +289,26 @@ export class FaceBlender {
     );
   }
 
-  #basic(format: PlanarFormat, region: FrameRegion, plane: PlaneWork): void {
-    this.#draw(format, region, plane);
+  /** Takes the correction of a blend of gradients off the difference. */
+  #correct(region: FrameRegion, plane: PlaneWork, faceWidth: number, isMixed: boolean): void {
+    const levels = this.#levels;
+    const { mask, outline } = this.#patch;
+    const { lumaMasks, chromaMasks, differences, targets } = this.#room;
+    const { index, shiftX, shiftY } = plane;
+    const isHalved = shiftX === 1;
+    const of = {
+      difference: differences,
+      target: targets,
+      mask: isHalved ? chromaMasks : lumaMasks,
+      isHalved,
+      faceWidth,
+    };
+    if (index === 0) this.#gradients.findAnchors(levels, region, mask, outline, of);
+    else if (index === 1 && isHalved) this.#gradients.halveAnchors(levels, region, shiftY);
+    this.#gradients.correct(levels, of, 1 << (shiftX + shiftY), isMixed);
+  }
+
+  #writeFeathered(format: PlanarFormat, plane: PlaneWork): void {
     const { stride, left, right, top, bottom } = this.#levels;
     const { lumaMasks, chromaMasks, differences, targets, fadeX, fadeY } = this.#room;
     kernels().call[kernelsOfDepth[format.bitDepth].basic](

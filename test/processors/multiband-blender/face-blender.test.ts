@@ -13,7 +13,8 @@ import {
 import { forAll, type Random, seededRandom } from '../../support/unit-random.js';
 import { assertClose, at } from '../../support/unit-values.js';
 
-const modes = ['multiband', 'basic'] as const;
+const modes = ['multiband', 'basic', 'poisson', 'seamless'] as const;
+type Mode = (typeof modes)[number];
 const plainGain = Float32Array.of(1, 1, 1);
 
 type Region = FacePatch['region'];
@@ -53,6 +54,7 @@ const patchOf = (
     planes: planes as unknown as FacePatch['planes'],
     coverage: luma((x, y) => (covered(x, y) ? 1 : 0)),
     mask: luma(mask),
+    outline: null,
     placeX: luma((x) => x),
     placeY: luma((_, y) => y),
   };
@@ -61,7 +63,7 @@ const patchOf = (
 const blended = (
   frame: PlanarFrame,
   patch: FacePatch,
-  mode: 'multiband' | 'basic',
+  mode: Mode,
   detailGain = plainGain,
 ): Uint8Array | Uint16Array => {
   const copy = { ...frame, data: frame.data.slice() };

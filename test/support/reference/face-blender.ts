@@ -5,11 +5,12 @@ import {
   type BlendSettings,
   detailReference,
 } from '../../../src/processors/multiband-blender/face-blender.js';
+import { drawnPart, plainAnchors, plainCorrection } from './gradient-blend.js';
 import { PlainPyramidSteps, type PyramidLevel, pyramidLevels } from './pyramid.js';
 
 /**
  * The plain loops behind `FaceBlender`, written as the blend is described: the whole region of both pictures is taken apart into
- * Laplacian bands, these are mixed, and the result is put together again.
+ * Laplacian bands, these are mixed, and the result is put together again; or the correction of a blend of gradients is taken off.
  */
 export class PlainFaceBlender {
   readonly #steps = new PlainPyramidSteps();
@@ -20,6 +21,7 @@ export class PlainFaceBlender {
     const { region } = patch;
     const scale = sampleScale(format);
     const highest = 256 * scale - 1;
+    let anchors: Float32Array = new Float32Array(0);
     for (let index = 0; index < 3; index++) {
       const shiftX = index === 0 ? 0 : format.chromaShiftX;
       const shiftY = index === 0 ? 0 : format.chromaShiftY;
@@ -44,8 +46,31 @@ export class PlainFaceBlender {
         }
       }
       moveTarget(original, target, width, height, patch, shiftX, shiftY);
+      if (settings.mode === 'poisson' || settings.mode === 'seamless') {
+        const change = drawn.map((value, i) => value - (target[i] as number));
+        const size = { width, height };
+        const part = drawnPart(patch, region, { ...size, shiftX, shiftY });
+        if (index === 0) {
+          const outline = patch.outline ?? patch.mask;
+          anchors = plainAnchors({ mask: patch.mask, outline }, change, size, part);
+        }
+        const planes = {
+          anchors: this.#scaledMask(anchors, region.width, region.height, shiftX, shiftY),
+          mask,
+          difference: change,
+          target,
+        };
+        const correction = plainCorrection(planes, size, part, {
+          scale: 2 ** (shiftX + shiftY),
+          faceWidth: patch.faceWidthPx / 2 ** shiftX,
+          isMixed: settings.mode === 'seamless',
+        });
+        correction.forEach((value, i) => {
+          drawn[i] = (drawn[i] as number) - value;
+        });
+      }
       const difference =
-        settings.mode === 'basic'
+        settings.mode !== 'multiband'
           ? this.#basic(target, drawn, mask)
           : this.#multiband(
               target,
