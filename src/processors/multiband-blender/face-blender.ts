@@ -70,8 +70,8 @@ type PlaneWork = {
  * level has a gain. The bands of a level are made, mixed and added up in one pass, the finest one straight into the
  * frame's samples.
  *
- * Poisson and seamless: the drawn face's gradients, corrected to meet the target ({@link GradientBlend}), under the feathered edge
- * of `basic`.
+ * Poisson and seamless: the drawn face with its detail gains, corrected to meet the target ({@link GradientBlend}), under the
+ * feathered edge of `basic`.
  *
  * One per thread; owns its buffers: about 24 bytes of kernel memory per luma pixel of the largest region so far, and a
  * copy of the frame's rows in that region.
@@ -93,6 +93,8 @@ export class FaceBlender {
     differences: 0,
     results: 0,
     weighed: 0,
+    ones: 0,
+    sharpened: 0,
     fadeX: 0,
     fadeY: 0,
     work: 0,
@@ -129,13 +131,9 @@ export class FaceBlender {
       this.#fade(format, region);
       // Planes of one size share what is made of the mask.
       if (index === 0 || (index === 1 && shiftX === 1)) this.#takeMasks(region, work, settings.mode);
-      if (settings.mode === 'multiband') {
-        this.#multiband(format, region, work, faceWidth, settings);
-      } else {
-        this.#draw(format, region, work);
-        if (settings.mode !== 'basic') this.#correct(region, work, faceWidth, settings.mode === 'seamless');
-        this.#writeFeathered(format, work);
-      }
+      if (settings.mode === 'multiband') this.#multiband(format, region, work, faceWidth, settings);
+      else if (settings.mode === 'basic') this.#basic(format, region, work);
+      else this.#gradient(format, region, work, faceWidth, settings);
       frame.data.set(band.subarray(0, count), start);
     }
   }
@@ -214,7 +212,11 @@ export class FaceBlender {
     room.fadeX = this.#take('fadeX', width);
     room.fadeY = this.#take('fadeY', height[0] as number);
     room.work = this.#take('work', 4 * width + 4 * slack);
-    if (mode === 'poisson' || mode === 'seamless') this.#gradients.takeRoom(this.#levels, region);
+    if (mode === 'basic' || mode === 'multiband') return;
+    this.#gradients.takeRoom(this.#levels, region);
+    room.sharpened = this.#take('sharpened', finest);
+    const ones = this.#scratch.floats('ones', finest).fill(1);
+    room.ones = addressOf(ones);
   }
 
   #take(name: string, length: number): number {
@@ -289,15 +291,27 @@ export class FaceBlender {
     );
   }
 
-  /** Takes the correction of a blend of gradients off the difference. */
-  #correct(region: FrameRegion, plane: PlaneWork, faceWidth: number, isMixed: boolean): void {
+  #basic(format: PlanarFormat, region: FrameRegion, plane: PlaneWork): void {
+    this.#draw(format, region, plane);
+    this.#writeFeathered(format, plane, this.#room.differences);
+  }
+
+  /** A feathered edge around a face whose light was corrected to meet the target. */
+  #gradient(
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    faceWidth: number,
+    settings: BlendSettings,
+  ): void {
     const levels = this.#levels;
     const { mask, outline } = this.#patch;
-    const { lumaMasks, chromaMasks, differences, targets } = this.#room;
+    const { lumaMasks, chromaMasks, targets } = this.#room;
     const { index, shiftX, shiftY } = plane;
     const isHalved = shiftX === 1;
+    const difference = this.#sharpened(format, region, plane, faceWidth, settings);
     const of = {
-      difference: differences,
+      difference,
       target: targets,
       mask: isHalved ? chromaMasks : lumaMasks,
       isHalved,
@@ -305,17 +319,67 @@ export class FaceBlender {
     };
     if (index === 0) this.#gradients.findAnchors(levels, region, mask, outline, of);
     else if (index === 1 && isHalved) this.#gradients.halveAnchors(levels, region, shiftY);
-    this.#gradients.correct(levels, of, 1 << (shiftX + shiftY), isMixed);
+    this.#gradients.correct(levels, of, 1 << (shiftX + shiftY), settings.mode === 'seamless');
+    this.#writeFeathered(format, plane, difference);
   }
 
-  #writeFeathered(format: PlanarFormat, plane: PlaneWork): void {
+  /**
+   * The difference with the detail gains of the drawn face in it: the bands of multiband under a mask of ones.
+   *
+   * @returns the address of its finest level
+   */
+  #sharpened(
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    faceWidth: number,
+    settings: BlendSettings,
+  ): number {
+    const { call } = kernels();
+    const { width, height, stride, left, right, top, bottom } = this.#levels;
+    const { targets, differences, results, ones, sharpened, work } = this.#room;
+    const gainOf = (level: number): number => gainOfLevel(settings, level, faceWidth, plane.index === 0);
+    const count = this.#takeBands(format, region, plane, gainOf);
+    if (count === 0) return differences;
+    this.#reduceDrawn(differences);
+    const gain = gainOf(0);
+    this.#mixLevels(
+      count,
+      () => ones,
+      gainOf,
+      () => 1,
+    );
+    call.mixLevel(
+      ones,
+      differences,
+      gain === 1 ? 0 : targets,
+      this.#weigh(1, gain),
+      results,
+      stride[1] as number,
+      width[0] as number,
+      height[0] as number,
+      sharpened,
+      stride[0] as number,
+      gain,
+      1,
+      left[0] as number,
+      right[0] as number,
+      top[0] as number,
+      bottom[0] as number,
+      work,
+    );
+    return sharpened;
+  }
+
+  /** Writes mask · difference. */
+  #writeFeathered(format: PlanarFormat, plane: PlaneWork, difference: number): void {
     const { stride, left, right, top, bottom } = this.#levels;
-    const { lumaMasks, chromaMasks, differences, targets, fadeX, fadeY } = this.#room;
+    const { lumaMasks, chromaMasks, targets, fadeX, fadeY } = this.#room;
     kernels().call[kernelsOfDepth[format.bitDepth].basic](
       plane.corner,
       plane.rowSamples,
       plane.shiftX === 0 ? lumaMasks : chromaMasks,
-      differences,
+      difference,
       targets,
       stride[0] as number,
       left[0] as number,
@@ -332,7 +396,7 @@ export class FaceBlender {
     region: FrameRegion,
     plane: PlaneWork,
     faceWidth: number,
-    { detailGain, featureLift }: BlendSettings,
+    settings: BlendSettings,
   ): void {
     const { call } = kernels();
     const use = kernelsOfDepth[format.bitDepth];
@@ -341,70 +405,12 @@ export class FaceBlender {
     const { lumaMasks, chromaMasks, targets, differences, results, fadeX, fadeY, work } = this.#room;
     const { corner, rowSamples } = plane;
     const masks = plane.shiftX === 0 ? lumaMasks : chromaMasks;
-    const firstOctave = Math.log2(detailReference / faceWidth);
     const isLuma = plane.index === 0;
-    const spacingOf = (level: number): number => (1 << level) / faceWidth;
-    const gainOf = (level: number): number =>
-      octaveGain(detailGain, level + firstOctave) *
-      (isLuma ? 1 + featureLift * featureWeight(spacingOf(level)) : 1);
-    const shareOf = (level: number): number => sourceShare(spacingOf(level), isLuma);
-    // Without a gain a band needs the difference only.
-    let targetCount = 0;
-    for (let l = 0; l + 1 < count; l++) if (gainOf(l) !== 1) targetCount = l + 2;
-    if (targetCount > 0) {
-      call[use.load](
-        corner,
-        rowSamples,
-        width[0] as number,
-        height[0] as number,
-        targets,
-        stride[0] as number,
-      );
-    }
-    this.#draw(format, region, plane);
-    for (let l = 1; l < targetCount; l++) {
-      const halfStride = (stride[l - 1] as number) >> 1;
-      this.#reduce(targets, l, 0, Math.min(halfStride, stride[l] as number), 0, height[l] as number);
-    }
+    const gainOf = (level: number): number => gainOfLevel(settings, level, faceWidth, isLuma);
+    const shareOf = (level: number): number => sourceShare(spacingOf(level, faceWidth), isLuma);
+    this.#takeBands(format, region, plane, gainOf);
     this.#reduceDrawn(differences);
-    const last = count - 1;
-    const at = (planes: number, level: number): number => planes + 4 * (offset[level] as number);
-    const resultAt = (level: number): number =>
-      results + 4 * ((offset[level] as number) - (offset[1] as number));
-    call.multiplyPlanes(
-      at(masks, last),
-      at(differences, last),
-      shareOf(last),
-      resultAt(last),
-      stride[last] as number,
-      height[last] as number,
-      left[last] as number,
-      right[last] as number,
-      top[last] as number,
-      bottom[last] as number,
-    );
-    for (let l = last - 1; l > 0; l--) {
-      const gain = gainOf(l);
-      call.mixLevel(
-        at(masks, l),
-        at(differences, l),
-        gain === 1 ? 0 : at(targets, l),
-        this.#weigh(l + 1, gain),
-        resultAt(l + 1),
-        stride[l + 1] as number,
-        width[l] as number,
-        height[l] as number,
-        resultAt(l),
-        stride[l] as number,
-        gain,
-        shareOf(l),
-        left[l] as number,
-        right[l] as number,
-        top[l] as number,
-        bottom[l] as number,
-        work,
-      );
-    }
+    this.#mixLevels(count, (level) => masks + 4 * (offset[level] as number), gainOf, shareOf);
     call[use.bands](
       corner,
       rowSamples,
@@ -427,6 +433,90 @@ export class FaceBlender {
       fadeY,
       work,
     );
+  }
+
+  /** All levels of a blend but the finest one, each from the coarser ones. */
+  #mixLevels(
+    count: number,
+    maskAt: (level: number) => number,
+    gainOf: (level: number) => number,
+    shareOf: (level: number) => number,
+  ): void {
+    const { call } = kernels();
+    const { width, height, stride, offset, left, right, top, bottom } = this.#levels;
+    const { targets, differences, results, work } = this.#room;
+    const last = count - 1;
+    const at = (planes: number, level: number): number => planes + 4 * (offset[level] as number);
+    const resultAt = (level: number): number =>
+      results + 4 * ((offset[level] as number) - (offset[1] as number));
+    call.multiplyPlanes(
+      maskAt(last),
+      at(differences, last),
+      shareOf(last),
+      resultAt(last),
+      stride[last] as number,
+      height[last] as number,
+      left[last] as number,
+      right[last] as number,
+      top[last] as number,
+      bottom[last] as number,
+    );
+    for (let l = last - 1; l > 0; l--) {
+      const gain = gainOf(l);
+      call.mixLevel(
+        maskAt(l),
+        at(differences, l),
+        gain === 1 ? 0 : at(targets, l),
+        this.#weigh(l + 1, gain),
+        resultAt(l + 1),
+        stride[l + 1] as number,
+        width[l] as number,
+        height[l] as number,
+        resultAt(l),
+        stride[l] as number,
+        gain,
+        shareOf(l),
+        left[l] as number,
+        right[l] as number,
+        top[l] as number,
+        bottom[l] as number,
+        work,
+      );
+    }
+  }
+
+  /**
+   * Target and difference of the finest level, and the target's levels as far as a level before them has a gain: without one a band needs
+   * the difference only.
+   *
+   * @returns the target's levels; 0 without any gain
+   */
+  #takeBands(
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    gainOf: (level: number) => number,
+  ): number {
+    const { count, width, height, stride } = this.#levels;
+    const { targets } = this.#room;
+    let targetCount = 0;
+    for (let l = 0; l + 1 < count; l++) if (gainOf(l) !== 1) targetCount = l + 2;
+    if (targetCount > 0) {
+      kernels().call[kernelsOfDepth[format.bitDepth].load](
+        plane.corner,
+        plane.rowSamples,
+        width[0] as number,
+        height[0] as number,
+        targets,
+        stride[0] as number,
+      );
+    }
+    this.#draw(format, region, plane);
+    for (let l = 1; l < targetCount; l++) {
+      const halfStride = (stride[l - 1] as number) >> 1;
+      this.#reduce(targets, l, 0, Math.min(halfStride, stride[l] as number), 0, height[l] as number);
+    }
+    return targetCount;
   }
 
   /** The levels of a plane that is 0 outside of what is drawn. */
@@ -495,6 +585,22 @@ function fillFade(
     const after = hasAfter ? length - 1 - i : fade;
     out[i] = full * smoothstep(0, fade, Math.min(before, after));
   }
+}
+
+/** Distance of a level's samples as a share of the face's width, which is given in samples of the finest level. */
+function spacingOf(level: number, faceWidth: number): number {
+  return (1 << level) / faceWidth;
+}
+
+/** Gain of the drawn face's band of a level. */
+function gainOfLevel(
+  { detailGain, featureLift }: BlendSettings,
+  level: number,
+  faceWidth: number,
+  isLuma: boolean,
+): number {
+  const gain = octaveGain(detailGain, level + Math.log2(detailReference / faceWidth));
+  return gain * (isLuma ? 1 + featureLift * featureWeight(spacingOf(level, faceWidth)) : 1);
 }
 
 /**

@@ -1,11 +1,12 @@
 import { type PlanarFrame, sampleScale } from '../../../src/imaging/planar-frame.js';
 import { smoothstep } from '../../../src/imaging/plane-ops.js';
 import type { FacePatch } from '../../../src/processors/face-swapper/mesh-swapper.js';
+import type { BlendLevels } from '../../../src/processors/multiband-blender/blend-levels.js';
 import {
   type BlendSettings,
   detailReference,
 } from '../../../src/processors/multiband-blender/face-blender.js';
-import { drawnPart, plainAnchors, plainCorrection } from './gradient-blend.js';
+import { boxMasks, drawnLevels, partOf, plainAnchors, plainCorrection } from './gradient-blend.js';
 import { PlainPyramidSteps, type PyramidLevel, pyramidLevels } from './pyramid.js';
 
 /**
@@ -46,10 +47,17 @@ export class PlainFaceBlender {
         }
       }
       moveTarget(original, target, width, height, patch, shiftX, shiftY);
-      if (settings.mode === 'poisson' || settings.mode === 'seamless') {
-        const change = drawn.map((value, i) => value - (target[i] as number));
+      const place = { shiftX, isLuma: index === 0 };
+      let difference: Float32Array;
+      if (settings.mode === 'basic') {
+        difference = this.#basic(target, drawn, mask);
+      } else if (settings.mode === 'multiband') {
+        difference = this.#multiband(target, drawn, mask, width, height, patch, place, settings);
+      } else {
         const size = { width, height };
-        const part = drawnPart(patch, region, { ...size, shiftX, shiftY });
+        const levels = drawnLevels(patch, region, { ...size, shiftX, shiftY });
+        const change = this.#multiband(target, drawn, levels, width, height, patch, place, settings);
+        const part = partOf(levels);
         if (index === 0) {
           const outline = patch.outline ?? patch.mask;
           anchors = plainAnchors({ mask: patch.mask, outline }, change, size, part);
@@ -65,23 +73,8 @@ export class PlainFaceBlender {
           faceWidth: patch.faceWidthPx / 2 ** shiftX,
           isMixed: settings.mode === 'seamless',
         });
-        correction.forEach((value, i) => {
-          drawn[i] = (drawn[i] as number) - value;
-        });
+        difference = change.map((value, i) => (mask[i] as number) * (value - (correction[i] as number)));
       }
-      const difference =
-        settings.mode !== 'multiband'
-          ? this.#basic(target, drawn, mask)
-          : this.#multiband(
-              target,
-              drawn,
-              mask,
-              width,
-              height,
-              patch,
-              { shiftX, isLuma: index === 0 },
-              settings,
-            );
       const fadeX = Math.max(2, width * 0.06);
       const fadeY = Math.max(2, height * 0.06);
       for (let y = 0, at = 0; y < height; y++) {
@@ -110,11 +103,14 @@ export class PlainFaceBlender {
     return drawn;
   }
 
-  /** @returns blend minus target; overwrites `target`'s and `drawn`'s pyramids but not `target` itself */
+  /**
+   * @param mask or the boxes of what is drawn, in which then everything comes from it, with its gains
+   * @returns blend minus target; overwrites `target`'s and `drawn`'s pyramids but not `target` itself
+   */
   #multiband(
     target: Float32Array,
     drawn: Float32Array,
-    mask: Float32Array,
+    mask: Float32Array | BlendLevels,
     width: number,
     height: number,
     patch: FacePatch,
@@ -126,7 +122,7 @@ export class PlainFaceBlender {
     const levels = pyramidLevels(width, height, wanted);
     const targets = this.#gaussian(target, levels);
     const sources = this.#gaussian(drawn, levels);
-    const masks = this.#gaussian(mask, levels);
+    const masks = mask instanceof Float32Array ? this.#gaussian(mask, levels) : boxMasks(mask, levels);
     for (let l = 0; l < levels.length; l++) {
       const level = levels[l] as PyramidLevel;
       const t = targets[l] as Float32Array;
@@ -134,7 +130,7 @@ export class PlainFaceBlender {
       const m = masks[l] as Float32Array;
       const next = levels[l + 1];
       const spacing = (1 << l) / faceWidth;
-      const share = sourceShare(spacing, isLuma);
+      const share = mask instanceof Float32Array ? sourceShare(spacing, isLuma) : 1;
       const lift = isLuma ? 1 + featureLift * featureWeight(spacing) : 1;
       if (next !== undefined) {
         this.#steps.expandAdd(targets[l + 1] as Float32Array, level.widthPx, level.heightPx, t, -1);

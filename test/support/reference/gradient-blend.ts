@@ -1,3 +1,4 @@
+import type { FacePatch } from '../../../src/processors/face-swapper/mesh-swapper.js';
 import { BlendLevels } from '../../../src/processors/multiband-blender/blend-levels.js';
 import {
   anchorStrength,
@@ -6,6 +7,7 @@ import {
   leastGradient,
 } from '../../../src/processors/multiband-blender/gradient-blend.js';
 import { membraneSize, plainMembrane } from './membrane.js';
+import type { PyramidLevel } from './pyramid.js';
 
 type Size = { readonly width: number; readonly height: number };
 
@@ -17,12 +19,12 @@ type Part = {
   readonly bottom: number;
 };
 
-/** The part of a plane in which `FaceBlender` blends: what the patch covers or masks, in whole groups of columns. */
-export const drawnPart = (
-  { mask, coverage }: { readonly mask: Float32Array; readonly coverage: Float32Array },
+/** The boxes in which `FaceBlender` blends a plane: what the patch covers or masks, in whole groups of columns. */
+export const drawnLevels = (
+  { mask, coverage, faceWidthPx }: Pick<FacePatch, 'mask' | 'coverage' | 'faceWidthPx'>,
   region: Size,
-  plane: Size & { readonly shiftX: number; readonly shiftY: number },
-): Part => {
+  { width, height, shiftX, shiftY }: Size & { readonly shiftX: number; readonly shiftY: number },
+): BlendLevels => {
   let [left, top, right, bottom] = [region.width, region.height, 0, 0];
   for (let y = 0; y < region.height; y++) {
     for (let x = 0; x < region.width; x++) {
@@ -32,24 +34,40 @@ export const drawnPart = (
       [right, bottom] = [Math.max(right, x + 1), Math.max(bottom, y + 1)];
     }
   }
-  const { width, height, shiftX, shiftY } = plane;
   const levels = new BlendLevels();
+  const faceWidth = faceWidthPx / 2 ** shiftX;
   levels.layOut(
     width,
     height,
-    2,
+    Math.max(2, 1 + Math.round(Math.log2(Math.max(2, faceWidth / 5)))),
     left >> shiftX,
     top >> shiftY,
     shiftX === 0 ? right : (right >> 1) + 1,
     (bottom + shiftY) >> shiftY,
   );
-  return {
-    left: levels.left[0] as number,
-    right: levels.right[0] as number,
-    top: levels.top[0] as number,
-    bottom: levels.bottom[0] as number,
-  };
+  return levels;
 };
+
+/** The box of the finest level. */
+export const partOf = ({ left, right, top, bottom }: BlendLevels): Part => ({
+  left: left[0] as number,
+  right: right[0] as number,
+  top: top[0] as number,
+  bottom: bottom[0] as number,
+});
+
+/** 1 inside the box of each level, 0 elsewhere. */
+export const boxMasks = (
+  { left, right, top, bottom }: BlendLevels,
+  levels: readonly PyramidLevel[],
+): Float32Array[] =>
+  levels.map(({ widthPx, heightPx }, l) =>
+    Float32Array.from({ length: widthPx * heightPx }, (_, i) => {
+      const [x, y] = [i % widthPx, Math.floor(i / widthPx)];
+      const isInX = x >= (left[l] as number) && x < (right[l] as number);
+      return isInX && y >= (top[l] as number) && y < (bottom[l] as number) ? 1 : 0;
+    }),
+  );
 
 /** How firmly each luma pixel of a part holds the correction; 0 elsewhere. */
 export const plainAnchors = (
