@@ -22,7 +22,8 @@ export type BlendSettings = {
   readonly detailGain: Float32Array;
   /**
    * How much stronger, as a share, luma's octaves of the size of features are drawn; 0 leaves them as they are. A drawn
-   * face loses some of its own features' contrast to the target's skin under it.
+   * face loses some of its own features' contrast to the target's skin under it. Multiband only: nothing of the target is under
+   * a blend of gradients.
    */
   readonly featureLift: number;
 };
@@ -338,7 +339,8 @@ export class FaceBlender {
     const { call } = kernels();
     const { width, height, stride, left, right, top, bottom } = this.#levels;
     const { targets, differences, results, ones, sharpened, work } = this.#room;
-    const gainOf = (level: number): number => gainOfLevel(settings, level, faceWidth, plane.index === 0);
+    const firstOctave = firstOctaveOf(faceWidth);
+    const gainOf = (level: number): number => octaveGain(settings.detailGain, level + firstOctave);
     const count = this.#takeBands(format, region, plane, gainOf);
     if (count === 0) return differences;
     this.#reduceDrawn(differences);
@@ -592,6 +594,11 @@ function spacingOf(level: number, faceWidth: number): number {
   return (1 << level) / faceWidth;
 }
 
+/** The octave of `detailGain` that the finest level belongs to. */
+function firstOctaveOf(faceWidth: number): number {
+  return Math.log2(detailReference / faceWidth);
+}
+
 /** Gain of the drawn face's band of a level. */
 function gainOfLevel(
   { detailGain, featureLift }: BlendSettings,
@@ -599,7 +606,7 @@ function gainOfLevel(
   faceWidth: number,
   isLuma: boolean,
 ): number {
-  const gain = octaveGain(detailGain, level + Math.log2(detailReference / faceWidth));
+  const gain = octaveGain(detailGain, level + firstOctaveOf(faceWidth));
   return gain * (isLuma ? 1 + featureLift * featureWeight(spacingOf(level, faceWidth)) : 1);
 }
 

@@ -131,7 +131,7 @@ export class PlainFaceBlender {
       const next = levels[l + 1];
       const spacing = (1 << l) / faceWidth;
       const share = mask instanceof Float32Array ? sourceShare(spacing, isLuma) : 1;
-      const lift = isLuma ? 1 + featureLift * featureWeight(spacing) : 1;
+      const lift = isLuma && mask instanceof Float32Array ? 1 + featureLift * featureWeight(spacing) : 1;
       if (next !== undefined) {
         this.#steps.expandAdd(targets[l + 1] as Float32Array, level.widthPx, level.heightPx, t, -1);
         this.#steps.expandAdd(sources[l + 1] as Float32Array, level.widthPx, level.heightPx, s, -1);

@@ -24,7 +24,7 @@ export function relaxMembrane(
   }
 }
 
-/** One row of a sweep: its cells of columns whose parity is this one. */
+/** One row of a sweep: each of its cells in columns of this parity satisfies its own equation; eight columns at a time. */
 function relaxRow(
   values: usize,
   rhs: usize,
@@ -40,25 +40,46 @@ function relaxRow(
   const here = values + line;
   const above = y > 0 ? here - pitch : here;
   const below = y + 1 < height ? here + pitch : here;
-  repeatEnds(here, width);
-  const own = parity ? i32x4(0, -1, 0, -1) : i32x4(-1, 0, -1, 0);
-  const whole = <usize>(width & ~3) << 2;
   const b = rhs + line;
   const d = diagonal + line;
-  let at: usize = 0;
-  for (; at < whole; at += 16) {
-    v128.store(here + at, v128.bitselect(relaxed(here, above, below, b, d, at), v128.load(here + at), own));
+  const end = <usize>width << 2;
+  repeatEnds(here, width);
+  if (parity) {
+    for (let at: usize = 0; at < end; at += 32) {
+      const left = evens(here + at);
+      const right = odds(here + at + 4);
+      const sum = f32x4.add(
+        f32x4.add(f32x4.add(left, right), f32x4.add(odds(above + at), odds(below + at))),
+        odds(b + at),
+      );
+      const value = f32x4.div(sum, odds(d + at));
+      v128.store(here + at, v128.shuffle<f32>(left, value, 0, 4, 1, 5));
+      v128.store(here + at, v128.shuffle<f32>(left, value, 2, 6, 3, 7), 16);
+    }
+  } else {
+    for (let at: usize = 0; at < end; at += 32) {
+      const left = evens(here + at - 4);
+      const right = odds(here + at);
+      const sum = f32x4.add(
+        f32x4.add(f32x4.add(left, right), f32x4.add(evens(above + at), evens(below + at))),
+        evens(b + at),
+      );
+      const value = f32x4.div(sum, evens(d + at));
+      v128.store(here + at, v128.shuffle<f32>(value, right, 0, 4, 1, 5));
+      v128.store(here + at, v128.shuffle<f32>(value, right, 2, 6, 3, 7), 16);
+    }
   }
-  const rest = width & 3;
-  if (rest == 0) return;
-  const chosen = v128.and(own, i32x4.lt_s(i32x4(0, 1, 2, 3), i32x4.splat(rest)));
-  v128.store(here + at, v128.bitselect(relaxed(here, above, below, b, d, at), v128.load(here + at), chosen));
 }
 
-/** What four cells become when each satisfies its own equation. */
+/** Every other one of eight floats. */
 @inline
-function relaxed(here: usize, above: usize, below: usize, rhs: usize, diagonal: usize, at: usize): v128 {
-  return f32x4.div(f32x4.add(neighbours(here, above, below, at), v128.load(rhs + at)), v128.load(diagonal + at));
+function evens(at: usize): v128 {
+  return v128.shuffle<f32>(v128.load(at), v128.load(at, 16), 0, 2, 4, 6);
+}
+
+@inline
+function odds(at: usize): v128 {
+  return v128.shuffle<f32>(v128.load(at), v128.load(at, 16), 1, 3, 5, 7);
 }
 
 @inline
