@@ -1,5 +1,6 @@
 import { cropToFrame } from '../../src/imaging/affine.js';
 import { kernels } from '../../src/imaging/kernels/kernels.js';
+import { MembraneSolver } from '../../src/imaging/membrane.js';
 import type { PlanarFrame } from '../../src/imaging/planar-frame.js';
 import { PyramidSteps } from '../../src/imaging/pyramid.js';
 import { Scratch } from '../../src/imaging/scratch.js';
@@ -10,6 +11,7 @@ import { softBoxMask } from '../../src/processors/multiband-blender/soft-mask.js
 import { deepened } from '../../test/support/deep-frames.js';
 import { plainDrawn } from '../../test/support/reference/crop-paster.js';
 import { PlainFaceBlender } from '../../test/support/reference/face-blender.js';
+import { membraneSize, plainMembrane } from '../../test/support/reference/membrane.js';
 import { PlainPyramidSteps } from '../../test/support/reference/pyramid.js';
 import { formatOf, paintFrame, skinPicture } from '../../test/support/unit-frames.js';
 import { seededRandom } from '../../test/support/unit-random.js';
@@ -60,6 +62,7 @@ const drawnFace = (facePx: number, { format }: PlanarFrame): FacePatch => {
     ],
     coverage: plane('coverage', count, (i) => (distance(i) < 1 ? 1 : 0)),
     mask: plane('mask', count, (i) => Math.min(1, Math.max(0, 6 - 6 * distance(i)))),
+    outline: null,
     placeX: plane('x', count, (i) => (i % region.width) + moved(i)),
     placeY: plane('y', count, (i) => Math.floor(i / region.width) - moved(i)),
   };
@@ -142,7 +145,46 @@ const steps = (sizePx: number): KernelEntry => {
   };
 };
 
+/** A membrane over a square, held along a ring. */
+const membrane = (sizePx: number): KernelEntry => {
+  const solver = new MembraneSolver();
+  const size = membraneSize(sizePx, sizePx);
+  const count = size.width * size.height;
+  const held = (i: number): number => {
+    const [x, y] = [
+      (2 * (i % size.width)) / size.width - 1,
+      (2 * Math.floor(i / size.width)) / size.height - 1,
+    ];
+    const radius = Math.hypot(x, y);
+    return radius > 0.8 && radius < 0.95 ? 0.01 : 0;
+  };
+  const diagonal = Float32Array.from({ length: count }, (_, i) => 4.00001 + held(i));
+  const rhs = Float32Array.from({ length: count }, (_, i) => held(i) * 30);
+  return {
+    name: `membrane over ${sizePx}²`,
+    prepare: () => {
+      roomForAll();
+      solver.layOut(sizePx, sizePx);
+      const { buffer } = kernels().memory;
+      for (let y = 0; y < size.height; y++) {
+        const line = 4 * y * solver.stride;
+        const row = [y * size.width, (y + 1) * size.width] as const;
+        new Float32Array(buffer, solver.rhs + line, size.width).set(rhs.subarray(...row));
+        new Float32Array(buffer, solver.diagonal + line, size.width).set(diagonal.subarray(...row));
+      }
+    },
+    plain: () => plainMembrane(rhs, diagonal, size),
+    kernel: () => solver.solve(),
+  };
+};
+
 export const blendingEntries: readonly KernelEntry[] = [
+  ...(['basic', 'multiband', 'poisson', 'seamless'] as const).map((mode) =>
+    blending(mode, 400, [1920, 1080, 8]),
+  ),
+  blending('poisson', 400, [1920, 1080, 10]),
+  blending('poisson', 1000, [3840, 2160, 8]),
+  membrane(400),
   blending('multiband', 300, [1920, 1080, 8]),
   blending('multiband', 500, [1920, 1080, 8]),
   blending('multiband', 500, [1920, 1080, 10]),

@@ -40,7 +40,7 @@ export const optionChoices = {
   faceSelectorOrder: faceOrders,
   faceSelectorGender: ['female', 'male'] satisfies FaceSelectorGender[],
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
-  blend: ['multiband', 'basic'] satisfies BlendMode[],
+  blend: ['multiband', 'basic', 'poisson', 'seamless'] satisfies BlendMode[],
   colorMatch: ['lab', 'none'] satisfies ColorMatchMode[],
   /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],

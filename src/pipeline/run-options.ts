@@ -7,8 +7,8 @@ export type { FaceMap, FaceMapOption, FaceRegion, FaceSelectorOrder };
 /** How landmarks are steadied over time: two-sided window, causal exponential average, or not at all. */
 export type SmootherMode = 'window' | 'ema' | 'none';
 
-/** How the new face is laid into the frame: Laplacian multiband or feathered alpha. */
-export type BlendMode = 'multiband' | 'basic';
+/** How the new face is laid into the frame: feathered alpha, Laplacian multiband, gradients, or mixed gradients. */
+export type BlendMode = 'basic' | 'multiband' | 'poisson' | 'seamless';
 
 /** Colour transfer from the target's face to the new one: Lab moments or none. */
 export type ColorMatchMode = 'lab' | 'none';

@@ -83,7 +83,7 @@ describe('the faceswap command', () => {
     {
       name: 'a choice suggests the nearest',
       words: ['run', '--blend', 'multi-band'],
-      line: /^error: --blend must be one of multiband, basic, got "multi-band"\. Did you mean multiband\?$/,
+      line: /^error: --blend must be one of multiband, basic, poisson, seamless, got "multi-band"\. Did you mean multiband\?$/,
     },
     {
       name: 'an option and its alias together are refused',

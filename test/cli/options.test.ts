@@ -286,7 +286,7 @@ describe('a config file', () => {
     {
       name: 'an unknown choice',
       text: '{"blend": "basik"}',
-      error: /one of multiband, basic.*Did you mean basic\?/,
+      error: /one of multiband, basic, poisson, seamless.*Did you mean basic\?/,
     },
     {
       name: 'a map of brackets without end',

@@ -230,8 +230,8 @@ const table: Record<keyof RunOptions, Case> = {
     ],
   },
   blend: {
-    good: plain('blend', 'multiband', 'basic'),
-    bad: [['poisson', /^--blend must be one of multiband, basic/]],
+    good: plain('blend', 'multiband', 'basic', 'poisson', 'seamless'),
+    bad: [['pyramid', /^--blend must be one of multiband, basic, poisson, seamless/]],
   },
   colorMatch: {
     good: plain('colorMatch', 'lab', 'none'),

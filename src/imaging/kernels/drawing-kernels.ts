@@ -54,6 +54,7 @@ export type DrawingKernels = {
     third: number,
     coverage: number,
     mask: number,
+    outline: number,
     placeX: number,
     placeY: number,
     rows: number,

@@ -39,6 +39,11 @@ export type FacePatch = {
   /** Opacity of the new face, 0..1, luma size. */
   readonly mask: Float32Array;
   /**
+   * What the opacity would be if nothing but the mask's outline closed it: no eyes and mouth, nothing that lies over the face;
+   * 0..1, luma size. Null where the mask is all outline.
+   */
+  readonly outline: Float32Array | null;
+  /**
    * Where the target's own pixel comes from, in luma pixels of the region, luma size, valid where covered: the target's
    * eyes and mouth move with the new proportions, but nothing outside the mask's edge and nothing that lies over the face.
    * Null when nothing moves.
@@ -109,10 +114,11 @@ export class MeshSwapper {
     const drawn = evenBox(box, region);
     const tone = toneAddress(format.hdr);
     const buffers = this.#buffers(format, region, drawn, source.texture);
-    const { texture, nearest, planes, coverage, mask, placeX, placeY } = buffers;
+    const { texture, nearest, planes, coverage, mask, outline, placeX, placeY } = buffers;
     for (const plane of planes) plane.fill(0);
     coverage.fill(0);
     mask.fill(0);
+    outline.fill(0);
     buffers.open.set(request.open);
     writeColour(buffers.colour, format, request.colour);
     const { call } = kernels();
@@ -140,12 +146,13 @@ export class MeshSwapper {
       addressOf(planes[2]),
       addressOf(coverage),
       addressOf(mask),
+      addressOf(outline),
       addressOf(placeX),
       addressOf(placeY),
       addressOf(buffers.rows),
     );
     if (visible === 0) return null;
-    return { region, faceWidthPx: box.width, planes, coverage, mask, placeX, placeY };
+    return { region, faceWidthPx: box.width, planes, coverage, mask, outline, placeX, placeY };
   }
 
   /** Gives the kernel memory back; a patch from before must not be used any more. */
@@ -188,6 +195,7 @@ export class MeshSwapper {
         ] as const,
         coverage: scratch.floats('coverage', count),
         mask: scratch.floats('mask', count),
+        outline: scratch.floats('outline', count),
         placeX: scratch.floats('placeX', count),
         placeY: scratch.floats('placeY', count),
         open: scratch.floats('open', appearanceSize * appearanceSize),

@@ -26,7 +26,7 @@ export type SwappedCrop = {
 const faceShare = 0.62;
 
 /**
- * Draws swapped crops as patches that {@link FaceBlender} lays into the frame, in either of its modes. Each pixel of
+ * Draws swapped crops as patches that {@link FaceBlender} lays into the frame, in any of its modes. Each pixel of
  * the frame under the crop is looked up in the crop between its four pixels; a crop that is at least twice as fine as
  * the frame is averaged over blocks of whole pixels first, so that nothing of it is skipped. For a frame of high dynamic range a copy of
  * the crop is turned into the frame's own R'G'B' before that. One per thread; owns its
@@ -96,6 +96,7 @@ export class CropPaster {
       ],
       coverage: this.#scratch.floats('coverage', width * height),
       mask: this.#scratch.floats('opacity', width * height),
+      outline: null,
       placeX: null,
       placeY: null,
     };

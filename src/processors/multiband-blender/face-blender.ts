@@ -10,10 +10,11 @@ import { smoothstep } from '../../imaging/plane-ops.js';
 import { Scratch } from '../../imaging/scratch.js';
 import type { FacePatch, FrameRegion } from '../face-swapper/mesh-swapper.js';
 import { BlendLevels } from './blend-levels.js';
+import { GradientBlend } from './gradient-blend.js';
 
 /** How a patch is laid into the frame. */
 export type BlendSettings = {
-  readonly mode: 'multiband' | 'basic';
+  readonly mode: 'basic' | 'multiband' | 'poisson' | 'seamless';
   /**
    * Gain of the patch's detail per octave, finest first; the first belongs to the octave whose samples are
    * `faceWidth / detailReference` apart. Finer octaves use the first, coarser ones get no gain.
@@ -21,7 +22,8 @@ export type BlendSettings = {
   readonly detailGain: Float32Array;
   /**
    * How much stronger, as a share, luma's octaves of the size of features are drawn; 0 leaves them as they are. A drawn
-   * face loses some of its own features' contrast to the target's skin under it.
+   * face loses some of its own features' contrast to the target's skin under it. Multiband only: nothing of the target is under
+   * a blend of gradients.
    */
   readonly featureLift: number;
 };
@@ -69,14 +71,18 @@ type PlaneWork = {
  * level has a gain. The bands of a level are made, mixed and added up in one pass, the finest one straight into the
  * frame's samples.
  *
+ * Poisson and seamless: the drawn face with its detail gains, corrected to meet the target ({@link GradientBlend}), under the
+ * feathered edge of `basic`.
+ *
  * One per thread; owns its buffers: about 24 bytes of kernel memory per luma pixel of the largest region so far, and a
  * copy of the frame's rows in that region.
  */
 export class FaceBlender {
   readonly #scratch = new Scratch();
   readonly #levels = new BlendLevels();
+  readonly #gradients = new GradientBlend();
   /** Addresses of the patch in kernel memory; `placeX` 0 when nothing moves. */
-  readonly #patch = { coverage: 0, mask: 0, placeX: 0, placeY: 0, planes: [0, 0, 0] };
+  readonly #patch = { coverage: 0, mask: 0, outline: 0, placeX: 0, placeY: 0, planes: [0, 0, 0] };
   /** The box of what the patch covers, in luma pixels of the region. */
   readonly #box = { left: 0, top: 0, right: 0, bottom: 0 };
   /** Addresses of what each plane needs in turn. */
@@ -88,6 +94,8 @@ export class FaceBlender {
     differences: 0,
     results: 0,
     weighed: 0,
+    ones: 0,
+    sharpened: 0,
     fadeX: 0,
     fadeY: 0,
     work: 0,
@@ -109,7 +117,7 @@ export class FaceBlender {
       const shiftY = index === 0 ? 0 : format.chromaShiftY;
       const faceWidth = patch.faceWidthPx / (1 << shiftX);
       this.#layOut(region, shiftX, shiftY, faceWidth);
-      if (index === 0) this.#takeRoom();
+      if (index === 0) this.#takeRoom(region, settings.mode);
       const plane = layout.planes[index];
       const rowSamples = plane.widthPx;
       const start = plane.offset + (region.y >> shiftY) * rowSamples;
@@ -124,20 +132,22 @@ export class FaceBlender {
       this.#fade(format, region);
       // Planes of one size share what is made of the mask.
       if (index === 0 || (index === 1 && shiftX === 1)) this.#takeMasks(region, work, settings.mode);
-      if (settings.mode === 'basic') this.#basic(format, region, work);
-      else this.#multiband(format, region, work, faceWidth, settings);
+      if (settings.mode === 'multiband') this.#multiband(format, region, work, faceWidth, settings);
+      else if (settings.mode === 'basic') this.#basic(format, region, work);
+      else this.#gradient(format, region, work, faceWidth, settings);
       frame.data.set(band.subarray(0, count), start);
     }
   }
 
   #takePatch({ chromaShiftX, chromaShiftY }: PlanarFormat, patch: FacePatch): void {
-    const { region, coverage, mask, placeX, placeY, planes } = patch;
+    const { region, coverage, mask, outline, placeX, placeY, planes } = patch;
     const { width, height } = region;
     const count = width * height;
     const chromaCount = ((width + chromaShiftX) >> chromaShiftX) * ((height + chromaShiftY) >> chromaShiftY);
     const to = this.#patch;
     to.coverage = this.#own('coverage', coverage, count);
     to.mask = this.#own('mask', mask, count);
+    to.outline = outline === null ? to.mask : this.#own('outline', outline, count);
     to.placeX = placeX === null ? 0 : this.#own('placeX', placeX, count);
     to.placeY = placeY === null ? 0 : this.#own('placeY', placeY, count);
     to.planes[0] = this.#own('plane0', planes[0], count);
@@ -187,7 +197,7 @@ export class FaceBlender {
   }
 
   /** Room for luma; chroma needs less of everything. Where the memory must grow it does so here: addresses stay. */
-  #takeRoom(): void {
+  #takeRoom(region: FrameRegion, mode: BlendSettings['mode']): void {
     const { offset, count, stride, height } = this.#levels;
     const total = offset[count] as number;
     const finest = offset[1] as number;
@@ -203,6 +213,11 @@ export class FaceBlender {
     room.fadeX = this.#take('fadeX', width);
     room.fadeY = this.#take('fadeY', height[0] as number);
     room.work = this.#take('work', 4 * width + 4 * slack);
+    if (mode === 'basic' || mode === 'multiband') return;
+    this.#gradients.takeRoom(this.#levels, region);
+    room.sharpened = this.#take('sharpened', finest);
+    const ones = this.#scratch.floats('ones', finest).fill(1);
+    room.ones = addressOf(ones);
   }
 
   #take(name: string, length: number): number {
@@ -279,13 +294,94 @@ export class FaceBlender {
 
   #basic(format: PlanarFormat, region: FrameRegion, plane: PlaneWork): void {
     this.#draw(format, region, plane);
+    this.#writeFeathered(format, plane, this.#room.differences);
+  }
+
+  /** A feathered edge around a face whose light was corrected to meet the target. */
+  #gradient(
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    faceWidth: number,
+    settings: BlendSettings,
+  ): void {
+    const levels = this.#levels;
+    const { mask, outline } = this.#patch;
+    const { lumaMasks, chromaMasks, targets } = this.#room;
+    const { index, shiftX, shiftY } = plane;
+    const isHalved = shiftX === 1;
+    const difference = this.#sharpened(format, region, plane, faceWidth, settings);
+    const of = {
+      difference,
+      target: targets,
+      mask: isHalved ? chromaMasks : lumaMasks,
+      isHalved,
+      faceWidth,
+    };
+    if (index === 0) this.#gradients.findAnchors(levels, region, mask, outline, of);
+    else if (index === 1 && isHalved) this.#gradients.halveAnchors(levels, region, shiftY);
+    this.#gradients.correct(levels, of, 1 << (shiftX + shiftY), settings.mode === 'seamless');
+    this.#writeFeathered(format, plane, difference);
+  }
+
+  /**
+   * The difference with the detail gains of the drawn face in it: the bands of multiband under a mask of ones.
+   *
+   * @returns the address of its finest level
+   */
+  #sharpened(
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    faceWidth: number,
+    settings: BlendSettings,
+  ): number {
+    const { call } = kernels();
+    const { width, height, stride, left, right, top, bottom } = this.#levels;
+    const { targets, differences, results, ones, sharpened, work } = this.#room;
+    const firstOctave = firstOctaveOf(faceWidth);
+    const gainOf = (level: number): number => octaveGain(settings.detailGain, level + firstOctave);
+    const count = this.#takeBands(format, region, plane, gainOf);
+    if (count === 0) return differences;
+    this.#reduceDrawn(differences);
+    const gain = gainOf(0);
+    this.#mixLevels(
+      count,
+      () => ones,
+      gainOf,
+      () => 1,
+    );
+    call.mixLevel(
+      ones,
+      differences,
+      gain === 1 ? 0 : targets,
+      this.#weigh(1, gain),
+      results,
+      stride[1] as number,
+      width[0] as number,
+      height[0] as number,
+      sharpened,
+      stride[0] as number,
+      gain,
+      1,
+      left[0] as number,
+      right[0] as number,
+      top[0] as number,
+      bottom[0] as number,
+      work,
+    );
+    return sharpened;
+  }
+
+  /** Writes mask · difference. */
+  #writeFeathered(format: PlanarFormat, plane: PlaneWork, difference: number): void {
     const { stride, left, right, top, bottom } = this.#levels;
-    const { lumaMasks, chromaMasks, differences, targets, fadeX, fadeY } = this.#room;
+    const { lumaMasks, chromaMasks, targets, fadeX, fadeY } = this.#room;
     kernels().call[kernelsOfDepth[format.bitDepth].basic](
       plane.corner,
       plane.rowSamples,
       plane.shiftX === 0 ? lumaMasks : chromaMasks,
-      differences,
+      difference,
       targets,
       stride[0] as number,
       left[0] as number,
@@ -302,7 +398,7 @@ export class FaceBlender {
     region: FrameRegion,
     plane: PlaneWork,
     faceWidth: number,
-    { detailGain, featureLift }: BlendSettings,
+    settings: BlendSettings,
   ): void {
     const { call } = kernels();
     const use = kernelsOfDepth[format.bitDepth];
@@ -311,70 +407,12 @@ export class FaceBlender {
     const { lumaMasks, chromaMasks, targets, differences, results, fadeX, fadeY, work } = this.#room;
     const { corner, rowSamples } = plane;
     const masks = plane.shiftX === 0 ? lumaMasks : chromaMasks;
-    const firstOctave = Math.log2(detailReference / faceWidth);
     const isLuma = plane.index === 0;
-    const spacingOf = (level: number): number => (1 << level) / faceWidth;
-    const gainOf = (level: number): number =>
-      octaveGain(detailGain, level + firstOctave) *
-      (isLuma ? 1 + featureLift * featureWeight(spacingOf(level)) : 1);
-    const shareOf = (level: number): number => sourceShare(spacingOf(level), isLuma);
-    // Without a gain a band needs the difference only.
-    let targetCount = 0;
-    for (let l = 0; l + 1 < count; l++) if (gainOf(l) !== 1) targetCount = l + 2;
-    if (targetCount > 0) {
-      call[use.load](
-        corner,
-        rowSamples,
-        width[0] as number,
-        height[0] as number,
-        targets,
-        stride[0] as number,
-      );
-    }
-    this.#draw(format, region, plane);
-    for (let l = 1; l < targetCount; l++) {
-      const halfStride = (stride[l - 1] as number) >> 1;
-      this.#reduce(targets, l, 0, Math.min(halfStride, stride[l] as number), 0, height[l] as number);
-    }
+    const gainOf = (level: number): number => gainOfLevel(settings, level, faceWidth, isLuma);
+    const shareOf = (level: number): number => sourceShare(spacingOf(level, faceWidth), isLuma);
+    this.#takeBands(format, region, plane, gainOf);
     this.#reduceDrawn(differences);
-    const last = count - 1;
-    const at = (planes: number, level: number): number => planes + 4 * (offset[level] as number);
-    const resultAt = (level: number): number =>
-      results + 4 * ((offset[level] as number) - (offset[1] as number));
-    call.multiplyPlanes(
-      at(masks, last),
-      at(differences, last),
-      shareOf(last),
-      resultAt(last),
-      stride[last] as number,
-      height[last] as number,
-      left[last] as number,
-      right[last] as number,
-      top[last] as number,
-      bottom[last] as number,
-    );
-    for (let l = last - 1; l > 0; l--) {
-      const gain = gainOf(l);
-      call.mixLevel(
-        at(masks, l),
-        at(differences, l),
-        gain === 1 ? 0 : at(targets, l),
-        this.#weigh(l + 1, gain),
-        resultAt(l + 1),
-        stride[l + 1] as number,
-        width[l] as number,
-        height[l] as number,
-        resultAt(l),
-        stride[l] as number,
-        gain,
-        shareOf(l),
-        left[l] as number,
-        right[l] as number,
-        top[l] as number,
-        bottom[l] as number,
-        work,
-      );
-    }
+    this.#mixLevels(count, (level) => masks + 4 * (offset[level] as number), gainOf, shareOf);
     call[use.bands](
       corner,
       rowSamples,
@@ -397,6 +435,90 @@ export class FaceBlender {
       fadeY,
       work,
     );
+  }
+
+  /** All levels of a blend but the finest one, each from the coarser ones. */
+  #mixLevels(
+    count: number,
+    maskAt: (level: number) => number,
+    gainOf: (level: number) => number,
+    shareOf: (level: number) => number,
+  ): void {
+    const { call } = kernels();
+    const { width, height, stride, offset, left, right, top, bottom } = this.#levels;
+    const { targets, differences, results, work } = this.#room;
+    const last = count - 1;
+    const at = (planes: number, level: number): number => planes + 4 * (offset[level] as number);
+    const resultAt = (level: number): number =>
+      results + 4 * ((offset[level] as number) - (offset[1] as number));
+    call.multiplyPlanes(
+      maskAt(last),
+      at(differences, last),
+      shareOf(last),
+      resultAt(last),
+      stride[last] as number,
+      height[last] as number,
+      left[last] as number,
+      right[last] as number,
+      top[last] as number,
+      bottom[last] as number,
+    );
+    for (let l = last - 1; l > 0; l--) {
+      const gain = gainOf(l);
+      call.mixLevel(
+        maskAt(l),
+        at(differences, l),
+        gain === 1 ? 0 : at(targets, l),
+        this.#weigh(l + 1, gain),
+        resultAt(l + 1),
+        stride[l + 1] as number,
+        width[l] as number,
+        height[l] as number,
+        resultAt(l),
+        stride[l] as number,
+        gain,
+        shareOf(l),
+        left[l] as number,
+        right[l] as number,
+        top[l] as number,
+        bottom[l] as number,
+        work,
+      );
+    }
+  }
+
+  /**
+   * Target and difference of the finest level, and the target's levels as far as a level before them has a gain: without one a band needs
+   * the difference only.
+   *
+   * @returns the target's levels; 0 without any gain
+   */
+  #takeBands(
+    format: PlanarFormat,
+    region: FrameRegion,
+    plane: PlaneWork,
+    gainOf: (level: number) => number,
+  ): number {
+    const { count, width, height, stride } = this.#levels;
+    const { targets } = this.#room;
+    let targetCount = 0;
+    for (let l = 0; l + 1 < count; l++) if (gainOf(l) !== 1) targetCount = l + 2;
+    if (targetCount > 0) {
+      kernels().call[kernelsOfDepth[format.bitDepth].load](
+        plane.corner,
+        plane.rowSamples,
+        width[0] as number,
+        height[0] as number,
+        targets,
+        stride[0] as number,
+      );
+    }
+    this.#draw(format, region, plane);
+    for (let l = 1; l < targetCount; l++) {
+      const halfStride = (stride[l - 1] as number) >> 1;
+      this.#reduce(targets, l, 0, Math.min(halfStride, stride[l] as number), 0, height[l] as number);
+    }
+    return targetCount;
   }
 
   /** The levels of a plane that is 0 outside of what is drawn. */
@@ -465,6 +587,27 @@ function fillFade(
     const after = hasAfter ? length - 1 - i : fade;
     out[i] = full * smoothstep(0, fade, Math.min(before, after));
   }
+}
+
+/** Distance of a level's samples as a share of the face's width, which is given in samples of the finest level. */
+function spacingOf(level: number, faceWidth: number): number {
+  return (1 << level) / faceWidth;
+}
+
+/** The octave of `detailGain` that the finest level belongs to. */
+function firstOctaveOf(faceWidth: number): number {
+  return Math.log2(detailReference / faceWidth);
+}
+
+/** Gain of the drawn face's band of a level. */
+function gainOfLevel(
+  { detailGain, featureLift }: BlendSettings,
+  level: number,
+  faceWidth: number,
+  isLuma: boolean,
+): number {
+  const gain = octaveGain(detailGain, level + firstOctaveOf(faceWidth));
+  return gain * (isLuma ? 1 + featureLift * featureWeight(spacingOf(level, faceWidth)) : 1);
 }
 
 /**

@@ -94,6 +94,7 @@ test('what is drawn is what the plain twin draws, in every format, size and plac
     assert.equal(found.faceWidthPx, plain.faceWidthPx);
     different += countFar(found.coverage, plain.coverage, 0);
     different += countFar(found.mask, plain.mask, 1e-4);
+    different += countFar(found.outline!, plain.outline!, 1e-4);
     // A twentieth of an 8-bit level: 32-bit floats and the polynomials of the colour curves stay below a hundredth.
     for (const plane of [0, 1, 2] as const) {
       // A 10-bit level in high dynamic range, whose curves are steep in the dark.

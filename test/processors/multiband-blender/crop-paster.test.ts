@@ -13,7 +13,7 @@ import { formatOf, paintFrame, type Picture, samplingNames, skinPicture } from '
 import { forAll, type Random, seededRandom } from '../../support/unit-random.js';
 import { assertClose, at, largestDifference } from '../../support/unit-values.js';
 
-const modes = ['basic', 'multiband'] as const;
+const modes = ['basic', 'multiband', 'poisson', 'seamless'] as const;
 const detailGain = Float32Array.of(1, 1, 1);
 
 const noiseCrop = (random: Random, sizePx: number, toFrame: Affine): SwappedCrop => ({
@@ -31,7 +31,7 @@ const flatCrop = (sizePx: number, rgb: readonly [number, number, number], toFram
   toFrame,
 });
 
-const pasted = (frame: PlanarFrame, swapped: SwappedCrop, mode: 'basic' | 'multiband'): PlanarFrame => {
+const pasted = (frame: PlanarFrame, swapped: SwappedCrop, mode: (typeof modes)[number]): PlanarFrame => {
   const copy = { ...frame, data: frame.data.slice() };
   const patch = new CropPaster().patch(frame.format, swapped);
   if (patch !== null) new FaceBlender().blend(copy, patch, { mode, detailGain, featureLift: 0 });

@@ -12,7 +12,7 @@ import { at } from '../../support/unit-values.js';
 
 type Region = FacePatch['region'];
 
-const modes = ['multiband', 'basic'] as const;
+const modes = ['multiband', 'basic', 'poisson', 'seamless'] as const;
 
 const noisyFrame = (random: Random, format: PlanarFrame['format']): PlanarFrame => {
   const frame = paintFrame(format, skinPicture);
@@ -39,6 +39,9 @@ const facePatch = (random: Random, frame: PlanarFrame, region: Region): FacePatc
     const samples = ((region.width + shiftX) >> shiftX) * ((region.height + shiftY) >> shiftY);
     return Float32Array.from({ length: samples }, () => random.between(60, 200));
   };
+  const inside = (i: number): number => Math.min(1, Math.max(0, 2 - 2 * distance(i)));
+  const closed = random.between(0, 0.5) * region.width;
+  const isOpen = (i: number): boolean => i % region.width >= closed;
   const move = random.between(-9, 9);
   // Where nothing is covered, places may hold anything.
   const place = (own: number, i: number): number =>
@@ -48,7 +51,8 @@ const facePatch = (random: Random, frame: PlanarFrame, region: Region): FacePatc
     faceWidthPx: random.between(8, 1.2 * region.width),
     planes: [plane(0), plane(1), plane(2)],
     coverage: luma((i) => (distance(i) < 1 ? 1 : 0)),
-    mask: luma((i) => Math.min(1, Math.max(0, 2 - 2 * distance(i))) * (i % 7 === 0 ? 0.8 : 1)),
+    mask: luma((i) => inside(i) * (i % 7 === 0 ? 0.8 : 1) * (isOpen(i) ? 1 : 0)),
+    outline: random.next() < 0.5 ? null : luma(inside),
     placeX: luma((i) => place(i % region.width, i)),
     placeY: luma((i) => place(Math.floor(i / region.width), i)),
   };
@@ -137,6 +141,7 @@ test('a patch in kernel memory gives the same bytes as a copy of it elsewhere', 
       planes: [own('0', patch.planes[0]), own('1', patch.planes[1]), own('2', patch.planes[2])],
       coverage: own('coverage', patch.coverage),
       mask: own('mask', patch.mask),
+      outline: own('outline', patch.outline ?? patch.mask),
       placeX: own('x', patch.placeX),
       placeY: own('y', patch.placeY),
     };

@@ -13,7 +13,8 @@ import {
 import { forAll, type Random, seededRandom } from '../../support/unit-random.js';
 import { assertClose, at } from '../../support/unit-values.js';
 
-const modes = ['multiband', 'basic'] as const;
+const modes = ['multiband', 'basic', 'poisson', 'seamless'] as const;
+type Mode = (typeof modes)[number];
 const plainGain = Float32Array.of(1, 1, 1);
 
 type Region = FacePatch['region'];
@@ -53,6 +54,7 @@ const patchOf = (
     planes: planes as unknown as FacePatch['planes'],
     coverage: luma((x, y) => (covered(x, y) ? 1 : 0)),
     mask: luma(mask),
+    outline: null,
     placeX: luma((x) => x),
     placeY: luma((_, y) => y),
   };
@@ -61,7 +63,7 @@ const patchOf = (
 const blended = (
   frame: PlanarFrame,
   patch: FacePatch,
-  mode: 'multiband' | 'basic',
+  mode: Mode,
   detailGain = plainGain,
 ): Uint8Array | Uint16Array => {
   const copy = { ...frame, data: frame.data.slice() };
@@ -258,12 +260,141 @@ test('one blender gives the same bytes again after another face', () => {
   const otherFrame = noisyFrame(seededRandom(6), 220, 200, 'yuv444');
   const otherRegion: Region = { x: 10, y: 10, width: 190, height: 170 };
   const other = patchOf(otherFrame, otherRegion, { mask: roundMask(otherRegion), change: () => -70 });
-  const run = (): Uint8Array | Uint16Array => {
+  const run = (mode: Mode): Uint8Array | Uint16Array => {
     const copy = { ...frame, data: frame.data.slice() };
-    blender.blend(copy, patch, { mode: 'multiband', detailGain: plainGain, featureLift: 0 });
+    blender.blend(copy, patch, { mode, detailGain: plainGain, featureLift: 0 });
     return copy.data;
   };
-  const first = run();
-  blender.blend(otherFrame, other, { mode: 'multiband', detailGain: plainGain, featureLift: 0 });
-  assert.deepEqual(run(), first);
+  const first = modes.map(run);
+  for (const mode of modes) {
+    blender.blend(otherFrame, other, { mode, detailGain: plainGain, featureLift: 0 });
+    assert.deepEqual(modes.map(run), first, mode);
+  }
+});
+
+const gradientModes = ['poisson', 'seamless'] as const;
+const facePlace: Region = { x: 4, y: 4, width: 120, height: 120 };
+const grey = paintFrame(formatOf(128, 128, 'rgb'), () => [0.5, 0.5, 0.5]);
+
+/** A sample of the first plane. */
+const sample = (data: Uint8Array | Uint16Array, x: number, y: number): number => at(data, y * 128 + x);
+
+/** The largest change of the first plane in a square of the frame. */
+const largestChange = (
+  data: Uint8Array | Uint16Array,
+  frame: PlanarFrame,
+  [left, top, right, bottom]: readonly [number, number, number, number],
+): number => {
+  let largest = 0;
+  for (let y = top; y < bottom; y++) {
+    for (let x = left; x < right; x++) {
+      largest = Math.max(largest, Math.abs(sample(data, x, y) - sample(frame.data, x, y)));
+    }
+  }
+  return largest;
+};
+
+test('blends of gradients leave even and sloping light to the target', () => {
+  for (const name of samplingNames) {
+    const frame = paintFrame(formatOf(128, 128, name), skinPicture);
+    for (const change of [() => 30, (_: number, x: number, y: number) => (x - y) / 4]) {
+      const patch = patchOf(frame, facePlace, { mask: roundMask(facePlace), change });
+      const result = blended(frame, patch, 'poisson');
+      frame.data.forEach((value, i) => {
+        assert.ok(Math.abs(at(result, i) - value) <= 1, `${name}: ${at(result, i)} for ${value} at ${i}`);
+      });
+    }
+  }
+});
+
+test('poisson keeps the gradients of the new face inside the mask', () => {
+  const frame = paintFrame(formatOf(128, 128, 'yuv444'), skinPicture);
+  const pattern = (x: number, y: number): number =>
+    14 * Math.sin(x / 4) * Math.cos(y / 5) + 8 * ((x + y) % 2);
+  const patch = patchOf(frame, facePlace, {
+    mask: roundMask(facePlace),
+    change: (_, x, y) => 25 + pattern(x, y),
+  });
+  const result = blended(frame, patch, 'poisson');
+  for (let y = 46; y < 82; y++) {
+    for (let x = 46; x < 82; x++) {
+      const change = (column: number): number =>
+        sample(result, column, y) - sample(frame.data, column, y) - pattern(column - 4, y - 4);
+      assertClose(change(x + 1), change(x), 1.6, `${x}, ${y}`);
+    }
+  }
+});
+
+test('blends of gradients pass from new to old without a step at a hard mask', () => {
+  const hard = (x: number, y: number): number => (Math.hypot(x - 60, y - 60) < 35 ? 1 : 0);
+  const patch = patchOf(grey, facePlace, { mask: hard, change: () => 40 });
+  for (const mode of gradientModes) {
+    assert.ok(largestChange(blended(grey, patch, mode), grey, [0, 0, 128, 128]) <= 2, mode);
+  }
+});
+
+/** A face whose left part is covered, by something that is 90 levels darker than the new face and closes the mask. */
+const covered = {
+  mask: (x: number, y: number): number => roundMask(facePlace)(x, y) * Math.min(1, Math.max(0, (x - 44) / 4)),
+  change: (_: number, x: number): number => (x < 48 ? 90 : 0),
+};
+
+test('what lies over the face does not bleed into it', () => {
+  const outline = Float32Array.from({ length: 120 * 120 }, (_, i) =>
+    roundMask(facePlace)(i % 120, Math.floor(i / 120)),
+  );
+  const patch = patchOf(grey, facePlace, covered);
+  const middle = [60, 44, 90, 84] as const;
+  for (const mode of gradientModes) {
+    const bleeding = largestChange(blended(grey, patch, mode), grey, middle);
+    const clean = largestChange(blended(grey, { ...patch, outline }, mode), grey, middle);
+    assert.ok(clean <= 1, `${mode}: ${clean}`);
+    // Where nobody tells what closes the mask, the size of the difference still does, mostly.
+    assert.ok(bleeding > clean && bleeding < 30, `${mode}: ${bleeding}`);
+  }
+});
+
+test('hair that nobody found, over a third of the outline, hardly bleeds', () => {
+  const patch = patchOf(grey, facePlace, {
+    mask: roundMask(facePlace),
+    change: (_, x, y) => (y < 38 ? 95 : 6 * Math.sin(x / 9)),
+  });
+  const result = blended(grey, patch, 'poisson');
+  assert.ok(
+    largestChange(result, grey, [44, 62, 84, 90]) < 15,
+    `${largestChange(result, grey, [44, 62, 84, 90])}`,
+  );
+});
+
+test('where the mask is closed no byte changes', () => {
+  const hole = (x: number, y: number): number =>
+    Math.hypot(x - 60, y - 60) < 9 ? 0 : roundMask(facePlace)(x, y);
+  for (const mode of ['basic', ...gradientModes] as const) {
+    const patch = patchOf(grey, facePlace, { mask: hole, change: (_, x, y) => 20 * Math.sin(x / 3 + y / 5) });
+    const result = blended(grey, patch, mode);
+    assert.equal(largestChange(result, grey, [58, 58, 71, 71]), 0, mode);
+    assert.ok(largestChange(result, grey, [0, 0, 128, 128]) > 10, mode);
+  }
+});
+
+test('seamless keeps the stronger of the two gradients, poisson the new face’s', () => {
+  // A line of the target on the left, one of the new face on the right; the other picture has a faint slope there.
+  const frame = paintFrame(formatOf(128, 128, 'rgb'), (x) => {
+    const value = 0.5 + (x >= 46 && x < 49 ? 0.2 : 0) + x / 4000;
+    return [value, value, value];
+  });
+  const ownLine = (x: number): number => (x >= 42 && x < 45 ? 51 : 0);
+  const newLine = (x: number): number => (x >= 76 && x < 79 ? 40 : 0);
+  const patch = patchOf(frame, facePlace, {
+    mask: roundMask(facePlace),
+    change: (_, x) => newLine(x) - ownLine(x),
+  });
+  const heightAt = (mode: Mode, x: number): number => {
+    const result = blended(frame, patch, mode);
+    return sample(result, x, 64) - (sample(result, x - 4, 64) + sample(result, x + 4, 64)) / 2;
+  };
+  assertClose(heightAt('seamless', 47), 51, 6);
+  assertClose(heightAt('seamless', 81), 40, 5);
+  assertClose(heightAt('poisson', 47), 0, 3);
+  assertClose(heightAt('poisson', 81), 40, 3);
 });

@@ -1,15 +1,17 @@
 import { type PlanarFrame, sampleScale } from '../../../src/imaging/planar-frame.js';
 import { smoothstep } from '../../../src/imaging/plane-ops.js';
 import type { FacePatch } from '../../../src/processors/face-swapper/mesh-swapper.js';
+import type { BlendLevels } from '../../../src/processors/multiband-blender/blend-levels.js';
 import {
   type BlendSettings,
   detailReference,
 } from '../../../src/processors/multiband-blender/face-blender.js';
+import { boxMasks, drawnLevels, partOf, plainAnchors, plainCorrection } from './gradient-blend.js';
 import { PlainPyramidSteps, type PyramidLevel, pyramidLevels } from './pyramid.js';
 
 /**
  * The plain loops behind `FaceBlender`, written as the blend is described: the whole region of both pictures is taken apart into
- * Laplacian bands, these are mixed, and the result is put together again.
+ * Laplacian bands, these are mixed, and the result is put together again; or the correction of a blend of gradients is taken off.
  */
 export class PlainFaceBlender {
   readonly #steps = new PlainPyramidSteps();
@@ -20,6 +22,7 @@ export class PlainFaceBlender {
     const { region } = patch;
     const scale = sampleScale(format);
     const highest = 256 * scale - 1;
+    let anchors: Float32Array = new Float32Array(0);
     for (let index = 0; index < 3; index++) {
       const shiftX = index === 0 ? 0 : format.chromaShiftX;
       const shiftY = index === 0 ? 0 : format.chromaShiftY;
@@ -44,19 +47,34 @@ export class PlainFaceBlender {
         }
       }
       moveTarget(original, target, width, height, patch, shiftX, shiftY);
-      const difference =
-        settings.mode === 'basic'
-          ? this.#basic(target, drawn, mask)
-          : this.#multiband(
-              target,
-              drawn,
-              mask,
-              width,
-              height,
-              patch,
-              { shiftX, isLuma: index === 0 },
-              settings,
-            );
+      const place = { shiftX, isLuma: index === 0 };
+      let difference: Float32Array;
+      if (settings.mode === 'basic') {
+        difference = this.#basic(target, drawn, mask);
+      } else if (settings.mode === 'multiband') {
+        difference = this.#multiband(target, drawn, mask, width, height, patch, place, settings);
+      } else {
+        const size = { width, height };
+        const levels = drawnLevels(patch, region, { ...size, shiftX, shiftY });
+        const change = this.#multiband(target, drawn, levels, width, height, patch, place, settings);
+        const part = partOf(levels);
+        if (index === 0) {
+          const outline = patch.outline ?? patch.mask;
+          anchors = plainAnchors({ mask: patch.mask, outline }, change, size, part);
+        }
+        const planes = {
+          anchors: this.#scaledMask(anchors, region.width, region.height, shiftX, shiftY),
+          mask,
+          difference: change,
+          target,
+        };
+        const correction = plainCorrection(planes, size, part, {
+          scale: 2 ** (shiftX + shiftY),
+          faceWidth: patch.faceWidthPx / 2 ** shiftX,
+          isMixed: settings.mode === 'seamless',
+        });
+        difference = change.map((value, i) => (mask[i] as number) * (value - (correction[i] as number)));
+      }
       const fadeX = Math.max(2, width * 0.06);
       const fadeY = Math.max(2, height * 0.06);
       for (let y = 0, at = 0; y < height; y++) {
@@ -85,11 +103,14 @@ export class PlainFaceBlender {
     return drawn;
   }
 
-  /** @returns blend minus target; overwrites `target`'s and `drawn`'s pyramids but not `target` itself */
+  /**
+   * @param mask or the boxes of what is drawn, in which then everything comes from it, with its gains
+   * @returns blend minus target; overwrites `target`'s and `drawn`'s pyramids but not `target` itself
+   */
   #multiband(
     target: Float32Array,
     drawn: Float32Array,
-    mask: Float32Array,
+    mask: Float32Array | BlendLevels,
     width: number,
     height: number,
     patch: FacePatch,
@@ -101,7 +122,7 @@ export class PlainFaceBlender {
     const levels = pyramidLevels(width, height, wanted);
     const targets = this.#gaussian(target, levels);
     const sources = this.#gaussian(drawn, levels);
-    const masks = this.#gaussian(mask, levels);
+    const masks = mask instanceof Float32Array ? this.#gaussian(mask, levels) : boxMasks(mask, levels);
     for (let l = 0; l < levels.length; l++) {
       const level = levels[l] as PyramidLevel;
       const t = targets[l] as Float32Array;
@@ -109,8 +130,8 @@ export class PlainFaceBlender {
       const m = masks[l] as Float32Array;
       const next = levels[l + 1];
       const spacing = (1 << l) / faceWidth;
-      const share = sourceShare(spacing, isLuma);
-      const lift = isLuma ? 1 + featureLift * featureWeight(spacing) : 1;
+      const share = mask instanceof Float32Array ? sourceShare(spacing, isLuma) : 1;
+      const lift = isLuma && mask instanceof Float32Array ? 1 + featureLift * featureWeight(spacing) : 1;
       if (next !== undefined) {
         this.#steps.expandAdd(targets[l + 1] as Float32Array, level.widthPx, level.heightPx, t, -1);
         this.#steps.expandAdd(sources[l + 1] as Float32Array, level.widthPx, level.heightPx, s, -1);

@@ -120,6 +120,7 @@ export const plainDraw = (
   const samples = new Float32Array(chromaWidth * chromaHeight);
   const coverage = new Float32Array(width * height);
   const mask = new Float32Array(width * height);
+  const outline = new Float32Array(width * height);
   const k = colourCoefficients(format.matrix, format.range);
   const kg = 1 - k.kr - k.kb;
   const rgb = new Float32Array(3);
@@ -147,7 +148,8 @@ export const plainDraw = (
       const free = (raster.weight[at] as number) * sampleMap(open, appearanceSize, u, v);
       mask[at] = (texel[3] as number) * free;
       if ((mask[at] as number) > 0.002) visible = true;
-      const moved = free * sampleMap(interior, zoneSize, u, v);
+      outline[at] = sampleMap(interior, zoneSize, u, v);
+      const moved = free * (outline[at] as number);
       placeX[at] = x + moved * ((placeX[at] as number) - x);
       placeY[at] = y + moved * ((placeY[at] as number) - y);
       let secondValue = green * 255;
@@ -181,5 +183,5 @@ export const plainDraw = (
     third[i] = (third[i] as number) / n;
   });
   const faceWidthPx = boundsOf(points).width;
-  return { region, faceWidthPx, planes: [first, second, third], coverage, mask, placeX, placeY };
+  return { region, faceWidthPx, planes: [first, second, third], coverage, mask, outline, placeX, placeY };
 };

@@ -32,7 +32,16 @@ export {
   writeBasic8,
 } from './blend';
 export { maskedSsim16, maskedSsim8, squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
+export { anchorOutline, membraneTerms, subtractMembrane, weighedMean } from './gradient';
 export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
+export {
+  factorMembrane,
+  prolongMembrane,
+  relaxMembrane,
+  restrictMembrane,
+  solveMembrane,
+  sumBlocks,
+} from './membrane';
 export {
   chooseTextureLevels,
   gatherCorners,

@@ -364,7 +364,7 @@ function rowBytesOf(width: i32): usize {
  * @param colour 18 floats: gain and offset of L, a, b; three rows of a matrix R'G'B' 0..1 → planes and its offset
  * @param tone what turns the wide scale, which R'G'B' are then of, into the frame's own R'G'B' (`toneAddress`), 0 for standard range
  * @param first three planes in frame order, the first of regionWidth, the others of chromaWidth
- * @param coverage regionWidth wide like the four that follow
+ * @param coverage regionWidth wide like the five that follow
  * @param rows `shadingRowBytes` of work memory
  * @returns 1 when the mask is more than nothing anywhere
  */
@@ -389,6 +389,7 @@ export function shadeTriangles(
   third: usize,
   coverage: usize,
   mask: usize,
+  outline: usize,
   placeX: usize,
   placeY: usize,
   rows: usize,
@@ -492,7 +493,9 @@ export function shadeTriangles(
         const opacity = v128.and(f32x4.mul(v128.load(texels + at), free), hides);
         v128.store(mask + to, opacity);
         most = f32x4.pmax(most, opacity);
-        const moved = f32x4.mul(free, sampleCorners(interior, interiorSide, u, v));
+        const inside = sampleCorners(interior, interiorSide, u, v);
+        v128.store(outline + to, v128.and(inside, hides));
+        const moved = f32x4.mul(free, inside);
         const hereX = f32x4.add(f32x4.splat(<f32>(left + from)), ramp);
         const hereY = f32x4.splat(<f32>y);
         const fromX = f32x4.mul(moved, f32x4.sub(v128.load(rowPlaceX + at), hereX));
