@@ -39,7 +39,7 @@ const drawing = (facePx: number, widthPx: number, heightPx: number): KernelEntry
         source,
         points,
         shape: faceShape(points),
-        colour: { gain: Float32Array.of(1.1, 0.9, 0.9), offset: Float32Array.of(-5, 1, 1) },
+        colour: { gain: Float32Array.of(1.1, 0.9, 0.9), offset: Float32Array.of(-5, 1, 1), field: null },
         open: new Float32Array(appearanceSize ** 2).fill(1),
       };
     },

@@ -2,12 +2,7 @@ import type { Box } from '../imaging/affine.js';
 import type { PlanarFormat, PlanarFrame } from '../imaging/planar-frame.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
-import {
-  matchColour,
-  matchDetail,
-  meshFeatureLift,
-  unmatched,
-} from '../processors/face-swapper/colour-match.js';
+import { ColourMatcher, featureLift, matchDetail } from '../processors/face-swapper/colour-match.js';
 import type { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
@@ -78,6 +73,7 @@ export class FrameRenderer {
   readonly #parts: RendererParts;
   readonly #meshSwapper: MeshSwapper;
   readonly #blender = new FaceBlender();
+  readonly #colours: ColourMatcher;
   readonly #chooser: SourceChooser;
   readonly #outputLuma = new LumaHistory();
   readonly #sourceLuma = new LumaHistory();
@@ -89,6 +85,7 @@ export class FrameRenderer {
     this.#parts = parts;
     this.#meshSwapper = new MeshSwapper(parts.zones);
     this.#chooser = new SourceChooser(parts.sources);
+    this.#colours = new ColourMatcher(parts.settings.colorMatch);
     this.#window = window;
   }
 
@@ -202,8 +199,7 @@ export class FrameRenderer {
     if (source === undefined) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
-    const colour =
-      settings.colorMatch === 'lab' ? matchColour(source.appearance, face.appearance) : unmatched;
+    const colour = this.#colours.match(source, face.appearance);
     let patch: FacePatch | null;
     if (cropSwapper === null) {
       patch = this.#meshSwapper.draw(picture.format, {
@@ -223,7 +219,7 @@ export class FrameRenderer {
     this.#blender.blend(picture, patch, {
       mode: settings.blend,
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
-      featureLift: cropSwapper === null ? meshFeatureLift : 0,
+      featureLift: cropSwapper === null ? featureLift(source.appearance, colour.gain[0] as number) : 0,
     });
     samples.add('blend', performance.now() - drawnMs);
     return true;

@@ -31,7 +31,7 @@ export const optionChoices = {
   faceSelectorMode: ['many', 'one'] satisfies FaceSelectorMode[],
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
   blend: ['multiband', 'basic'] satisfies BlendMode[],
-  colorMatch: ['lab', 'none'] satisfies ColorMatchMode[],
+  colorMatch: ['none', 'moments', 'histogram', 'light', 'lab'] satisfies (ColorMatchMode | 'lab')[],
   /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
   /** x264's names without `placebo`, as in FaceFusion. */
@@ -56,7 +56,7 @@ export const runDefaults = {
   faceMaskPadding: [0],
   landmarkSmoother: 'window',
   blend: 'multiband',
-  colorMatch: 'lab',
+  colorMatch: 'moments',
   executionProvider: 'cpu',
   workers: 'auto',
   batchSize: 'auto',
@@ -300,6 +300,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       options[name] ?? runDefaults[name],
       optionChoices[name],
     ) as (typeof optionChoices)[Name][number];
+  const colorMatch = choose('colorMatch');
   return {
     sources: resolveSources(options.source),
     target: resolve(textOption('target', options.target, 'a video or image file')),
@@ -316,7 +317,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     faceMaskPadding: resolvePadding(options.faceMaskPadding ?? runDefaults.faceMaskPadding),
     landmarkSmoother: choose('landmarkSmoother'),
     blend: choose('blend'),
-    colorMatch: choose('colorMatch'),
+    colorMatch: colorMatch === 'lab' ? 'moments' : colorMatch,
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

@@ -4,8 +4,8 @@ export type SmootherMode = 'window' | 'ema' | 'none';
 /** How the new face is laid into the frame: Laplacian multiband or feathered alpha. */
 export type BlendMode = 'multiband' | 'basic';
 
-/** Colour transfer from the target's face to the new one: Lab moments or none. */
-export type ColorMatchMode = 'lab' | 'none';
+/** How the new face's colours are fitted to the target's: not at all, by moments, by distribution, or by light. */
+export type ColorMatchMode = 'none' | 'moments' | 'histogram' | 'light';
 
 /** Which faces of a frame are swapped: every one, or the largest. */
 export type FaceSelectorMode = 'many' | 'one';
@@ -51,7 +51,8 @@ export type RunOptions = {
   faceMaskPadding?: readonly number[];
   landmarkSmoother?: SmootherMode;
   blend?: BlendMode;
-  colorMatch?: ColorMatchMode;
+  /** `lab` is an older name of `moments`. */
+  colorMatch?: ColorMatchMode | 'lab';
   executionProvider?: string;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;

@@ -41,7 +41,7 @@ export type SteadyFace = {
   readonly points: Float32Array;
   /** Proportions, averaged over the window. */
   readonly shape: Float32Array;
-  readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open'>;
+  readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open' | 'tones'>;
   readonly filled: boolean;
 };
 
@@ -243,12 +243,15 @@ export class ShotWindow {
     };
     face.points = points;
     face.filled = this.rawPoints(trackId, index) === null;
-    const { mean, std, bands, open } = face.appearance;
+    const { mean, std, bands, open, tones } = face.appearance;
     this.#average(readShape, face.shape);
     this.#average(readMean, mean);
     this.#average(readStd, std);
     this.#average(readBands, bands);
     this.#average(readOpen, open);
+    this.#average(readLight, tones.light);
+    this.#average(readRest, tones.rest);
+    this.#average(readQuantiles, tones.quantiles);
     this.#closeRims(open);
     return face;
   }
@@ -357,4 +360,7 @@ const readMean = ({ appearance }: Observation): Float32Array => appearance.mean;
 const readStd = ({ appearance }: Observation): Float32Array => appearance.std;
 const readBands = ({ appearance }: Observation): Float32Array => appearance.bands;
 const readOpen = ({ appearance }: Observation): Float32Array => appearance.open;
+const readLight = ({ appearance }: Observation): Float32Array => appearance.tones.light;
+const readRest = ({ appearance }: Observation): Float32Array => appearance.tones.rest;
+const readQuantiles = ({ appearance }: Observation): Float32Array => appearance.tones.quantiles;
 const readRims = ({ appearance }: Observation): Float32Array => appearance.rims;

@@ -28,7 +28,7 @@ const settings: ChainSettings = {
   faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
   landmarkSmoother: 'window',
   blend: 'multiband',
-  colorMatch: 'lab',
+  colorMatch: 'moments',
   executionProvider: 'cpu',
   executionThreadCount: 1,
 };

@@ -27,7 +27,7 @@ test('every default is filled in', () => {
     faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
     landmarkSmoother: 'window',
     blend: 'multiband',
-    colorMatch: 'lab',
+    colorMatch: 'moments',
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
@@ -131,7 +131,10 @@ const table: Record<keyof RunOptions, Case> = {
     bad: [['poisson', /^--blend must be one of multiband, basic/]],
   },
   colorMatch: {
-    good: plain('colorMatch', 'lab', 'none'),
+    good: [
+      ...plain('colorMatch', 'none', 'moments', 'histogram', 'light'),
+      { given: 'lab', key: 'colorMatch', resolved: 'moments' },
+    ],
     bad: [[true, /^--color-match must be .*, got true$/]],
   },
   executionProvider: {

@@ -9,6 +9,7 @@ export {
   multiplyMaps,
   ridgesAt,
   robustSpread,
+  skinBlocks,
 } from './appearance';
 export {
   clearMemory,
