@@ -34,6 +34,7 @@ export type ChainSettings = Pick<
   | 'landmarkSmoother'
   | 'blend'
   | 'colorMatch'
+  | 'matchGrain'
   | 'executionProvider'
   | 'executionThreadCount'
 >;
@@ -132,7 +133,7 @@ export class FaceChain {
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
     this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
-    this.#analyser = new SegmentAnalyser(models, zones, this.#samples);
+    this.#analyser = new SegmentAnalyser(models, zones, this.#samples, settings.matchGrain);
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
       new ShotWindow(settings.landmarkSmoother),

@@ -10,6 +10,7 @@ import { type FacePatch, MeshSwapper } from '../processors/face-swapper/mesh-swa
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { SourceChooser } from '../processors/face-swapper/source-chooser.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
+import { GrainMatcher, pictureSeed } from '../processors/grain-matcher/grain-matcher.js';
 import {
   boxPsnrDb,
   boxSsim,
@@ -55,7 +56,7 @@ type SelectedFace = {
 
 /** What a renderer works with. */
 export type RendererParts = {
-  readonly settings: Pick<ChainSettings, 'faceSelectorMode' | 'colorMatch' | 'blend'>;
+  readonly settings: Pick<ChainSettings, 'faceSelectorMode' | 'colorMatch' | 'matchGrain' | 'blend'>;
   readonly models: Pick<ChainModels, 'recognizer'>;
   readonly zones: FaceZones;
   /** At least one. */
@@ -74,6 +75,7 @@ export class FrameRenderer {
   readonly #meshSwapper: MeshSwapper;
   readonly #blender = new FaceBlender();
   readonly #colours: ColourMatcher;
+  readonly #grain = new GrainMatcher();
   readonly #chooser: SourceChooser;
   readonly #outputLuma = new LumaHistory();
   readonly #sourceLuma = new LumaHistory();
@@ -100,6 +102,7 @@ export class FrameRenderer {
   /** Gives the kernel memory back. */
   dispose(): void {
     this.#meshSwapper.dispose();
+    this.#grain.dispose();
   }
 
   /** Renders consecutive frames in place. The window must still hold all that they look at. */
@@ -181,7 +184,8 @@ export class FrameRenderer {
     }
     this.#sourceLuma.push(picture);
     samples.add('monitor', performance.now() - startMs);
-    const drawn = selected.map((face) => this.#swap(picture, face));
+    const seed = this.#parts.settings.matchGrain ? pictureSeed(picture) : 0;
+    const drawn = selected.map((face) => this.#swap(picture, face, seed));
     startMs = performance.now();
     this.#outputLuma.push(picture);
     samples.add('monitor', performance.now() - startMs);
@@ -195,7 +199,7 @@ export class FrameRenderer {
   }
 
   /** @returns whether there was anything to draw */
-  #swap(picture: PlanarFrame, { face, source, crop }: SelectedFace): boolean {
+  #swap(picture: PlanarFrame, { face, source, crop }: SelectedFace, seed: number): boolean {
     if (source === undefined) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
@@ -221,6 +225,7 @@ export class FrameRenderer {
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
       featureLift: cropSwapper === null ? featureLift(source.appearance, colour.gain[0] as number) : 0,
     });
+    if (settings.matchGrain) this.#grain.apply(picture, patch, face.points, face.appearance.grain, seed);
     samples.add('blend', performance.now() - drawnMs);
     return true;
   }

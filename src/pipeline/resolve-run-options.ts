@@ -57,6 +57,7 @@ export const runDefaults = {
   landmarkSmoother: 'window',
   blend: 'multiband',
   colorMatch: 'moments',
+  matchGrain: false,
   executionProvider: 'cpu',
   workers: 'auto',
   batchSize: 'auto',
@@ -87,6 +88,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   landmarkSmoother: true,
   blend: true,
   colorMatch: true,
+  matchGrain: true,
   executionProvider: true,
   executionThreadCount: true,
   workers: true,
@@ -179,7 +181,10 @@ const bytesOption = (name: 'maxMemory' | 'vramLimit' | 'maxDisk', value: unknown
   throw refuse(name, 'a number of bytes or a size such as 512M or 2G', value);
 };
 
-const flagOption = (name: 'overwrite' | 'cache' | 'strict' | 'keepJob', value: unknown): boolean => {
+const flagOption = (
+  name: 'matchGrain' | 'overwrite' | 'cache' | 'strict' | 'keepJob',
+  value: unknown,
+): boolean => {
   if (typeof value === 'boolean') return value;
   throw refuse(name, 'true or false', value);
 };
@@ -318,6 +323,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     landmarkSmoother: choose('landmarkSmoother'),
     blend: choose('blend'),
     colorMatch: colorMatch === 'lab' ? 'moments' : colorMatch,
+    matchGrain: flagOption('matchGrain', options.matchGrain ?? runDefaults.matchGrain),
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

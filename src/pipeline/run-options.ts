@@ -53,6 +53,8 @@ export type RunOptions = {
   blend?: BlendMode;
   /** `lab` is an older name of `moments`. */
   colorMatch?: ColorMatchMode | 'lab';
+  /** Give the new face the noise of the picture around it. */
+  matchGrain?: boolean;
   executionProvider?: string;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;
@@ -132,6 +134,7 @@ export type RunConfig = {
   readonly landmarkSmoother: SmootherMode;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
+  readonly matchGrain: boolean;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

@@ -4,6 +4,7 @@ import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
+import { GrainMatcher } from '../processors/grain-matcher/grain-matcher.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { FaceTracker, type SightingReader } from '../processors/face-tracker/face-tracker.js';
 import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
@@ -19,16 +20,19 @@ export class SegmentAnalyser {
   readonly #models: ChainModels;
   readonly #reader: AppearanceReader;
   readonly #samples: StageSamples;
+  /** Null: nobody asked for grain. */
+  readonly #grain: GrainMatcher | null;
   readonly #facing = new Float32Array(meshPointCount);
   readonly #cropPoints = new Float32Array(3 * meshPointCount);
   readonly #cuts = new SceneCutDetector();
   #tracker: FaceTracker | null = null;
   #window: ShotWindow | null = null;
 
-  constructor(models: ChainModels, zones: FaceZones, samples: StageSamples) {
+  constructor(models: ChainModels, zones: FaceZones, samples: StageSamples, matchesGrain = false) {
     this.#models = models;
     this.#reader = new AppearanceReader(zones);
     this.#samples = samples;
+    this.#grain = matchesGrain ? new GrainMatcher() : null;
   }
 
   /**
@@ -65,6 +69,8 @@ export class SegmentAnalyser {
         observation.appearance,
         frame.format.hdr,
       );
+      if (this.#grain === null) observation.appearance.grain.fill(0);
+      else this.#grain.measure(frame, mesh.points, observation.appearance.grain);
       faces.set(trackId, observation);
       readingMs += performance.now() - readMs;
     };
@@ -85,5 +91,6 @@ export class SegmentAnalyser {
   /** Gives the kernel memory back. */
   dispose(): void {
     this.#reader.dispose();
+    this.#grain?.dispose();
   }
 }

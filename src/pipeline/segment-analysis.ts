@@ -1,6 +1,7 @@
 import { FaceswapError } from '../errors.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
+import { grainFloats } from '../processors/grain-matcher/grain-level.js';
 import { lightTerms, toneShares } from '../processors/face-swapper/skin-tones.js';
 import type { AnalysedFrame, Observation } from './shot-window.js';
 
@@ -19,8 +20,8 @@ const mapTexels = appearanceSize ** 2;
 /** Floats of a face besides its maps, in the order in which they are packed: points, shape, mean, std, bands. */
 const floatCounts = [meshFloats, meshFloats, 3, 3, bandCount] as const;
 
-/** Floats of a face behind its maps, in order: light, rest and quantiles of its tones. */
-const lateFloatCounts = [3 * lightTerms, 3, 3 * toneShares.length] as const;
+/** Floats of a face behind its maps, in order: light, rest and quantiles of its tones, grain. */
+const lateFloatCounts = [3 * lightTerms, 3, 3 * toneShares.length, grainFloats] as const;
 
 /** Bits of 1 as a float; a texel of a map is mostly exactly 0 or exactly 1. */
 const oneBits = 0x3f_80_00_00;
@@ -48,7 +49,7 @@ const impossible = (what: string): FaceswapError =>
  *
  * Little-endian. Header: magic with version (u32), number of frames (u32). A frame: index (u32), scene cut (u8), number of faces
  * (u8), nothing (u16). A face: track (u32), glasses (f64), its floats, then the maps `open` and `rims`, each as runs that follow one another over
- * all texels, then the floats of its tones. A run is a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
+ * all texels, then the floats of its tones and its grain. A run is a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
  * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
  * on three films); deflating the rest gains little, because it is mantissas.
  */
@@ -93,7 +94,7 @@ export class SegmentAnalysisWriter {
   }
 
   #addFace(trackId: number, { points, shape, appearance }: Observation): void {
-    const { mean, std, bands, glasses, open, rims, tones } = appearance;
+    const { mean, std, bands, glasses, open, rims, tones, grain } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
     this.#length += 12;
@@ -102,7 +103,7 @@ export class SegmentAnalysisWriter {
       if (map.length !== mapTexels) throw impossible(`a map of ${map.length} texels`);
       this.#addMap(map);
     }
-    this.#addLists([tones.light, tones.rest, tones.quantiles], lateFloatCounts);
+    this.#addLists([tones.light, tones.rest, tones.quantiles, grain], lateFloatCounts);
   }
 
   #addLists(lists: readonly Float32Array[], counts: readonly number[]): void {
@@ -239,9 +240,13 @@ export class SegmentAnalysisReader {
       const [points, shape, mean, std, bands] = this.#readLists(floatCounts);
       const open = this.#readMap();
       const rims = this.#readMap();
-      const [light, rest, quantiles] = this.#readLists(lateFloatCounts);
+      const [light, rest, quantiles, grain] = this.#readLists(lateFloatCounts);
       const tones = { light, rest, quantiles };
-      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims, tones } });
+      faces.set(trackId, {
+        points,
+        shape,
+        appearance: { mean, std, bands, open, glasses, rims, tones, grain },
+      });
     }
     return { index, sceneCut, faces };
   }

@@ -41,7 +41,7 @@ export type SteadyFace = {
   readonly points: Float32Array;
   /** Proportions, averaged over the window. */
   readonly shape: Float32Array;
-  readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open' | 'tones'>;
+  readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open' | 'tones' | 'grain'>;
   readonly filled: boolean;
 };
 
@@ -243,7 +243,7 @@ export class ShotWindow {
     };
     face.points = points;
     face.filled = this.rawPoints(trackId, index) === null;
-    const { mean, std, bands, open, tones } = face.appearance;
+    const { mean, std, bands, open, tones, grain } = face.appearance;
     this.#average(readShape, face.shape);
     this.#average(readMean, mean);
     this.#average(readStd, std);
@@ -252,6 +252,7 @@ export class ShotWindow {
     this.#average(readLight, tones.light);
     this.#average(readRest, tones.rest);
     this.#average(readQuantiles, tones.quantiles);
+    this.#average(readGrain, grain);
     this.#closeRims(open);
     return face;
   }
@@ -363,4 +364,5 @@ const readOpen = ({ appearance }: Observation): Float32Array => appearance.open;
 const readLight = ({ appearance }: Observation): Float32Array => appearance.tones.light;
 const readRest = ({ appearance }: Observation): Float32Array => appearance.tones.rest;
 const readQuantiles = ({ appearance }: Observation): Float32Array => appearance.tones.quantiles;
+const readGrain = ({ appearance }: Observation): Float32Array => appearance.grain;
 const readRims = ({ appearance }: Observation): Float32Array => appearance.rims;

@@ -29,6 +29,7 @@ const settings: ChainSettings = {
   landmarkSmoother: 'window',
   blend: 'multiband',
   colorMatch: 'moments',
+  matchGrain: false,
   executionProvider: 'cpu',
   executionThreadCount: 1,
 };

@@ -28,6 +28,7 @@ test('every default is filled in', () => {
     landmarkSmoother: 'window',
     blend: 'multiband',
     colorMatch: 'moments',
+    matchGrain: false,
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
@@ -255,6 +256,10 @@ const table: Record<keyof RunOptions, Case> = {
   onNoFace: {
     good: plain('onNoFace', 'fail', 'copy'),
     bad: [['skip', /^--on-no-face must be one of fail, copy/]],
+  },
+  matchGrain: {
+    good: plain('matchGrain', true, false),
+    bad: [['yes', /^--match-grain must be true or false, got "yes"$/]],
   },
   overwrite: {
     good: plain('overwrite', true),

@@ -26,6 +26,7 @@ const observation = (random: Random, texel: () => number): Observation => ({
       rest: floats(3, () => random.next()),
       quantiles: floats(27, () => 100 * random.next()),
     },
+    grain: floats(28, () => 9 * random.next()),
   },
 });
 
@@ -47,9 +48,9 @@ const bitsOf = (frames: readonly AnalysedFrame[]): unknown =>
     index,
     sceneCut,
     [...faces].map(([trackId, { points, shape, appearance }]) => {
-      const { mean, std, bands, open, glasses, rims, tones } = appearance;
+      const { mean, std, bands, open, glasses, rims, tones, grain } = appearance;
       const { light, rest, quantiles } = tones;
-      const lists = [points, shape, mean, std, bands, open, rims, light, rest, quantiles];
+      const lists = [points, shape, mean, std, bands, open, rims, light, rest, quantiles, grain];
       const bits = lists.map(
         (list) => new Uint32Array(list.buffer.slice(list.byteOffset, list.byteOffset + list.byteLength)),
       );

@@ -5,6 +5,7 @@ import {
   bandCount,
   type FaceAppearance,
 } from '../../src/processors/face-swapper/appearance.js';
+import { grainFloats } from '../../src/processors/grain-matcher/grain-level.js';
 import { faceShape } from '../../src/processors/face-swapper/face-shape.js';
 import { type FaceZones, paintZones } from '../../src/processors/face-swapper/face-layout.js';
 import { headPose } from '../../src/processors/face-swapper/head-pose.js';
@@ -28,6 +29,7 @@ export const appearanceOf = (values: {
   glasses: 0,
   rims: new Float32Array(appearanceSize * appearanceSize),
   tones: values.tones ?? allocateSkinTones(),
+  grain: new Float32Array(grainFloats),
 });
 
 /** A source face made from an RGB frame in which the mesh lies at `points`. */

@@ -3,6 +3,7 @@ import { FaceswapError } from '../../errors.js';
 import type { BlendingKernels } from './blending-kernels.js';
 import type { ComparisonKernels } from './comparison-kernels.js';
 import type { DrawingKernels } from './drawing-kernels.js';
+import type { GrainKernels } from './grain-kernels.js';
 import { KernelMemory } from './kernel-memory.js';
 import type { PlaneKernels } from './plane-kernels.js';
 import type { SamplingKernels } from './sampling-kernels.js';
@@ -15,6 +16,7 @@ import type { ToneKernels } from './tone-kernels.js';
 export type KernelExports = BlendingKernels &
   ComparisonKernels &
   DrawingKernels &
+  GrainKernels &
   PlaneKernels &
   SamplingKernels &
   ToneKernels & {

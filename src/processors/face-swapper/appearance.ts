@@ -6,6 +6,7 @@ import { Scratch } from '../../imaging/scratch.js';
 import { type HdrSignal, toneAddress, wideLabFactor } from '../../imaging/tone-curve.js';
 import { landmarkInputPx } from '../face-landmarker/face-landmarker.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
+import { grainFloats } from '../grain-matcher/grain-level.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { drawRims, glassesContrast } from './glasses.js';
 import { allocateSkinModel, type LabPlanes, measureSkin, type SkinModel, skinModel } from './skin-model.js';
@@ -36,6 +37,8 @@ export type FaceAppearance = {
   readonly rims: Float32Array;
   /** How the skin's tones are spread. */
   readonly tones: SkinTones;
+  /** How noisy the picture is there, as `GrainMatcher` measures it; zeros where nobody asked. */
+  readonly grain: Float32Array;
 };
 
 /** An appearance that {@link AppearanceReader.read} can write into. */
@@ -51,6 +54,7 @@ export function allocateAppearance(): AppearanceBuffer {
     glasses: 0,
     rims: new Float32Array(appearanceSize * appearanceSize),
     tones: allocateSkinTones(),
+    grain: new Float32Array(grainFloats),
   };
 }
 

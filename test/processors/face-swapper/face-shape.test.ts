@@ -78,7 +78,7 @@ test('a smile keeps the target’s lip line, and its place on the face is still 
   const own = faceShape(points);
   const corners = [61, 291] as const;
   const widthOf = (mesh: Float32Array): number => at(mesh, 3 * corners[1]) - at(mesh, 3 * corners[0]);
-  const lips = [...new Set([...outerLipRing, ...innerLipRing])];
+  const lips = [...new Set<number>([...outerLipRing, ...innerLipRing])];
   const middle = lips.reduce((sum, i) => sum + at(own, 3 * i), 0) / lips.length;
   /** The mean face with lips that are so much wider, and moved down. */
   const mouth = (wider: number, down: number): Float32Array => {

@@ -6,6 +6,7 @@ import {
 } from '../../../src/processors/face-swapper/appearance.js';
 import { faceLayout, type FaceZones, zoneSize } from '../../../src/processors/face-swapper/face-layout.js';
 import { allocateSkinTones, measureTones } from '../../../src/processors/face-swapper/skin-tones.js';
+import { grainFloats } from '../../../src/processors/grain-matcher/grain-level.js';
 import { srgbToLab } from './lab.js';
 import { PlainPyramidSteps } from './pyramid.js';
 
@@ -317,6 +318,7 @@ function measureAppearance(
     glasses: plainGlassesContrast(planes, appearanceSize),
     rims,
     tones,
+    grain: new Float32Array(grainFloats),
   };
 }
 

@@ -33,6 +33,7 @@ export {
   writeBasic8,
 } from './blend';
 export { squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
+export { addGrain16, addGrain8, grainBlocks16, grainBlocks8 } from './grain';
 export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
 export {
   chooseTextureLevels,
