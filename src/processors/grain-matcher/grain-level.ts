@@ -109,39 +109,43 @@ const aroundShare = 1.5;
 /** Energies below the first are no grain, above the second they are all of it: half a level, and one. */
 const grainEnergy = { none: 0.25, all: 1 } as const;
 
+/**
+ * Bounds of the share of the coarse energy in the fine one: that of white noise, and that of grains of about three samples. More is the
+ * picture's own.
+ */
+const widthShare = { white: 0.25, wide: 1 } as const;
+
 /** The noise of a whole picture's grain at each knot of luma, and of both planes of chroma. */
 export type GrainLevels = { readonly luma: readonly NoiseEnergy[]; readonly chroma: readonly NoiseEnergy[] };
 
 /**
  * What of a grain is noise of the picture: no more than around the face, where noise is as strong but there are no pores, and nothing
- * where a clip is clean. Null: there is none.
+ * where a clip is clean. How wide its grains are is one number for the picture, taken where it is least: content adds to the coarse
+ * energy first. Null: there is none.
  */
 export function grainLevels(grain: Float32Array): GrainLevels | null {
   const face = bandEnergies(grain.subarray(0, aroundAt));
   const around = bandEnergies(grain.subarray(aroundAt, chromaAt));
   if (face === null) return null;
-  let own = 0;
-  let kept = 0;
-  const luma = face.map(({ fine, coarse }, band) => {
+  let width: number = widthShare.wide;
+  for (const { fine, coarse } of [...face, ...(around ?? [])]) {
+    if (fine > grainEnergy.none) width = Math.min(width, coarse / fine);
+  }
+  width = Math.max(widthShare.white, width);
+  const luma = face.map(({ fine }, band) => {
     const limit = around?.[band];
-    const least = {
-      fine: limit === undefined ? fine : Math.min(fine, aroundShare * limit.fine),
-      coarse: limit === undefined ? coarse : Math.min(coarse, aroundShare * limit.coarse),
-    };
-    const share = Math.min(
-      1,
-      Math.max(0, (least.fine - grainEnergy.none) / (grainEnergy.all - grainEnergy.none)),
-    );
-    own += fine;
-    kept += share * least.fine;
-    return { fine: share * least.fine, coarse: share * least.coarse };
+    const least = limit === undefined ? fine : Math.min(fine, aroundShare * limit.fine);
+    const share = Math.min(1, Math.max(0, (least - grainEnergy.none) / (grainEnergy.all - grainEnergy.none)));
+    return { fine: share * least, coarse: share * least * width };
   });
+  const kept = luma.reduce((sum, { fine }) => sum + fine, 0);
   if (kept === 0) return null;
-  const share = kept / own;
-  const chroma = [0, 1].map((plane) => ({
-    fine: share * (grain[chromaAt + 2 * plane] as number),
-    coarse: share * (grain[chromaAt + 2 * plane + 1] as number),
-  }));
+  const share = kept / face.reduce((sum, { fine }) => sum + fine, 0);
+  const chroma = [0, 1].map((plane) => {
+    // Chroma is never noisier than luma but in content.
+    const fine = Math.min(kept / luma.length, share * (grain[chromaAt + 2 * plane] as number));
+    return { fine, coarse: Math.min(fine * width, share * (grain[chromaAt + 2 * plane + 1] as number)) };
+  });
   return { luma, chroma };
 }
 
