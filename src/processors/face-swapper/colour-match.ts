@@ -48,7 +48,7 @@ function lineBetween(
 ): ColourMatch {
   const gain = new Float32Array(3);
   const offset = new Float32Array(3);
-  const colourfulness = Math.min(1, chromaOf(target.mean) / Math.max(3, chromaOf(source.mean)));
+  const colourfulness = colourfulnessOf(source, target);
   for (let c = 0; c < 3; c++) {
     const ratio = (targetSpread[c] as number) / Math.max(0.5, sourceSpread[c] as number);
     const { low, high } =
@@ -66,7 +66,10 @@ export type ColourSource = {
   readonly toneMaps: Float32Array;
 };
 
-/** Slopes of a tone curve. Flatter than this it would iron shading out, steeper it would tear it into streaks. */
+/**
+ * Slopes of a tone curve. Flatter than this it would iron shading out, steeper it would tear it into streaks. The lower one of chroma
+ * falls with the target's colourfulness.
+ */
 const curveLimits = [
   { low: 0.6, high: 1.7 },
   { low: 0.4, high: 1.7 },
@@ -122,8 +125,11 @@ export class ColourMatcher {
     target: Pick<FaceAppearance, 'mean' | 'std' | 'tones'>,
   ): ColourMatch {
     const line = matchColour(appearance, target);
+    const colourfulness = colourfulnessOf(appearance, target);
     for (let c = 0; c < 3; c++) {
-      this.#bend(c, appearance.tones.quantiles, target.tones.quantiles);
+      const { low, high } = curveLimits[c] as (typeof curveLimits)[number];
+      const limits = { low: c === 0 ? low : low * colourfulness, high };
+      this.#bend(c, appearance.tones.quantiles, target.tones.quantiles, limits);
       const gain = line.gain[c] as number;
       const offset = line.offset[c] as number;
       const limit = fieldLimits[c] as number;
@@ -136,10 +142,14 @@ export class ColourMatcher {
   }
 
   /** Makes the curve of a channel: from the median outwards, segment by segment. */
-  #bend(channel: number, from: Float32Array, to: Float32Array): void {
+  #bend(
+    channel: number,
+    from: Float32Array,
+    to: Float32Array,
+    { low, high }: { readonly low: number; readonly high: number },
+  ): void {
     const first = toneShares.length * channel;
     const slopes = this.#slopes;
-    const { low, high } = curveLimits[channel] as (typeof curveLimits)[number];
     for (let k = 0; k < toneShares.length; k++) {
       const value = from[first + k] as number;
       // Quantiles of an even skin may lie in one place.
@@ -199,6 +209,11 @@ function smooth(values: Float64Array): void {
     values[k] = (before + 2 * here + (values[k + 1] ?? here)) / 4;
     before = here;
   }
+}
+
+/** The target's chroma as a share of the source's, at most 1: 0 in black and white. */
+function colourfulnessOf(source: Pick<FaceAppearance, 'mean'>, target: Pick<FaceAppearance, 'mean'>): number {
+  return Math.min(1, chromaOf(target.mean) / Math.max(3, chromaOf(source.mean)));
 }
 
 function chromaOf(mean: Float32Array): number {

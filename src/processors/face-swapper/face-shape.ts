@@ -8,7 +8,7 @@ import { facingOf } from './rectify.js';
  * Below the nose only a part of it is carried, since there the difference may be expression, which must stay the target's: this part
  * where both mouths have the same shape, and that one where they are as different as a smile is from a closed mouth.
  */
-const mouthShare = { alike: 0.75, unlike: 0.3 } as const;
+const mouthShare = { alike: 0.75, unlike: 0.1 } as const;
 
 /**
  * RMS distance of the lips' points on the mean face, after one mouth was laid on the other, between which the share falls. Measured

@@ -206,7 +206,7 @@ test('equal skins are not changed by any mode', () => {
 });
 
 test('tones of black and white stay without colour, and of no skin at all finite', () => {
-  const source = faceOf(blocksOf((x, y) => [60 + 9 * x, 14 + 2 * y, 18]));
+  const source = faceOf(blocksOf((x, y) => [60 + 9 * x, 14 + 9 * y, 18 + 9 * x * y]));
   const gray = faceOf(blocksOf((x, y) => [50 + 12 * y + 3 * x, 0, 0]));
   const nothing = faceOf(
     blocksOf(
