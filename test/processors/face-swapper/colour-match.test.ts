@@ -65,6 +65,16 @@ test('detail is brought toward the target’s sharpness, the finest band most', 
   for (const value of sharper) assert.ok(value > 1 && value < 2);
 });
 
+test('fine lines of a lined face become as soft as the target, those of a smooth face less so', () => {
+  const soft = appearanceOf({ bands: [0.5, 0.5, 0.5] });
+  const lined = matchDetail(appearanceOf({ bands: [6, 6.5, 6] }), soft, 1);
+  const plain = matchDetail(appearanceOf({ bands: [6, 4, 6] }), soft, 1);
+  assertClose(at(lined, 0), 0.45, 1e-6);
+  assertClose(at(plain, 0), 0.65, 1e-6);
+  assert.ok(at(lined, 1) < at(plain, 1));
+  assert.equal(at(lined, 2), at(plain, 2));
+});
+
 test('the lightness gain that the colour match gives already counts as detail', () => {
   const source = appearanceOf({ bands: [2, 2, 2] });
   const target = appearanceOf({ bands: [1.8, 1.8, 1.8] });
