@@ -23,7 +23,7 @@ import {
 import { meshPointCount } from '../src/processors/face-landmarker/mesh-indices.js';
 import { cosine } from '../src/processors/face-recognizer/face-recognizer.js';
 import { AppearanceReader } from '../src/processors/face-swapper/appearance.js';
-import { matchColour, matchDetail, meshFeatureLift } from '../src/processors/face-swapper/colour-match.js';
+import { featureLift, matchColour, matchDetail } from '../src/processors/face-swapper/colour-match.js';
 import { faceShape } from '../src/processors/face-swapper/face-shape.js';
 import { MeshSwapper } from '../src/processors/face-swapper/mesh-swapper.js';
 import { facingOf } from '../src/processors/face-swapper/rectify.js';
@@ -96,7 +96,7 @@ for (let sample = 0; sample < 5; sample++) {
         blender.blend(frame, patch, {
           mode: way === 'ours' ? 'multiband' : 'basic',
           detailGain,
-          featureLift: meshFeatureLift,
+          featureLift: featureLift(source.appearance, colour.gain[0] as number),
         });
         const { descriptor } = await models.recognizer.identify(frame, mesh.points);
         sums[way][0] += cosine(descriptor, source.descriptor);

@@ -9,6 +9,7 @@ import {
 import { faceShape } from '../../src/processors/face-swapper/face-shape.js';
 import { MeshSwapper, type SwapRequest } from '../../src/processors/face-swapper/mesh-swapper.js';
 import { facingOf } from '../../src/processors/face-swapper/rectify.js';
+import { toneSide } from '../../src/processors/face-swapper/skin-tones.js';
 import { PlainAppearanceReader } from '../../test/support/reference/appearance.js';
 import { plainDraw } from '../../test/support/reference/mesh-swapper.js';
 import { plainZones, sourceFaceOf } from '../../test/support/unit-faces.js';
@@ -18,12 +19,13 @@ import { seededRandom } from '../../test/support/unit-random.js';
 import type { KernelEntry } from './kernel-entry.js';
 
 /** A face of that width (outline to outline), slightly turned, in the middle of a frame. */
-const drawing = (facePx: number, widthPx: number, heightPx: number): KernelEntry => {
+const drawing = (facePx: number, widthPx: number, heightPx: number, hasField = false): KernelEntry => {
   const format: PlanarFormat = formatOf(widthPx, heightPx);
   const swapper = new MeshSwapper(plainZones);
+  const field = hasField ? new Float32Array(3 * toneSide ** 2).fill(2) : null;
   let request: SwapRequest;
   return {
-    name: `draw a ${facePx} px face at ${heightPx}p`,
+    name: `draw a ${facePx} px face at ${heightPx}p${hasField ? ' with a colour field' : ''}`,
     prepare: () => {
       const photo = paintFrame(formatOf(700, 700, 'rgb'), skinPicture);
       const source = sourceFaceOf(photo, placedFace({ x: 350, y: 330, eyesPx: 260 }));
@@ -39,7 +41,7 @@ const drawing = (facePx: number, widthPx: number, heightPx: number): KernelEntry
         source,
         points,
         shape: faceShape(points),
-        colour: { gain: Float32Array.of(1.1, 0.9, 0.9), offset: Float32Array.of(-5, 1, 1) },
+        colour: { gain: Float32Array.of(1.1, 0.9, 0.9), offset: Float32Array.of(-5, 1, 1), field },
         open: new Float32Array(appearanceSize ** 2).fill(1),
       };
     },
@@ -70,5 +72,6 @@ export const drawingEntries: readonly KernelEntry[] = [
   reading(),
   drawing(100, 1920, 1080),
   drawing(500, 1920, 1080),
+  drawing(500, 1920, 1080, true),
   drawing(1000, 3840, 2160),
 ];

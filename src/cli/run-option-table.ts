@@ -281,6 +281,12 @@ export const runOptionTable = [
     description: "fit the new face's colours to the target's",
   },
   {
+    name: 'match-grain',
+    group: 'Picture',
+    kind: 'flag',
+    description: "give the new face the target's noise",
+  },
+  {
     name: 'output-video-encoder',
     group: 'Video',
     kind: 'text',

@@ -39,6 +39,7 @@ export type ChainSettings = Pick<
   | 'landmarkSmoother'
   | 'blend'
   | 'colorMatch'
+  | 'matchGrain'
   | 'executionProvider'
   | 'executionThreadCount'
   | 'needsCast'
@@ -154,6 +155,7 @@ export class FaceChain {
       zones,
       samples: this.#samples,
       needsCast: settings.needsCast,
+      matchesGrain: settings.matchGrain,
     });
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },

@@ -1,18 +1,14 @@
 import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
-import {
-  matchColour,
-  matchDetail,
-  meshFeatureLift,
-  unmatched,
-} from '../processors/face-swapper/colour-match.js';
+import { ColourMatcher, featureLift, matchDetail } from '../processors/face-swapper/colour-match.js';
 import type { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
 import { type FacePatch, MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
+import { GrainMatcher, pictureSeed } from '../processors/grain-matcher/grain-matcher.js';
 import { meshJitter } from '../processors/quality-monitor/frame-comparison.js';
 import { FrameMonitor } from '../processors/quality-monitor/frame-monitor.js';
 import type { ChainSettings } from './face-chain.js';
@@ -60,7 +56,7 @@ type SelectedFace = {
 export type RendererParts = {
   readonly settings: Pick<
     ChainSettings,
-    'faceSelectorMode' | 'faceSelectorOrder' | 'faceSelectorRegions' | 'colorMatch' | 'blend'
+    'faceSelectorMode' | 'faceSelectorOrder' | 'faceSelectorRegions' | 'colorMatch' | 'matchGrain' | 'blend'
   >;
   readonly models: Pick<ChainModels, 'recognizer'>;
   readonly zones: FaceZones;
@@ -79,6 +75,8 @@ export class FrameRenderer {
   readonly #parts: RendererParts;
   readonly #meshSwapper: MeshSwapper;
   readonly #blender = new FaceBlender();
+  readonly #colours: ColourMatcher;
+  readonly #grain = new GrainMatcher();
   readonly #selector: FaceSelector;
   readonly #monitor = new FrameMonitor();
   #window: ShotWindow;
@@ -89,6 +87,7 @@ export class FrameRenderer {
     this.#parts = parts;
     this.#meshSwapper = new MeshSwapper(parts.zones);
     this.#selector = new FaceSelector(parts.settings, parts.sources);
+    this.#colours = new ColourMatcher(parts.settings.colorMatch);
     this.#window = window;
   }
 
@@ -107,6 +106,7 @@ export class FrameRenderer {
   dispose(): void {
     this.#meshSwapper.dispose();
     this.#monitor.dispose();
+    this.#grain.dispose();
   }
 
   /** Renders consecutive frames in place. The window must still hold all that they look at. */
@@ -189,7 +189,8 @@ export class FrameRenderer {
     if (sceneCut) this.#monitor.forget();
     this.#monitor.startFrame(picture);
     samples.add('monitor', performance.now() - startMs);
-    const drawn = selected.map((face) => this.#swap(picture, face));
+    const seed = this.#parts.settings.matchGrain ? pictureSeed(picture) : 0;
+    const drawn = selected.map((face) => this.#swap(picture, face, seed));
     startMs = performance.now();
     this.#monitor.finishFrame(picture);
     samples.add('monitor', performance.now() - startMs);
@@ -203,12 +204,11 @@ export class FrameRenderer {
   }
 
   /** @returns whether there was anything to draw */
-  #swap(picture: PlanarFrame, { trackId, face, source, crop }: SelectedFace): boolean {
+  #swap(picture: PlanarFrame, { trackId, face, source, crop }: SelectedFace, seed: number): boolean {
     if (source === undefined) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
-    const colour =
-      settings.colorMatch === 'lab' ? matchColour(source.appearance, face.appearance) : unmatched;
+    const colour = this.#colours.match(source, face.appearance);
     let patch: FacePatch | null;
     if (cropSwapper === null) {
       patch = this.#meshSwapper.draw(picture.format, {
@@ -231,8 +231,9 @@ export class FrameRenderer {
     this.#blender.blend(picture, patch, {
       mode: settings.blend,
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
-      featureLift: cropSwapper === null ? meshFeatureLift : 0,
+      featureLift: cropSwapper === null ? featureLift(source.appearance, colour.gain[0] as number) : 0,
     });
+    if (settings.matchGrain) this.#grain.apply(picture, patch, face.points, face.appearance.grain, seed);
     samples.add('blend', performance.now() - markedMs);
     return true;
   }

@@ -76,6 +76,7 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   landmarkSmoother: config.landmarkSmoother,
   blend: config.blend,
   colorMatch: config.colorMatch,
+  matchGrain: config.matchGrain,
   executionProvider: config.executionProvider,
   executionThreadCount: config.executionThreadCount,
   needsCast: config.needsCast,

@@ -41,7 +41,7 @@ export const optionChoices = {
   faceSelectorGender: ['female', 'male'] satisfies FaceSelectorGender[],
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
   blend: ['multiband', 'basic', 'poisson', 'seamless'] satisfies BlendMode[],
-  colorMatch: ['lab', 'none'] satisfies ColorMatchMode[],
+  colorMatch: ['none', 'moments', 'histogram', 'light', 'lab'] satisfies (ColorMatchMode | 'lab')[],
   /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
   /** x264's names without `placebo`, as in FaceFusion. */
@@ -70,7 +70,8 @@ export const runDefaults = {
   landmarkSmoother: 'window',
   sceneCuts: 'auto',
   blend: 'multiband',
-  colorMatch: 'lab',
+  colorMatch: 'moments',
+  matchGrain: false,
   executionProvider: 'cpu',
   workers: 'auto',
   batchSize: 'auto',
@@ -112,6 +113,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   sceneCuts: true,
   blend: true,
   colorMatch: true,
+  matchGrain: true,
   executionProvider: true,
   executionThreadCount: true,
   workers: true,
@@ -222,7 +224,10 @@ const limitOption = (
 ): number | undefined =>
   value === undefined ? undefined : numberOption(name, value, { ...bounds, integer: false });
 
-const flagOption = (name: 'overwrite' | 'cache' | 'strict' | 'keepJob', value: unknown): boolean => {
+const flagOption = (
+  name: 'matchGrain' | 'overwrite' | 'cache' | 'strict' | 'keepJob',
+  value: unknown,
+): boolean => {
   if (typeof value === 'boolean') return value;
   throw refuse(name, 'true or false', value);
 };
@@ -489,6 +494,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       options[name] ?? runDefaults[name],
       optionChoices[name],
     ) as (typeof optionChoices)[Name][number];
+  const colorMatch = choose('colorMatch');
   return {
     ...selection,
     needsCast: needsCast(selection),
@@ -506,7 +512,8 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     landmarkSmoother: choose('landmarkSmoother'),
     sceneCuts: resolveSceneCutsOption(options.sceneCuts ?? runDefaults.sceneCuts),
     blend: choose('blend'),
-    colorMatch: choose('colorMatch'),
+    colorMatch: colorMatch === 'lab' ? 'moments' : colorMatch,
+    matchGrain: flagOption('matchGrain', options.matchGrain ?? runDefaults.matchGrain),
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

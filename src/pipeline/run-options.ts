@@ -10,8 +10,8 @@ export type SmootherMode = 'window' | 'ema' | 'none';
 /** How the new face is laid into the frame: feathered alpha, Laplacian multiband, gradients, or mixed gradients. */
 export type BlendMode = 'basic' | 'multiband' | 'poisson' | 'seamless';
 
-/** Colour transfer from the target's face to the new one: Lab moments or none. */
-export type ColorMatchMode = 'lab' | 'none';
+/** How the new face's colours are fitted to the target's: not at all, by moments, by distribution, or by light. */
+export type ColorMatchMode = 'none' | 'moments' | 'histogram' | 'light';
 
 /** Which faces are swapped: every one, the first of each frame by the order, or those of the person that is referred to. */
 export type FaceSelectorMode = 'many' | 'one' | 'reference';
@@ -82,7 +82,10 @@ export type RunOptions = {
   /** Where shots begin: found (`auto`), nowhere (`none`), or the file that lists it, see `faceswap scenes`. */
   sceneCuts?: string;
   blend?: BlendMode;
-  colorMatch?: ColorMatchMode;
+  /** `lab` is an older name of `moments`. */
+  colorMatch?: ColorMatchMode | 'lab';
+  /** Give the new face the noise of the picture around it. */
+  matchGrain?: boolean;
   executionProvider?: string;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;
@@ -190,6 +193,7 @@ export type RunConfig = {
   readonly colorMatch: ColorMatchMode;
   /** Whether the analysis has to tell who is in the target: follows from the options that choose faces. */
   readonly needsCast: boolean;
+  readonly matchGrain: boolean;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

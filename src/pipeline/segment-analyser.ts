@@ -8,6 +8,7 @@ import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
+import { GrainMatcher } from '../processors/grain-matcher/grain-matcher.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
 import { IdentitySampler } from './cast/identity-sampler.js';
@@ -27,19 +28,27 @@ export class SegmentAnalyser {
   readonly #samples: StageSamples;
   /** Null: nobody asks who is in the target. */
   readonly #sampler: IdentitySampler | null;
+  /** Null: nobody asked for grain. */
+  readonly #grain: GrainMatcher | null;
   readonly #facing = new Float32Array(meshPointCount);
   readonly #cropPoints = new Float32Array(3 * meshPointCount);
 
-  /** @param needsCast whether to take identity samples */
+  /** @param needsCast whether to take identity samples; `matchesGrain`: whether to measure the picture's noise */
   constructor(
     models: ChainModels,
-    { zones, samples, needsCast }: { zones: FaceZones; samples: StageSamples; needsCast: boolean },
+    {
+      zones,
+      samples,
+      needsCast,
+      matchesGrain,
+    }: { zones: FaceZones; samples: StageSamples; needsCast: boolean; matchesGrain: boolean },
   ) {
     this.#models = models;
     this.#finder = new FaceFinder(models);
     this.#reader = new AppearanceReader(zones);
     this.#samples = samples;
     this.#sampler = needsCast ? new IdentitySampler(models.recognizer) : null;
+    this.#grain = matchesGrain ? new GrainMatcher() : null;
   }
 
   /**
@@ -80,6 +89,8 @@ export class SegmentAnalyser {
         observation.appearance,
         frame.format.hdr,
       );
+      if (this.#grain === null) observation.appearance.grain.fill(0);
+      else this.#grain.measure(frame, mesh.points, observation.appearance.grain);
       readingMs += performance.now() - startMs;
     };
     const analysed = await this.#finder.find(frame, index, { verdict, read });
@@ -100,5 +111,6 @@ export class SegmentAnalyser {
   /** Gives the kernel memory back. */
   dispose(): void {
     this.#reader.dispose();
+    this.#grain?.dispose();
   }
 }

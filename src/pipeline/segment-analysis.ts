@@ -3,6 +3,8 @@ import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { descriptorLength } from '../processors/face-recognizer/face-recognizer.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
 import type { IdentitySample } from './cast/identity-sample.js';
+import { grainFloats } from '../processors/grain-matcher/grain-level.js';
+import { lightTerms, toneShares } from '../processors/face-swapper/skin-tones.js';
 import type { AnalysedFrame, Observation } from './shot-window.js';
 
 /** Number of the form below; part of every key, so that entries of another form are never opened. */
@@ -20,6 +22,9 @@ const mapTexels = appearanceSize ** 2;
 /** Floats of a face besides its maps, in the order in which they are packed: points, shape, mean, std, bands. */
 const floatCounts = [meshFloats, meshFloats, 3, 3, bandCount] as const;
 
+/** Floats of a face behind its maps, in order: light, rest and quantiles of its tones, grain. */
+const lateFloatCounts = [3 * lightTerms, 3, 3 * toneShares.length, grainFloats] as const;
+
 /** Bits of 1 as a float; a texel of a map is mostly exactly 0 or exactly 1. */
 const oneBits = 0x3f_80_00_00;
 
@@ -34,7 +39,12 @@ const sampleFloats = 3 + descriptorLength;
 
 /** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each, and an identity sample. */
 const worstFaceBytes =
-  4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels + 4 + 4 * sampleFloats;
+  4 +
+  8 +
+  4 * [...floatCounts, ...lateFloatCounts].reduce((sum, count) => sum + count, 0) +
+  2 * 6 * mapTexels +
+  4 +
+  4 * sampleFloats;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;
@@ -49,7 +59,7 @@ const impossible = (what: string): FaceswapError =>
  *
  * Little-endian. Header: magic with version (u32), number of frames (u32). A frame: index (u32), scene cut (u8), number of faces
  * (u8), nothing (u16). A face: track (u32), glasses (f64), its floats, then the maps `open` and `rims`, each as runs that follow one another over
- * all texels: a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
+ * all texels, then the floats of its tones and its grain. A run is a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
  * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
  * on three films); deflating the rest gains little, because it is mantissas. Last comes the number of identity samples (u32, 0 or 1)
  * and the floats of it: weight, age, male, descriptor.
@@ -95,19 +105,16 @@ export class SegmentAnalysisWriter {
   }
 
   #addFace(trackId: number, { points, shape, appearance, identity }: Observation): void {
-    const { mean, std, bands, glasses, open, rims } = appearance;
+    const { mean, std, bands, glasses, open, rims, tones, grain } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
     this.#length += 12;
-    const lists = [points, shape, mean, std, bands];
-    for (const [at, floats] of lists.entries()) {
-      if (floats.length !== floatCounts[at]) throw impossible(`a list of ${floats.length} floats`);
-      this.#addFloats(floats, 0, floats.length);
-    }
+    this.#addLists([points, shape, mean, std, bands], floatCounts);
     for (const map of [open, rims]) {
       if (map.length !== mapTexels) throw impossible(`a map of ${map.length} texels`);
       this.#addMap(map);
     }
+    this.#addLists([tones.light, tones.rest, tones.quantiles, grain], lateFloatCounts);
     this.#addIdentity(identity ?? null);
   }
 
@@ -120,6 +127,13 @@ export class SegmentAnalysisWriter {
       throw impossible(`a descriptor of ${descriptor.length} floats`);
     this.#addFloats(Float32Array.of(weight, ageYears, male), 0, 3);
     this.#addFloats(descriptor, 0, descriptorLength);
+  }
+
+  #addLists(lists: readonly Float32Array[], counts: readonly number[]): void {
+    for (const [at, floats] of lists.entries()) {
+      if (floats.length !== counts[at]) throw impossible(`a list of ${floats.length} floats`);
+      this.#addFloats(floats, 0, floats.length);
+    }
   }
 
   #addFloats(floats: Float32Array, from: number, to: number): void {
@@ -203,6 +217,7 @@ export class SegmentAnalysisReader {
       this.#at += 12;
       for (const length of floatCounts) if (!this.#areUsable(length)) return false;
       if (!this.#isUsableMap() || !this.#isUsableMap()) return false;
+      for (const length of lateFloatCounts) if (!this.#areUsable(length)) return false;
       this.#require(4);
       const samples = this.#view.getUint32(this.#at, true);
       this.#at += 4;
@@ -249,15 +264,18 @@ export class SegmentAnalysisReader {
       const trackId = this.#view.getUint32(this.#at, true);
       const glasses = this.#view.getFloat64(this.#at + 4, true);
       this.#at += 12;
-      const [points, shape, mean, std, bands] = floatCounts.map((length) => {
-        const floats = new Float32Array(length);
-        this.#readFloats(floats, 0, length);
-        return floats;
-      }) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+      const [points, shape, mean, std, bands] = this.#readLists(floatCounts);
       const open = this.#readMap();
       const rims = this.#readMap();
+      const [light, rest, quantiles, grain] = this.#readLists(lateFloatCounts);
+      const tones = { light, rest, quantiles };
       const identity = this.#readIdentity();
-      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims }, identity });
+      faces.set(trackId, {
+        points,
+        shape,
+        appearance: { mean, std, bands, open, glasses, rims, tones, grain },
+        identity,
+      });
     }
     return { index, sceneCut, faces };
   }
@@ -273,6 +291,16 @@ export class SegmentAnalysisReader {
     const descriptor = new Float32Array(descriptorLength);
     this.#readFloats(descriptor, 0, descriptorLength);
     return { weight, ageYears, male, descriptor };
+  }
+
+  #readLists<const Counts extends readonly number[]>(
+    counts: Counts,
+  ): { [Key in keyof Counts]: Float32Array } {
+    return counts.map((length) => {
+      const floats = new Float32Array(length);
+      this.#readFloats(floats, 0, length);
+      return floats;
+    }) as { [Key in keyof Counts]: Float32Array };
   }
 
   #readMap(): Float32Array {

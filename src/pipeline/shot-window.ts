@@ -47,7 +47,7 @@ export type SteadyFace = {
   readonly points: Float32Array;
   /** Proportions, averaged over the window. */
   readonly shape: Float32Array;
-  readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open'>;
+  readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open' | 'tones' | 'grain'>;
   readonly filled: boolean;
 };
 
@@ -250,12 +250,16 @@ export class ShotWindow {
     };
     face.points = points;
     face.filled = this.rawPoints(trackId, index) === null;
-    const { mean, std, bands, open } = face.appearance;
+    const { mean, std, bands, open, tones, grain } = face.appearance;
     this.#average(readShape, face.shape);
     this.#average(readMean, mean);
     this.#average(readStd, std);
     this.#average(readBands, bands);
     this.#average(readOpen, open);
+    this.#average(readLight, tones.light);
+    this.#average(readRest, tones.rest);
+    this.#average(readQuantiles, tones.quantiles);
+    this.#average(readGrain, grain);
     this.#closeRims(open);
     return face;
   }
@@ -364,4 +368,8 @@ const readMean = ({ appearance }: Observation): Float32Array => appearance.mean;
 const readStd = ({ appearance }: Observation): Float32Array => appearance.std;
 const readBands = ({ appearance }: Observation): Float32Array => appearance.bands;
 const readOpen = ({ appearance }: Observation): Float32Array => appearance.open;
+const readLight = ({ appearance }: Observation): Float32Array => appearance.tones.light;
+const readRest = ({ appearance }: Observation): Float32Array => appearance.tones.rest;
+const readQuantiles = ({ appearance }: Observation): Float32Array => appearance.tones.quantiles;
+const readGrain = ({ appearance }: Observation): Float32Array => appearance.grain;
 const readRims = ({ appearance }: Observation): Float32Array => appearance.rims;

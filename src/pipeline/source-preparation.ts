@@ -91,12 +91,14 @@ export async function prepareSources(
       pointsInCrop(settled, new Float32Array(3 * meshPointCount)),
       facing,
     );
+    const toneMaps = reader.lastToneMaps();
     const face: SourceFace = {
       index: photo.index,
       file: photo.file,
       descriptor: (await models.recognizer.identify(frame, settled.points)).descriptor,
       texture: buildTexture(frame, settled.points, zones),
       appearance,
+      toneMaps,
       pose: headPose(settled.points),
       shape: faceShape(settled.points),
       widthPx: faceWidth(settled.points),

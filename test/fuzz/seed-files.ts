@@ -131,6 +131,8 @@ export const analysisSeed = (): Uint8Array => {
         open: map,
         glasses: 0.5,
         rims: map,
+        tones: { light: floats(18), rest: floats(3), quantiles: floats(27) },
+        grain: floats(28),
       };
       return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance }] as const;
     });

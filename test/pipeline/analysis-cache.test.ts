@@ -95,6 +95,7 @@ test('another content, segment, setting or decoder is not taken for the same', a
   assert.equal(await found({ file: other }), null);
   assert.equal(await found({ options: { faceDetectorScore: 0.4 } }), null);
   assert.equal(await found({ options: { faceMaskBlur: 0.3 } }), null);
+  assert.equal(await found({ options: { matchGrain: true } }), null);
   assert.equal(await found({ options: { executionProvider: 'cuda' } }), null);
   assert.equal(await found({ ffmpeg: '7.1' }), null);
 });

@@ -39,7 +39,8 @@ test('every default is filled in', () => {
     landmarkSmoother: 'window',
     sceneCuts: 'auto',
     blend: 'multiband',
-    colorMatch: 'lab',
+    colorMatch: 'moments',
+    matchGrain: false,
     needsCast: false,
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
@@ -234,7 +235,10 @@ const table: Record<keyof RunOptions, Case> = {
     bad: [['pyramid', /^--blend must be one of multiband, basic, poisson, seamless/]],
   },
   colorMatch: {
-    good: plain('colorMatch', 'lab', 'none'),
+    good: [
+      ...plain('colorMatch', 'none', 'moments', 'histogram', 'light'),
+      { given: 'lab', key: 'colorMatch', resolved: 'moments' },
+    ],
     bad: [[true, /^--color-match must be .*, got true$/]],
   },
   executionProvider: {
@@ -355,6 +359,10 @@ const table: Record<keyof RunOptions, Case> = {
   onNoFace: {
     good: plain('onNoFace', 'fail', 'copy'),
     bad: [['skip', /^--on-no-face must be one of fail, copy/]],
+  },
+  matchGrain: {
+    good: plain('matchGrain', true, false),
+    bad: [['yes', /^--match-grain must be true or false, got "yes"$/]],
   },
   overwrite: {
     good: plain('overwrite', true),

@@ -21,6 +21,12 @@ const observation = (random: Random, texel: () => number): Observation => ({
     open: floats(128 * 128, texel),
     glasses: 10 * random.next(),
     rims: floats(128 * 128, texel),
+    tones: {
+      light: floats(18, () => 50 * random.next()),
+      rest: floats(3, () => random.next()),
+      quantiles: floats(27, () => 100 * random.next()),
+    },
+    grain: floats(28, () => 9 * random.next()),
   },
 });
 
@@ -42,8 +48,9 @@ const bitsOf = (frames: readonly AnalysedFrame[]): unknown =>
     index,
     sceneCut,
     [...faces].map(([trackId, { points, shape, appearance }]) => {
-      const { mean, std, bands, open, glasses, rims } = appearance;
-      const lists = [points, shape, mean, std, bands, open, rims];
+      const { mean, std, bands, open, glasses, rims, tones, grain } = appearance;
+      const { light, rest, quantiles } = tones;
+      const lists = [points, shape, mean, std, bands, open, rims, light, rest, quantiles, grain];
       const bits = lists.map(
         (list) => new Uint32Array(list.buffer.slice(list.byteOffset, list.byteOffset + list.byteLength)),
       );

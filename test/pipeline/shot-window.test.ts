@@ -115,6 +115,26 @@ test('colours are averaged within the shot, without a lag on a steady change', (
   assert.ok(spread(averaged) < 2.5, `${spread(averaged)}`);
 });
 
+test('tones and grain are averaged as colours are, and not across a cut', () => {
+  const withTones = (value: number): Observation => {
+    const face = seen(100);
+    const { tones, grain } = face.appearance;
+    for (const list of [tones.light, tones.rest, tones.quantiles, grain]) list.fill(value);
+    return face;
+  };
+  const sights = frames(40, (index) => ({
+    cut: index === 20,
+    faces: { 1: withTones(index < 20 ? index : 500 + index) },
+  }));
+  const listsAt = (index: number): Float32Array[] => {
+    const { tones, grain } = windowOf(sights).steadyFace(1, index)!.appearance;
+    return [tones.light, tones.rest, tones.quantiles, grain];
+  };
+  for (const list of listsAt(10)) for (const value of list) assertClose(value, 10, 1e-3);
+  for (const list of listsAt(30)) for (const value of list) assertClose(value, 530, 1e-2);
+  for (const list of listsAt(19)) for (const value of list) assert.ok(value > 13 && value < 20);
+});
+
 test('forgotten frames are gone, and the others stay as they were', () => {
   const sights = frames(40, (index) => ({ faces: { 1: seen(100 + index * index) } }));
   const whole = windowOf(sights);

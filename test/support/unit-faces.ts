@@ -5,9 +5,11 @@ import {
   bandCount,
   type FaceAppearance,
 } from '../../src/processors/face-swapper/appearance.js';
+import { grainFloats } from '../../src/processors/grain-matcher/grain-level.js';
 import { faceShape } from '../../src/processors/face-swapper/face-shape.js';
 import { type FaceZones, paintZones } from '../../src/processors/face-swapper/face-layout.js';
 import { headPose } from '../../src/processors/face-swapper/head-pose.js';
+import { allocateSkinTones, type SkinTones, toneSide } from '../../src/processors/face-swapper/skin-tones.js';
 import { buildTexture, faceWidth, type SourceFace } from '../../src/processors/face-swapper/source-face.js';
 
 /** Zones with a narrow feather and no padding. */
@@ -18,6 +20,7 @@ export const appearanceOf = (values: {
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly bands?: readonly number[];
+  readonly tones?: SkinTones;
 }): FaceAppearance => ({
   mean: Float32Array.from(values.mean ?? [65, 15, 18]),
   std: Float32Array.from(values.std ?? [8, 3, 4]),
@@ -25,6 +28,8 @@ export const appearanceOf = (values: {
   open: new Float32Array(appearanceSize * appearanceSize).fill(1),
   glasses: 0,
   rims: new Float32Array(appearanceSize * appearanceSize),
+  tones: values.tones ?? allocateSkinTones(),
+  grain: new Float32Array(grainFloats),
 });
 
 /** A source face made from an RGB frame in which the mesh lies at `points`. */
@@ -34,6 +39,7 @@ export const sourceFaceOf = (photo: PlanarFrame, points: Float32Array, index = 0
   descriptor: new Float32Array(1024),
   texture: buildTexture(photo, points, plainZones),
   appearance: appearanceOf({}),
+  toneMaps: new Float32Array(3 * toneSide * toneSide),
   pose: headPose(points),
   shape: faceShape(points),
   widthPx: faceWidth(points),

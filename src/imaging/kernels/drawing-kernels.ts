@@ -48,6 +48,8 @@ export type DrawingKernels = {
     interior: number,
     interiorSide: number,
     colour: number,
+    field: number,
+    fieldSide: number,
     tone: number,
     first: number,
     second: number,
@@ -88,6 +90,15 @@ export type DrawingKernels = {
     sums: number,
     count: number,
     rowLength: number,
+  ) => void;
+  readonly skinBlocks: (
+    first: number,
+    second: number,
+    third: number,
+    weight: number,
+    model: number,
+    side: number,
+    out: number,
   ) => void;
   readonly ridgesAt: (
     first: number,

@@ -4,6 +4,7 @@ import type { BlendingKernels } from './blending-kernels.js';
 import type { ComparisonKernels } from './comparison-kernels.js';
 import type { DrawingKernels } from './drawing-kernels.js';
 import type { GradientKernels } from './gradient-kernels.js';
+import type { GrainKernels } from './grain-kernels.js';
 import { KernelMemory } from './kernel-memory.js';
 import type { PlaneKernels } from './plane-kernels.js';
 import type { SamplingKernels } from './sampling-kernels.js';
@@ -17,6 +18,7 @@ export type KernelExports = BlendingKernels &
   ComparisonKernels &
   DrawingKernels &
   GradientKernels &
+  GrainKernels &
   PlaneKernels &
   SamplingKernels &
   ToneKernels & {

@@ -6,9 +6,11 @@ import { Scratch } from '../../imaging/scratch.js';
 import { type HdrSignal, toneAddress, wideLabFactor } from '../../imaging/tone-curve.js';
 import { landmarkInputPx } from '../face-landmarker/face-landmarker.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
+import { grainFloats } from '../grain-matcher/grain-level.js';
 import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { drawRims, glassesContrast } from './glasses.js';
-import { allocateSkinModel, type LabPlanes, measureSkin, skinModel } from './skin-model.js';
+import { allocateSkinModel, type LabPlanes, measureSkin, type SkinModel, skinModel } from './skin-model.js';
+import { allocateSkinTones, measureTones, type SkinTones, toneMaps, toneSide } from './skin-tones.js';
 
 /** Side of the flattened face that appearance is measured on; about the landmark crop's own resolution. */
 export const appearanceSize = 128;
@@ -33,6 +35,10 @@ export type FaceAppearance = {
   readonly glasses: number;
   /** appearanceSize² numbers: 1 on the rims, if there are any. */
   readonly rims: Float32Array;
+  /** How the skin's tones are spread. */
+  readonly tones: SkinTones;
+  /** How noisy the picture is there, as `GrainMatcher` measures it; zeros where nobody asked. */
+  readonly grain: Float32Array;
 };
 
 /** An appearance that {@link AppearanceReader.read} can write into. */
@@ -47,6 +53,8 @@ export function allocateAppearance(): AppearanceBuffer {
     open: new Float32Array(appearanceSize * appearanceSize),
     glasses: 0,
     rims: new Float32Array(appearanceSize * appearanceSize),
+    tones: allocateSkinTones(),
+    grain: new Float32Array(grainFloats),
   };
 }
 
@@ -153,6 +161,10 @@ type ReaderBuffers = MeasuringMaps & {
   readonly product: Float32Array;
   readonly open: Float32Array;
   readonly rimLines: Float32Array;
+  /** What `skinBlocks` writes. */
+  readonly blocks: Float32Array;
+  /** The skin model as kernels read it. */
+  readonly modelFloats: Float32Array;
   /** L and its halves. */
   readonly light: readonly Float32Array[];
 };
@@ -200,6 +212,8 @@ export class AppearanceReader {
     this.#multiply(seen, buffers.skin, product);
     const model = skinModel(lab, product, this.#scratch, this.#model);
     measureSkin(lab, buffers, model, appearanceSize, this.#scratch, { open, mean: out.mean, std: out.std });
+    this.#blockSkin(buffers, model);
+    measureTones(buffers.blocks, model.centre, out.tones);
     out.open.set(open);
     this.#multiply(seen, buffers.rims, product);
     drawRims(lab, appearanceSize, product, model, this.#scratch, rimLines);
@@ -207,6 +221,28 @@ export class AppearanceReader {
     out.glasses = glassesContrast(lab, appearanceSize, this.#scratch);
     this.#measureBands(buffers, out);
     return out;
+  }
+
+  /** The tones of the skin that was read last, all over the flattened face: 3 × toneSide² numbers in plain memory. */
+  lastToneMaps(): Float32Array {
+    // The blocks keep what the last reading left in them.
+    const blocks = this.#scratch.floats('blocks', 4 * toneSide * toneSide).slice();
+    return toneMaps(blocks, this.#model.centre);
+  }
+
+  #blockSkin({ lab, product, modelFloats, blocks }: ReaderBuffers, model: SkinModel): void {
+    modelFloats.set(model.centre);
+    modelFloats.set(model.spread, 3);
+    const [first, second, third] = lab;
+    kernels().call.skinBlocks(
+      addressOf(first),
+      addressOf(second),
+      addressOf(third),
+      addressOf(product),
+      addressOf(modelFloats),
+      appearanceSize,
+      addressOf(blocks),
+    );
   }
 
   /** Gives the kernel memory back. */
@@ -305,6 +341,8 @@ export class AppearanceReader {
         product: map('product'),
         open: map('open'),
         rimLines: map('rim lines'),
+        blocks: scratch.floats('blocks', 4 * toneSide * toneSide),
+        modelFloats: scratch.floats('model', 6),
         light: lightNames.map((name, level) => scratch.floats(name, (appearanceSize >> level) ** 2)),
       };
       // Growth makes the views from before unusable; the second time everything is there.

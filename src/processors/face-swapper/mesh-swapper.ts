@@ -14,6 +14,7 @@ import { faceLayout, type FaceZones, zoneSize } from './face-layout.js';
 import { carryShape } from './face-shape.js';
 import { facingOf } from './rectify.js';
 import type { FaceTexture, SourceFace } from './source-face.js';
+import { toneSide } from './skin-tones.js';
 import { TextureStore } from './texture-store.js';
 
 /** A part of the frame, in luma pixels; `x` and `y` are even, so that chroma samples are not split. */
@@ -122,6 +123,7 @@ export class MeshSwapper {
     buffers.open.set(request.open);
     writeColour(buffers.colour, format, request.colour);
     const { call } = kernels();
+    const field = writeField(buffers, format, request.colour);
     const openCorners = addressOf(buffers.openCorners);
     call.gatherCorners(addressOf(buffers.open), appearanceSize, openCorners);
     call.chooseTextureLevels(nearest.records, nearest.recordCount, texture.table, texture.levelCount);
@@ -140,6 +142,8 @@ export class MeshSwapper {
       addressOf(buffers.interiorCorners),
       zoneSize,
       addressOf(buffers.colour),
+      field,
+      toneSide,
       tone,
       addressOf(planes[0]),
       addressOf(planes[1]),
@@ -202,6 +206,8 @@ export class MeshSwapper {
         openCorners: scratch.floats('open corners', 4 * appearanceSize * appearanceSize),
         interiorCorners: this.#interiorCorners(),
         colour: scratch.floats('colour', 18),
+        field: scratch.floats('field', 3 * toneSide * toneSide),
+        fieldCorners: scratch.floats('field corners', 12 * toneSide * toneSide),
         rows: scratch.bytes('rows', call.shadingRowBytes(drawn.right - drawn.left)),
       };
       // Growth makes the views from before unusable; the second time everything is there.
@@ -283,6 +289,23 @@ function writeColour(out: Float32Array, format: PlanarFormat, { gain, offset }: 
   out[15] = -kg * perRed;
   out[16] = -kb * perRed;
   out[17] = 128;
+}
+
+/** Lays the field out for the kernel. @returns its address there, 0 when there is none */
+function writeField(
+  { field, fieldCorners }: { readonly field: Float32Array; readonly fieldCorners: Float32Array },
+  { hdr }: PlanarFormat,
+  colour: ColourMatch,
+): number {
+  if (colour.field === null) return 0;
+  const factor = hdr === undefined ? 1 : wideLabFactor;
+  for (let i = 0; i < field.length; i++) field[i] = (colour.field[i] as number) / factor;
+  const places = toneSide * toneSide;
+  for (let c = 0; c < 3; c++) {
+    const map = addressOf(field) + 4 * places * c;
+    kernels().call.gatherCorners(map, toneSide, addressOf(fieldCorners) + 16 * places * c);
+  }
+  return addressOf(fieldCorners);
 }
 
 const rgbPlanes = [255, 0, 0, 0, 0, 255, 0, 0, 0, 0, 255, 0] as const;

@@ -25,6 +25,8 @@ export type SourceFace = {
   readonly descriptor: Float32Array;
   readonly texture: FaceTexture;
   readonly appearance: FaceAppearance;
+  /** 3 × toneSide² numbers: the skin's tones, L, a and b, all over the flattened face. */
+  readonly toneMaps: Float32Array;
   readonly pose: HeadPose;
   /** Proportions: 468 × (x, y, z) on the mean face. */
   readonly shape: Float32Array;
@@ -202,14 +204,22 @@ function rimMap(
   const smooth: LabPlanes = [blurred(lab[0]), blurred(lab[1]), blurred(lab[2])];
   const rim = new Float32Array(sizePx * sizePx);
   if (glassesContrast(smooth, sizePx, scratch) < glassesContrastThreshold) return rim;
+  const browLightness = medianWhere(smooth[0], brows);
   for (let i = 0; i < rims.length; i++) {
-    // Only the brow itself is spared: a thick rim reaches beyond it.
-    const beside = 1 - smoothstep(0.6, 0.95, brows[i] as number);
+    // Only the brow itself is spared: a thick rim reaches beyond it, and its corner lies over the brow's end.
+    const overBrow = smoothstep(8, 16, browLightness - (smooth[0][i] as number));
+    const beside = 1 - smoothstep(0.6, 0.95, brows[i] as number) * (1 - overBrow);
     rims[i] = (rims[i] as number) * (seen[i] as number) * beside;
   }
   drawRims(smooth, sizePx, rims, model, scratch, rim);
   widen(rim, sizePx, sizePx / 75);
   return rim;
+}
+
+/** The median of a plane over the places that a map has whole. */
+function medianWhere(plane: Float32Array, map: Float32Array): number {
+  const values = plane.filter((_, i) => (map[i] as number) > 0.95).sort();
+  return values[values.length >> 1] ?? 0;
 }
 
 /**

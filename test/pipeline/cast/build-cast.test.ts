@@ -135,7 +135,12 @@ test('place joins tracks across a border also where nobody can be recognised', (
   ]);
   assert.deepEqual(summary(cast), ['person1 180 from 0', 'person2 110 from 50']);
   assert.deepEqual(
-    cast.persons.map(({ descriptor, ageYears, male, best }) => [descriptor.length, ageYears, male, best.score]),
+    cast.persons.map(({ descriptor, ageYears, male, best }) => [
+      descriptor.length,
+      ageYears,
+      male,
+      best.score,
+    ]),
     [
       [0, null, null, 0],
       [0, null, null, 0],
@@ -161,13 +166,13 @@ test('a track that only neighbours of the segment show is left to them', () => {
 test('two tracks that are seen at once at two places are two persons, however alike they look', () => {
   const twins = (second: TrackDescription): Cast =>
     buildCast([
-      segmentOf(
-        0,
-        [0, 100],
-        { id: 1, person: 1, start: 0, end: 60, x: 100 },
-        second,
-        { id: 3, person: 1, start: 70, end: 90, x: 100 },
-      ),
+      segmentOf(0, [0, 100], { id: 1, person: 1, start: 0, end: 60, x: 100 }, second, {
+        id: 3,
+        person: 1,
+        start: 70,
+        end: 90,
+        x: 100,
+      }),
     ]);
   assert.equal(twins({ id: 2, person: 1, start: 59, end: 65, x: 300 }).persons.length, 2);
   // One frame later there is nothing against it, nor where one face was found twice.
@@ -204,12 +209,7 @@ test('the best sighting is the sample that weighs most, in the frames of its own
 
 test('of two who are seen equally long, the one who appears first comes first', () => {
   const cast = buildCast([
-    segmentOf(
-      0,
-      [0, 100],
-      { id: 1, person: 1, start: 30, end: 50 },
-      { id: 2, person: 2, start: 0, end: 20 },
-    ),
+    segmentOf(0, [0, 100], { id: 1, person: 1, start: 30, end: 50 }, { id: 2, person: 2, start: 0, end: 20 }),
   ]);
   assert.deepEqual(summary(cast), ['person1 20 from 0', 'person2 20 from 30']);
 });

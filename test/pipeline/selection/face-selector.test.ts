@@ -38,6 +38,7 @@ before(() => {
     descriptor: new Float32Array(1024),
     texture: { sizePx: 0, levels: [] },
     appearance,
+    toneMaps: new Float32Array(0),
     pose: frontal,
     shape: new Float32Array(0),
     widthPx: 100,

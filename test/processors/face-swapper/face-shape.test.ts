@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { carryShape, faceShape } from '../../../src/processors/face-swapper/face-shape.js';
 import {
   faceOval,
+  innerLipRing,
   leftEyeOuter,
+  outerLipRing,
   rightEyeOuter,
 } from '../../../src/processors/face-landmarker/mesh-indices.js';
 import { faceLayout } from '../../../src/processors/face-swapper/face-layout.js';
@@ -69,4 +71,34 @@ test('lists that are handed in are filled with the same', () => {
   const other = placedFace({ x: 90, y: 300, eyesPx: 40, yaw: -0.8 });
   faceShape(other, new Float32Array(3 * 468));
   assert.deepEqual(faceShape(points), shape);
+});
+
+test('a smile keeps the target’s lip line, and its place on the face is still carried', () => {
+  const points = placedFace({ x: 200, y: 150, eyesPx: 100 });
+  const own = faceShape(points);
+  const corners = [61, 291] as const;
+  const widthOf = (mesh: Float32Array): number => at(mesh, 3 * corners[1]) - at(mesh, 3 * corners[0]);
+  const lips = [...new Set<number>([...outerLipRing, ...innerLipRing])];
+  const middle = lips.reduce((sum, i) => sum + at(own, 3 * i), 0) / lips.length;
+  /** The mean face with lips that are so much wider, and moved down. */
+  const mouth = (wider: number, down: number): Float32Array => {
+    const shape = Float32Array.from(own);
+    for (const i of lips) {
+      shape[3 * i] = middle + wider * (at(own, 3 * i) - middle);
+      shape[3 * i + 1] = at(own, 3 * i + 1) + down;
+    }
+    return shape;
+  };
+  const changeOf = (source: Float32Array): number =>
+    widthOf(carryShape(points, own, source)) - widthOf(points);
+  // A little wider is another person's mouth; half as wide again is another expression.
+  const alike = changeOf(mouth(1.1, 0)) / 0.1;
+  const unlike = changeOf(mouth(1.5, 0)) / 0.5;
+  assert.ok(alike > 0 && unlike > 0 && unlike < 0.6 * alike, `${unlike} of ${alike}`);
+  const lowered = carryShape(points, own, mouth(1.5, 0.1));
+  const level = carryShape(points, own, mouth(1.5, 0));
+  for (const i of corners) {
+    const down = at(lowered, 3 * i + 1) - at(level, 3 * i + 1);
+    assert.ok(down > 4, `corner ${i} moved by ${down} of 10 pixels`);
+  }
 });

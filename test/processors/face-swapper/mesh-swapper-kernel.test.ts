@@ -9,6 +9,7 @@ import {
   MeshSwapper,
   type SwapRequest,
 } from '../../../src/processors/face-swapper/mesh-swapper.js';
+import { toneSide } from '../../../src/processors/face-swapper/skin-tones.js';
 import type { SourceFace } from '../../../src/processors/face-swapper/source-face.js';
 import { plainDraw } from '../../support/reference/mesh-swapper.js';
 import { plainZones, sourceFaceOf } from '../../support/unit-faces.js';
@@ -43,6 +44,9 @@ const hdrs: readonly (HdrSignal | undefined)[] = [
 
 const sizes = [9, 17, 31, 64, 101, 150, 223];
 
+const fieldOf = (random: Random): Float32Array =>
+  Float32Array.from({ length: 3 * toneSide ** 2 }, () => random.between(-8, 8));
+
 const requestFor = (random: Random, widthPx: number, heightPx: number): SwapRequest => {
   const points = placedFace({
     x: random.between(-0.1, 1.1) * widthPx,
@@ -60,6 +64,7 @@ const requestFor = (random: Random, widthPx: number, heightPx: number): SwapRequ
     colour: {
       gain: Float32Array.from({ length: 3 }, () => random.between(0.6, 1.25)),
       offset: Float32Array.from({ length: 3 }, () => random.between(-12, 12)),
+      field: random.next() < 0.5 ? null : fieldOf(random),
     },
     open: Float32Array.from({ length: appearanceSize ** 2 }, (_, i) =>
       Math.min(1, Math.max(0, 0.8 + 0.6 * Math.sin(phase + i / 300))),
@@ -119,7 +124,7 @@ test('a source is drawn the same after many others went through the texture stor
     source,
     points: sourcePoints,
     shape: source.shape,
-    colour: { gain: Float32Array.of(1, 1, 1), offset: new Float32Array(3) },
+    colour: { gain: Float32Array.of(1, 1, 1), offset: new Float32Array(3), field: null },
     open: new Float32Array(appearanceSize ** 2).fill(1),
   };
   const planesOf = (from: SourceFace) => [...swapper.draw(format, { ...request, source: from })!.planes[0]];

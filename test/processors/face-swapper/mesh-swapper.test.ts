@@ -232,7 +232,7 @@ test('a face in profile has no crack within its silhouette', () => {
 
 test('the colour match is applied in Lab', () => {
   const frame = paintFrame(formatOf(sizePx, sizePx, 'rgb'), skinPicture);
-  const colour = { gain: Float32Array.of(0, 0, 0), offset: Float32Array.of(50, 0, 0) };
+  const colour = { gain: Float32Array.of(0, 0, 0), offset: Float32Array.of(50, 0, 0), field: null };
   const request = { source, points: face, shape: source.shape, colour, open };
   const patch = new MeshSwapper(plainZones).draw(frame.format, request)!;
   for (let i = 0; i < patch.mask.length; i++) {

@@ -13,6 +13,7 @@ const source = (index: number, yaw: number, lightness = 65): SourceFace => ({
   descriptor: new Float32Array(0),
   texture: { sizePx: 16, levels: [new Float32Array(4 * 256)] },
   appearance: appearanceOf({ mean: [lightness, 15, 18] }),
+  toneMaps: new Float32Array(0),
   pose: { yaw, pitch: 0, roll: 0 },
   shape: faceLayout.shape,
   widthPx: 100,

@@ -101,6 +101,22 @@ test('a fringe over the forehead becomes transparent, the cheeks stay', () => {
   assert.ok(at(levels[0]!, 4 * texel) > 50, `lightness ${at(levels[0]!, 4 * texel)}`);
 });
 
+test('the dark corner of a frame over the end of a light brow is not drawn as a brow', () => {
+  const points = placedFace(placement);
+  const eyes = [159, 386].map((i) => [at(points, 3 * i), at(points, 3 * i + 1)] as const);
+  const isRing = (x: number, y: number): boolean =>
+    eyes.some(([eyeX, eyeY]) => Math.abs(Math.hypot(x - eyeX, y - eyeY) - 21) < 2);
+  const [endX, endY] = [at(points, 3 * 46), at(points, 3 * 46 + 1)];
+  const isCorner = (x: number, y: number): boolean => Math.hypot((x - endX) / 1.3, y - endY) < 6;
+  const dark = [0.05, 0.05, 0.06] as const;
+  const picture: Picture = (x, y) => (isRing(x, y) || isCorner(x, y) ? dark : skinPicture(x, y));
+  const { sizePx, levels } = buildTexture(photoOf(picture), points, plainZones);
+  const { uv } = faceLayout;
+  const texel = Math.floor(at(uv, 93) * sizePx) * sizePx + Math.floor(at(uv, 92) * sizePx);
+  const [lightness, opacity] = [at(levels[0]!, 4 * texel), at(levels[0]!, 4 * texel + 3)];
+  assert.ok(lightness > 40 || opacity < 0.3, `L ${lightness} at opacity ${opacity}`);
+});
+
 test('a face partly outside the photograph still gives a finite texture', () => {
   for (const x of [-20, 0, 250, 290]) {
     const { levels } = buildTexture(photoOf(skinPicture), placedFace({ ...placement, x }), plainZones);

@@ -5,6 +5,8 @@ import {
   type FaceAppearance,
 } from '../../../src/processors/face-swapper/appearance.js';
 import { faceLayout, type FaceZones, zoneSize } from '../../../src/processors/face-swapper/face-layout.js';
+import { allocateSkinTones, measureTones } from '../../../src/processors/face-swapper/skin-tones.js';
+import { grainFloats } from '../../../src/processors/grain-matcher/grain-level.js';
 import { srgbToLab } from './lab.js';
 import { PlainPyramidSteps } from './pyramid.js';
 
@@ -303,6 +305,8 @@ function measureAppearance(
     mean[c] = average;
     std[c] = Math.sqrt(Math.max(0, (std[c] as number) / Math.max(total, 1e-6) - average * average));
   }
+  const tones = allocateSkinTones();
+  measureTones(plainSkinBlocks(lab, seen, maps.skin, model), Float32Array.from(model.centre), tones);
   const planes = [0, 1, 2].map((c) => lab.subarray(c * n2, (c + 1) * n2));
   const rims = new Float32Array(n2);
   plainRims(planes, appearanceSize, (i) => (seen[i] as number) * (maps.rims[i] as number), model, rims);
@@ -313,7 +317,34 @@ function measureAppearance(
     open,
     glasses: plainGlassesContrast(planes, appearanceSize),
     rims,
+    tones,
+    grain: new Float32Array(grainFloats),
   };
+}
+
+/** Blocks of 4 × 4 texels: weight of plain skin, and the weighted sums of its colours' distances from the model's centre. */
+export function plainSkinBlocks(
+  lab: Float32Array,
+  seen: Float32Array,
+  skin: Float32Array,
+  model: PlainSkinModel,
+): Float32Array {
+  const n2 = appearanceSize * appearanceSize;
+  const side = appearanceSize / 4;
+  const blocks = new Float32Array(4 * side * side);
+  for (let i = 0; i < n2; i++) {
+    const [l, a, b] = [lab[i] as number, lab[n2 + i] as number, lab[2 * n2 + i] as number];
+    const weight = (seen[i] as number) * (skin[i] as number) * plainSkinLikeness(model, l, a, b);
+    const x = (i % appearanceSize) >> 2;
+    const y = Math.floor(i / appearanceSize) >> 2;
+    const at = 4 * (y * side + x);
+    blocks[at] = (blocks[at] as number) + weight;
+    [l, a, b].forEach((value, c) => {
+      const sum = blocks[at + 1 + c] as number;
+      blocks[at + 1 + c] = sum + weight * (value - (model.centre[c] as number));
+    });
+  }
+  return blocks;
 }
 
 function bandEnergies(

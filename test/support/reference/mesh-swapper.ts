@@ -11,6 +11,7 @@ import type {
   FrameRegion,
   SwapRequest,
 } from '../../../src/processors/face-swapper/mesh-swapper.js';
+import { toneSide } from '../../../src/processors/face-swapper/skin-tones.js';
 import { facingOf } from '../../../src/processors/face-swapper/rectify.js';
 import type { FaceTexture } from '../../../src/processors/face-swapper/source-face.js';
 import { labToSrgb } from './lab.js';
@@ -135,10 +136,14 @@ export const plainDraw = (
       if (u < 0) continue;
       const v = raster.v[at] as number;
       sampleTexture(source.texture, u, v, raster.footprint[at] as number, texel);
+      const more = (c: number): number =>
+        colour.field === null
+          ? 0
+          : sampleMap(colour.field.subarray(toneSide ** 2 * c, toneSide ** 2 * (c + 1)), toneSide, u, v);
       const matched = [
-        (texel[0] as number) * gainL + offsetL,
-        (texel[1] as number) * gainA + offsetA,
-        (texel[2] as number) * gainB + offsetB,
+        (texel[0] as number) * gainL + offsetL + more(0),
+        (texel[1] as number) * gainA + offsetA + more(1),
+        (texel[2] as number) * gainB + offsetB + more(2),
       ] as const;
       const [lightness, a, b] = format.hdr === undefined ? matched : narrowedLab(...matched);
       labToSrgb(lightness, a, b, rgb, 0);

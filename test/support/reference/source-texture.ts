@@ -190,10 +190,13 @@ function rimMap(
   const smooth: LabPlanes = [blurred(lab[0]), blurred(lab[1]), blurred(lab[2])];
   const rim = new Float32Array(sizePx * sizePx);
   if (glassesContrast(smooth, sizePx, scratch) < glassesContrastThreshold) return rim;
-  // Only the brow itself is spared: a thick rim reaches beyond it.
-  const zone = rims.map(
-    (value, at) => value * (seen[at] as number) * (1 - smoothstep(0.6, 0.95, brows[at] as number)),
-  );
+  const browValues = smooth[0].filter((_, at) => (brows[at] as number) > 0.95).sort();
+  const browLightness = browValues[browValues.length >> 1] ?? 0;
+  // Only the brow itself is spared: a thick rim reaches beyond it, and its corner lies over the brow's end.
+  const zone = rims.map((value, at) => {
+    const overBrow = smoothstep(8, 16, browLightness - (smooth[0][at] as number));
+    return value * (seen[at] as number) * (1 - smoothstep(0.6, 0.95, brows[at] as number) * (1 - overBrow));
+  });
   drawRims(smooth, sizePx, zone, model, scratch, rim);
   widen(rim, sizePx, sizePx / 75);
   return rim;

@@ -205,13 +205,7 @@ export function measureSkin(
       const l = f32x4.sub(v128.load(first + at), v128.load32_splat(model));
       const a = f32x4.sub(v128.load(second + at), v128.load32_splat(model, 4));
       const b = f32x4.sub(v128.load(third + at), v128.load32_splat(model, 8));
-      const dl = f32x4.div(l, v128.load32_splat(model, 12));
-      const da = f32x4.div(a, v128.load32_splat(model, 16));
-      const db = f32x4.div(b, v128.load32_splat(model, 20));
-      const chroma = f32x4.mul(f32x4.splat(0.5), f32x4.add(f32x4.mul(da, da), f32x4.mul(db, db)));
-      const distance = f32x4.sqrt(f32x4.add(f32x4.mul(dl, dl), chroma));
-      const rise = f32x4.mul(f32x4.sub(distance, f32x4.splat(2.2)), f32x4.splat(1.0 / 1.4));
-      const foreign = smooth(f32x4.pmin(one, f32x4.pmax(zero, rise)));
+      const foreign = foreignShare(l, a, b, model);
       const shut = f32x4.mul(v128.load(guard + at), foreign);
       v128.store(open + at, v128.and(f32x4.sub(one, shut), some));
       const weight = f32x4.mul(f32x4.mul(visible, v128.load(skin + at)), f32x4.sub(one, foreign));
@@ -234,6 +228,71 @@ export function measureSkin(
     addLanes(sums + 40, squareA);
     addLanes(sums + 48, squareB);
   }
+}
+
+/**
+ * How much of a colour is something else than skin, 0..1.
+ *
+ * @param l distances from the model's centre
+ */
+function foreignShare(l: v128, a: v128, b: v128, model: usize): v128 {
+  const dl = f32x4.div(l, v128.load32_splat(model, 12));
+  const da = f32x4.div(a, v128.load32_splat(model, 16));
+  const db = f32x4.div(b, v128.load32_splat(model, 20));
+  const chroma = f32x4.mul(f32x4.splat(0.5), f32x4.add(f32x4.mul(da, da), f32x4.mul(db, db)));
+  const distance = f32x4.sqrt(f32x4.add(f32x4.mul(dl, dl), chroma));
+  const rise = f32x4.mul(f32x4.sub(distance, f32x4.splat(2.2)), f32x4.splat(1.0 / 1.4));
+  return smooth(f32x4.pmin(f32x4.splat(1), f32x4.pmax(f32x4.splat(0), rise)));
+}
+
+/**
+ * The skin's colours in blocks of 4 × 4 places: what is none, by the same measure as in `measureSkin`, does not count.
+ *
+ * @param first planes L, a, b of side² floats, side a multiple of 4
+ * @param weight how much each place counts; @param model as for `measureSkin`
+ * @param out (side / 4)² × (total weight, and the weighted sums of the distances of L, a, b from the model's centre)
+ */
+export function skinBlocks(
+  first: usize,
+  second: usize,
+  third: usize,
+  weight: usize,
+  model: usize,
+  side: i32,
+  out: usize,
+): void {
+  const one = f32x4.splat(1);
+  const stride: usize = 4 * <usize>side;
+  for (let y = 0; y < side; y += 4) {
+    const row: usize = stride * <usize>y;
+    for (let at = row; at < row + stride; at += 16, out += 16) {
+      let total = f32x4.splat(0);
+      let sumL = f32x4.splat(0);
+      let sumA = f32x4.splat(0);
+      let sumB = f32x4.splat(0);
+      for (let place = at; place < at + 4 * stride; place += stride) {
+        const given = v128.load(weight + place);
+        if (!v128.any_true(given)) continue;
+        const l = f32x4.sub(v128.load(first + place), v128.load32_splat(model));
+        const a = f32x4.sub(v128.load(second + place), v128.load32_splat(model, 4));
+        const b = f32x4.sub(v128.load(third + place), v128.load32_splat(model, 8));
+        const w = f32x4.mul(given, f32x4.sub(one, foreignShare(l, a, b, model)));
+        total = f32x4.add(total, w);
+        sumL = f32x4.add(sumL, f32x4.mul(w, l));
+        sumA = f32x4.add(sumA, f32x4.mul(w, a));
+        sumB = f32x4.add(sumB, f32x4.mul(w, b));
+      }
+      store<f32>(out, laneSum(total));
+      store<f32>(out, laneSum(sumL), 4);
+      store<f32>(out, laneSum(sumA), 8);
+      store<f32>(out, laneSum(sumB), 12);
+    }
+  }
+}
+
+function laneSum(lanes: v128): f32 {
+  const pairs = f32x4.add(lanes, v128.shuffle<f32>(lanes, lanes, 2, 3, 0, 1));
+  return f32x4.extract_lane(pairs, 0) + f32x4.extract_lane(pairs, 1);
 }
 
 function addLanes(to: usize, lanes: v128): void {

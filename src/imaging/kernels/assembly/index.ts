@@ -9,6 +9,7 @@ export {
   multiplyMaps,
   ridgesAt,
   robustSpread,
+  skinBlocks,
 } from './appearance';
 export {
   clearMemory,
@@ -33,6 +34,7 @@ export {
 } from './blend';
 export { maskedSsim16, maskedSsim8, squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
 export { anchorOutline, membraneTerms, subtractMembrane, weighedMean } from './gradient';
+export { addGrain16, addGrain8, grainBlocks16, grainBlocks8 } from './grain';
 export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
 export {
   factorMembrane,

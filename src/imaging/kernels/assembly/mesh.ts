@@ -362,6 +362,7 @@ function rowBytesOf(width: i32): usize {
  * @param left the box, in pixels of the region: left and top even, at least four wide
  * @param open the map of what may be replaced, and `interior` that of what may be moved: from `gatherCorners`
  * @param colour 18 floats: gain and offset of L, a, b; three rows of a matrix R'G'B' 0..1 → planes and its offset
+ * @param field what is added to L, a, b by place: three maps of fieldSide² from `gatherCorners`, one behind the other; 0 for nothing
  * @param tone what turns the wide scale, which R'G'B' are then of, into the frame's own R'G'B' (`toneAddress`), 0 for standard range
  * @param first three planes in frame order, the first of regionWidth, the others of chromaWidth
  * @param coverage regionWidth wide like the five that follow
@@ -383,6 +384,8 @@ export function shadeTriangles(
   interior: usize,
   interiorSide: i32,
   colour: usize,
+  field: usize,
+  fieldSide: i32,
   tone: usize,
   first: usize,
   second: usize,
@@ -448,6 +451,16 @@ export function shadeTriangles(
         v128.store(rowBlue + at, line(v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), colour + 16));
         // The opacity takes the place of the texels that it came with.
         v128.store(texels + at, v128.shuffle<f32>(high01, high23, 2, 3, 6, 7));
+      }
+      if (field !== 0) {
+        const mapBytes: usize = 16 * <usize>fieldSide * <usize>fieldSide;
+        for (let at = firstByte, end: usize = 4 * <usize>finish; at < end; at += 16) {
+          const u = v128.load(rowU + at);
+          const v = v128.load(rowV + at);
+          addTo(rowRed + at, sampleCorners(field, fieldSide, u, v));
+          addTo(rowGreen + at, sampleCorners(field + mapBytes, fieldSide, u, v));
+          addTo(rowBlue + at, sampleCorners(field + 2 * mapBytes, fieldSide, u, v));
+        }
       }
       labToSrgbPlanes(
         rowRed + firstByte,
@@ -597,6 +610,10 @@ function shadeRun(
       }
     }
   }
+}
+
+function addTo(address: usize, more: v128): void {
+  v128.store(address, f32x4.add(v128.load(address), more));
 }
 
 /** `value` times the first float at `gainAndOffset`, plus the second. */
