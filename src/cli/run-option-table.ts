@@ -197,6 +197,14 @@ export const runOptionTable = [
     description: "fit the new face's colours to the target's",
   },
   {
+    name: 'occlusion',
+    group: 'Picture',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: optionChoices.occlusion,
+    description: 'keep hands and things that come before a face in a video',
+  },
+  {
     name: 'output-video-encoder',
     group: 'Video',
     kind: 'text',

@@ -25,6 +25,7 @@ const laterSettings: ReadonlySet<string> = new Set([
   'landmarkSmoother',
   'blend',
   'colorMatch',
+  'occlusion',
   'executionThreadCount',
 ] satisfies (keyof ChainSettings)[]);
 

@@ -2,6 +2,7 @@ import { FaceswapError } from '../errors.js';
 import { kernels } from '../imaging/kernels/kernels.js';
 import { takeModelMs } from '../inference/session.js';
 import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
+import { leniencyOf } from '../processors/face-masker/leniency.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import {
@@ -13,6 +14,7 @@ import {
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
+import { OcclusionHistory } from './occlusion-history.js';
 import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
@@ -34,6 +36,7 @@ export type ChainSettings = Pick<
   | 'landmarkSmoother'
   | 'blend'
   | 'colorMatch'
+  | 'occlusion'
   | 'executionProvider'
   | 'executionThreadCount'
 >;
@@ -111,6 +114,8 @@ export class FaceChain {
   readonly #groupFrames: number;
   readonly #analyses = new SegmentAnalysisWriter();
   readonly #keepsAnalysis: boolean;
+  /** For finding what lies over faces; null: it is painted over. */
+  readonly #leniency: Float32Array | null;
   /** Whether the running segment's analysis is packed. */
   #packsAnalysis = false;
   /** Faces that go through the swapper's model in one run, and why so many. */
@@ -132,6 +137,7 @@ export class FaceChain {
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
     this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
+    this.#leniency = settings.occlusion === 'auto' ? leniencyOf(zones) : null;
     this.#analyser = new SegmentAnalyser(models, zones, this.#samples);
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
@@ -164,7 +170,8 @@ export class FaceChain {
    */
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
     const { frameRate, decode } = segment;
-    const window = new ShotWindow(this.#settings.landmarkSmoother);
+    const occlusion = this.#leniency === null ? null : new OcclusionHistory(this.#leniency);
+    const window = new ShotWindow(this.#settings.landmarkSmoother, occlusion);
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
     this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };

@@ -63,6 +63,7 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   landmarkSmoother: config.landmarkSmoother,
   blend: config.blend,
   colorMatch: config.colorMatch,
+  occlusion: config.occlusion,
   executionProvider: config.executionProvider,
   executionThreadCount: config.executionThreadCount,
 });

@@ -14,6 +14,7 @@ import type {
   LogLevel,
   MaskPadding,
   NoFacePolicy,
+  OcclusionMode,
   ProcessorName,
   Rational,
   ResumeMode,
@@ -32,6 +33,7 @@ export const optionChoices = {
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
   blend: ['multiband', 'basic'] satisfies BlendMode[],
   colorMatch: ['lab', 'none'] satisfies ColorMatchMode[],
+  occlusion: ['auto', 'none'] satisfies OcclusionMode[],
   /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
   /** x264's names without `placebo`, as in FaceFusion. */
@@ -57,6 +59,7 @@ export const runDefaults = {
   landmarkSmoother: 'window',
   blend: 'multiband',
   colorMatch: 'lab',
+  occlusion: 'auto',
   executionProvider: 'cpu',
   workers: 'auto',
   batchSize: 'auto',
@@ -87,6 +90,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   landmarkSmoother: true,
   blend: true,
   colorMatch: true,
+  occlusion: true,
   executionProvider: true,
   executionThreadCount: true,
   workers: true,
@@ -317,6 +321,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     landmarkSmoother: choose('landmarkSmoother'),
     blend: choose('blend'),
     colorMatch: choose('colorMatch'),
+    occlusion: choose('occlusion'),
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

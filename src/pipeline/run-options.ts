@@ -7,6 +7,9 @@ export type BlendMode = 'multiband' | 'basic';
 /** Colour transfer from the target's face to the new one: Lab moments or none. */
 export type ColorMatchMode = 'lab' | 'none';
 
+/** What is kept of hands and things before a face: found by what the face is expected to look like, or painted over. */
+export type OcclusionMode = 'auto' | 'none';
+
 /** Which faces of a frame are swapped: every one, or the largest. */
 export type FaceSelectorMode = 'many' | 'one';
 
@@ -52,6 +55,7 @@ export type RunOptions = {
   landmarkSmoother?: SmootherMode;
   blend?: BlendMode;
   colorMatch?: ColorMatchMode;
+  occlusion?: OcclusionMode;
   executionProvider?: string;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;
@@ -131,6 +135,7 @@ export type RunConfig = {
   readonly landmarkSmoother: SmootherMode;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
+  readonly occlusion: OcclusionMode;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

@@ -65,6 +65,7 @@ export class SegmentAnalyser {
         observation.appearance,
         frame.format.hdr,
       );
+      this.#reader.copyPortrait(observation.portrait);
       faces.set(trackId, observation);
       readingMs += performance.now() - readMs;
     };

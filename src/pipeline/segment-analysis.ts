@@ -1,10 +1,11 @@
 import { FaceswapError } from '../errors.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { portraitBytes } from '../processors/face-masker/portrait.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
 import type { AnalysedFrame, Observation } from './shot-window.js';
 
 /** Number of the form below; part of every key, so that entries of another form are never opened. */
-export const segmentAnalysisVersion = 1;
+export const segmentAnalysisVersion = 2;
 
 /** A segment whose analysis takes more is not kept: one shot of many faces must not cost memory without end. */
 export const largestAnalysisBytes = 64 * 2 ** 20;
@@ -28,7 +29,7 @@ const others = 2;
 const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits ? ones : others);
 
 /** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each. */
-const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels;
+const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels + portraitBytes;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;
@@ -44,8 +45,8 @@ const impossible = (what: string): FaceswapError =>
  * Little-endian. Header: magic with version (u32), number of frames (u32). A frame: index (u32), scene cut (u8), number of faces
  * (u8), nothing (u16). A face: track (u32), glasses (f64), its floats, then the maps `open` and `rims`, each as runs that follow one another over
  * all texels: a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
- * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
- * on three films); deflating the rest gains little, because it is mantissas.
+ * 0 or 1 nearly everywhere, so that they take about 8 KB of a face instead of 131 (600 to 1,000 other texels of 32,768, measured
+ * on three films); deflating the rest gains little, because it is mantissas. At last the portrait, 12 KB as it is.
  */
 export class SegmentAnalysisWriter {
   #bytes = new Uint8Array(1 << 16);
@@ -87,7 +88,7 @@ export class SegmentAnalysisWriter {
     return this.#bytes.slice(0, this.#length).buffer;
   }
 
-  #addFace(trackId: number, { points, shape, appearance }: Observation): void {
+  #addFace(trackId: number, { points, shape, appearance, portrait }: Observation): void {
     const { mean, std, bands, glasses, open, rims } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
@@ -101,6 +102,9 @@ export class SegmentAnalysisWriter {
       if (map.length !== mapTexels) throw impossible(`a map of ${map.length} texels`);
       this.#addMap(map);
     }
+    if (portrait.length !== portraitBytes) throw impossible(`a portrait of ${portrait.length} bytes`);
+    this.#bytes.set(portrait, this.#length);
+    this.#length += portraitBytes;
   }
 
   #addFloats(floats: Float32Array, from: number, to: number): void {
@@ -184,6 +188,9 @@ export class SegmentAnalysisReader {
       this.#at += 12;
       for (const length of floatCounts) if (!this.#areUsable(length)) return false;
       if (!this.#isUsableMap() || !this.#isUsableMap()) return false;
+      // Any byte is a portrait's.
+      this.#require(portraitBytes);
+      this.#at += portraitBytes;
     }
     return true;
   }
@@ -233,7 +240,10 @@ export class SegmentAnalysisReader {
       }) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
       const open = this.#readMap();
       const rims = this.#readMap();
-      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims } });
+      this.#require(portraitBytes);
+      const portrait = this.#bytes.slice(this.#at, this.#at + portraitBytes);
+      this.#at += portraitBytes;
+      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims }, portrait });
     }
     return { index, sceneCut, faces };
   }

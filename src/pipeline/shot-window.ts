@@ -5,12 +5,14 @@ import {
 } from '../processors/landmark-smoother/landmark-smoother.js';
 import { smoothstep } from '../imaging/plane-ops.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { allocatePortrait, type Portrait } from '../processors/face-masker/portrait.js';
 import {
   allocateAppearance,
   type AppearanceBuffer,
   type FaceAppearance,
 } from '../processors/face-swapper/appearance.js';
 import { glassesContrastThreshold } from '../processors/face-swapper/glasses.js';
+import type { OcclusionHistory } from './occlusion-history.js';
 import type { SmootherMode } from './run-options.js';
 
 /** What was seen of one face in one frame. */
@@ -19,6 +21,8 @@ export type Observation = {
   /** Proportions: 468 × (x, y, z) on the mean face. */
   readonly shape: Float32Array;
   readonly appearance: FaceAppearance;
+  /** What was seen, for telling what lies over the face. */
+  readonly portrait: Portrait;
 };
 
 /** An observation to be written: from {@link ShotWindow.takeObservation}. */
@@ -85,6 +89,7 @@ type EntryRange = { first: number; end: number };
 export class ShotWindow {
   readonly #entries: WindowEntry[] = [];
   readonly #mode: SmootherMode;
+  readonly #occlusion: OcclusionHistory | null;
   readonly #range: EntryRange = { first: 0, end: 0 };
   readonly #meshes: { offset: number; points: Float32Array }[] = [];
   readonly #weights: number[] = [];
@@ -98,8 +103,10 @@ export class ShotWindow {
   readonly #spareMeshes: Float32Array[] = [];
   readonly #spareFaces: SteadyBuffer[] = [];
 
-  constructor(mode: SmootherMode) {
+  /** @param occlusion keeps what lies over the faces; null: nothing is looked for */
+  constructor(mode: SmootherMode, occlusion: OcclusionHistory | null = null) {
     this.#mode = mode;
+    this.#occlusion = occlusion;
   }
 
   /**
@@ -113,6 +120,7 @@ export class ShotWindow {
       points: new Float32Array(3 * meshPointCount),
       shape: new Float32Array(3 * meshPointCount),
       appearance: allocateAppearance(),
+      portrait: allocatePortrait(),
     };
     this.#own.add(fresh);
     return fresh;
@@ -127,16 +135,19 @@ export class ShotWindow {
     const entry = this.#spareEntries.pop() ?? { frame, steady: new Map(), faces: new Map() };
     entry.frame = frame;
     this.#entries.push(entry);
+    this.#occlusion?.push(frame);
   }
 
   /** Forgets frames before `index`; nothing of them may be read any more. */
   dropBefore(index: number): void {
+    this.#occlusion?.dropBefore(index);
     while (this.#entries[0] !== undefined && this.#entries[0].frame.index < index) {
       this.#release(this.#entries.shift() as WindowEntry);
     }
   }
 
   clear(): void {
+    this.#occlusion?.clear();
     for (const entry of this.#entries.splice(0)) this.#release(entry);
   }
 
@@ -250,6 +261,7 @@ export class ShotWindow {
     this.#average(readBands, bands);
     this.#average(readOpen, open);
     this.#closeRims(open);
+    this.#occlusion?.close(trackId, index, open);
     return face;
   }
 

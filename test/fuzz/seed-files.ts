@@ -132,7 +132,8 @@ export const analysisSeed = (): Uint8Array => {
         glasses: 0.5,
         rims: map,
       };
-      return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance }] as const;
+      const portrait = new Uint8Array(3 * 64 * 64).fill(100);
+      return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance, portrait }] as const;
     });
     writer.add({ index, sceneCut: index === analysisRange.start, faces: new Map(faces) });
   }

@@ -29,6 +29,7 @@ const settings: ChainSettings = {
   landmarkSmoother: 'window',
   blend: 'multiband',
   colorMatch: 'lab',
+  occlusion: 'auto',
   executionProvider: 'cpu',
   executionThreadCount: 1,
 };

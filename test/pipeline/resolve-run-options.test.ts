@@ -28,6 +28,7 @@ test('every default is filled in', () => {
     landmarkSmoother: 'window',
     blend: 'multiband',
     colorMatch: 'lab',
+    occlusion: 'auto',
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
@@ -133,6 +134,10 @@ const table: Record<keyof RunOptions, Case> = {
   colorMatch: {
     good: plain('colorMatch', 'lab', 'none'),
     bad: [[true, /^--color-match must be .*, got true$/]],
+  },
+  occlusion: {
+    good: plain('occlusion', 'auto', 'none'),
+    bad: [['hands', /^--occlusion must be one of auto, none/]],
   },
   executionProvider: {
     good: plain('executionProvider', 'cpu', 'cuda'),

@@ -22,6 +22,7 @@ const observation = (random: Random, texel: () => number): Observation => ({
     glasses: 10 * random.next(),
     rims: floats(128 * 128, texel),
   },
+  portrait: Uint8Array.from({ length: 3 * 64 * 64 }, () => random.integer(0, 256)),
 });
 
 const pack = (frames: readonly AnalysedFrame[]): ArrayBuffer | null => {
@@ -41,13 +42,13 @@ const bitsOf = (frames: readonly AnalysedFrame[]): unknown =>
   frames.map(({ index, sceneCut, faces }) => [
     index,
     sceneCut,
-    [...faces].map(([trackId, { points, shape, appearance }]) => {
+    [...faces].map(([trackId, { points, shape, appearance, portrait }]) => {
       const { mean, std, bands, open, glasses, rims } = appearance;
       const lists = [points, shape, mean, std, bands, open, rims];
       const bits = lists.map(
         (list) => new Uint32Array(list.buffer.slice(list.byteOffset, list.byteOffset + list.byteLength)),
       );
-      return [trackId, glasses, bits];
+      return [trackId, glasses, bits, portrait];
     }),
   ]);
 
