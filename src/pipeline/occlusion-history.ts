@@ -141,9 +141,11 @@ export class OcclusionHistory {
       const face = frame.faces.get(trackId);
       if (face === undefined) continue;
       if (frame.index > track.judgedTo + memoryFrames) track.hasBegun = false;
+      const seen = seenFace(face);
+      if (track.hasBegun && this.#detector.hasTurnedAway(track.expected, seen)) track.hasBegun = false;
       if (!track.hasBegun) this.#begin(trackId, track, at, last);
       const scores = this.#sparePlanes.pop() ?? new Float32Array(portraitTexels);
-      this.#detector.judge(track.expected, seenFace(face), scores);
+      this.#detector.judge(track.expected, seen, scores);
       this.#detector.adapt(track.expected, scores);
       track.scores.set(frame.index, scores);
       track.judgedTo = frame.index;

@@ -4,13 +4,19 @@ import { chromaZero, lightSteps, type Portrait, portraitSize, portraitTexels } f
 const lightOffset = 16;
 
 /** Least deviation, in Lab units, that counts once: of the light, of the colour, of the fine structure. Found with `bench/occlusion.ts`. */
-const leastDeviation = { light: 7, colour: 3.5, structure: 3 } as const;
+const leastDeviation = { light: 7, colour: 3.5, structure: Number(process.env['STR'] ?? 3) } as const;
 
 /** A deviation counts less where the track itself deviated by this many times as much. */
 const learntFactor = 2.5;
 
 /** Share of a new frame in what a track is expected to look like. */
 const learningRate = 1 / 12;
+
+/** Whatever has lain over a place for longer is learnt after all, so that a mistake heals. At most 255. */
+const mostForeignFrames = 150;
+
+/** A head that is turned farther than this from how it was, in radians, shows another face: shadows, hair, another half. */
+const farthestTurn = 0.35;
 
 /** A texel that deviates more is not learnt from, nor are those around it. */
 const mostLearntScore = 1.2;
@@ -29,7 +35,11 @@ export type ExpectedFace = {
   readonly known: Uint8Array;
   /** Mean square deviations of light, colour and structure, which are normal for the place. */
   readonly spread: Float32Array;
-  /** How the head is turned, in radians. */
+  /** For how many frames each texel has been something else, at most 255. */
+  readonly foreignFrames: Uint8Array;
+  /** How the head was turned when it was begun, in radians, and how it usually is. */
+  firstYaw: number;
+  firstPitch: number;
   yaw: number;
   pitch: number;
 };
@@ -47,6 +57,9 @@ export const allocateExpectedFace = (): ExpectedFace => ({
   lab: new Float32Array(3 * portraitTexels),
   known: new Uint8Array(portraitTexels),
   spread: new Float32Array(3 * portraitTexels),
+  foreignFrames: new Uint8Array(portraitTexels),
+  firstYaw: 0,
+  firstPitch: 0,
   yaw: 0,
   pitch: 0,
 });
@@ -126,6 +139,9 @@ export class OcclusionDetector {
     const values = this.#first;
     expected.yaw = middle(faces.map(({ yaw }) => yaw));
     expected.pitch = middle(faces.map(({ pitch }) => pitch));
+    expected.firstYaw = expected.yaw;
+    expected.firstPitch = expected.pitch;
+    expected.foreignFrames.fill(0);
     for (let i = 0; i < portraitTexels; i++) {
       for (let c = 0; c < 3; c++) {
         let count = 0;
@@ -136,6 +152,11 @@ export class OcclusionDetector {
         lab[c * portraitTexels + i] = count === 0 ? 0 : medianOf(values.subarray(0, count));
       }
     }
+  }
+
+  /** Whether a face is turned too far from what was expected to be compared with it: begin anew. */
+  hasTurnedAway({ firstYaw, firstPitch }: ExpectedFace, { yaw, pitch }: SeenFace): boolean {
+    return (yaw - firstYaw) ** 2 + (pitch - firstPitch) ** 2 > farthestTurn ** 2;
   }
 
   /**
@@ -174,7 +195,7 @@ export class OcclusionDetector {
    * @param scores what {@link judge} gave
    */
   adapt(expected: ExpectedFace, scores: Float32Array): void {
-    const { lab, known, spread } = expected;
+    const { lab, known, spread, foreignFrames } = expected;
     expected.yaw += learningRate * (this.#pose.yaw - expected.yaw);
     expected.pitch += learningRate * (this.#pose.pitch - expected.pitch);
     const planes = [this.#light, this.#a, this.#b] as const;
@@ -182,7 +203,12 @@ export class OcclusionDetector {
     for (let i = 0; i < portraitTexels; i++) foreign[i] = (scores[i] as number) < mostLearntScore ? 0 : 1;
     boxSums(foreign, radii.mean, this.#column, this.#counts);
     for (let i = 0; i < portraitTexels; i++) {
-      if ((this.#seen[i] as number) === 0 || (this.#counts[i] as number) > 0) continue;
+      if ((this.#seen[i] as number) === 0) continue;
+      if ((this.#counts[i] as number) === 0) foreignFrames[i] = 0;
+      else if ((foreignFrames[i] as number) < mostForeignFrames) {
+        foreignFrames[i] = (foreignFrames[i] as number) + 1;
+        continue;
+      }
       // A place that comes into sight is taken as it is.
       const rate = known[i] === 0 ? 1 : learningRate;
       known[i] = 1;
