@@ -402,8 +402,8 @@ const middle = (values: number[]): number => medianOf(Float32Array.from(values))
  */
 function toleranceOf(usual: ExpectedFace, { yaw, pitch }: SeenFace): number {
   const turn = Math.sqrt((yaw - usual.yaw) ** 2 + (pitch - usual.pitch) ** 2);
-  const far = Math.max(0, Math.abs(yaw) - 0.5) + Math.max(0, Math.abs(pitch) - 0.4);
-  return 1 + 4 * Math.max(0, turn - 0.06) + 2 * far;
+  const far = Math.max(0, Math.abs(yaw) - 0.25) + Math.max(0, Math.abs(pitch) - 0.35);
+  return 1 + 4 * Math.max(0, turn - 0.06) + 6 * far;
 }
 
 /** Of two middle values the lower one; reorders the values. */
