@@ -225,7 +225,13 @@ export class OcclusionHistory {
   }
 }
 
-function seenFace({ portrait, points }: { readonly portrait: Portrait; readonly points: Float32Array }): SeenFace {
+function seenFace({
+  portrait,
+  points,
+}: {
+  readonly portrait: Portrait;
+  readonly points: Float32Array;
+}): SeenFace {
   const { yaw, pitch } = headPose(points);
   return { portrait, yaw, pitch };
 }

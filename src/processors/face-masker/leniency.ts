@@ -2,7 +2,7 @@ import { faceLayout, type FaceZones, zoneSize } from '../face-swapper/face-layou
 import { portraitSize, portraitTexels } from './portrait.js';
 
 /** How much more a place that moves by itself may deviate. */
-const movingShare = Number(process.env['MOV'] ?? 1.2);
+const movingShare = 1.2;
 
 /** Texels around what moves that move with it, and inside of the outline, where hair and background come into the mesh. */
 const movingReach = 3;

@@ -4,7 +4,7 @@ import { chromaZero, lightSteps, type Portrait, portraitSize, portraitTexels } f
 const lightOffset = 16;
 
 /** Least deviation, in Lab units, that counts once: of the light, of the colour, of the fine structure. Found with `bench/occlusion.ts`. */
-const leastDeviation = { light: 7, colour: 3.5, structure: Number(process.env['STR'] ?? 3) } as const;
+const leastDeviation = { light: 7, colour: 3.5, structure: 3 } as const;
 
 /** A deviation counts less where the track itself deviated by this many times as much. */
 const learntFactor = 2.5;
@@ -17,6 +17,9 @@ const mostForeignFrames = 150;
 
 /** A head that is turned farther than this from how it was, in radians, shows another face: shadows, hair, another half. */
 const farthestTurn = 0.35;
+
+/** Deviation that a quarter of the face stays below where face and mesh fit. */
+const mostQuarterScore = 0.4;
 
 /** A texel that deviates more is not learnt from, nor are those around it. */
 const mostLearntScore = 1.2;
@@ -187,6 +190,23 @@ export class OcclusionDetector {
       }
       out[i] = Math.sqrt(sum);
     }
+    this.#settle(out);
+  }
+
+  /**
+   * Brings down the deviations of a face that deviates all over: blurred by movement, or with its mesh beside it. Even where something
+   * lies over half of a face, its least quarter is the face itself.
+   */
+  #settle(out: Float32Array): void {
+    const values = this.#product;
+    let count = 0;
+    for (let i = 0; i < portraitTexels; i += fitStep) {
+      if ((this.#weight[i] as number) > 0) values[count++] = out[i] as number;
+    }
+    if (count === 0) return;
+    const quarter = values.subarray(0, count).sort()[count >> 2] as number;
+    if (quarter <= mostQuarterScore) return;
+    for (let i = 0; i < portraitTexels; i++) out[i] = ((out[i] as number) * mostQuarterScore) / quarter;
   }
 
   /**

@@ -2,8 +2,8 @@ import { appearanceSize } from '../face-swapper/appearance.js';
 import { portraitSize, portraitTexels } from './portrait.js';
 
 /** Deviation at which something else begins, and from which on what touches it belongs to it. */
-const seedScore = Number(process.env['SEED'] ?? 2.2);
-const growScore = Number(process.env['GROW'] ?? 1.35);
+const seedScore = 2.2;
+const growScore = 1.35;
 
 /** Least area of what is taken for an occluder, in texels that are connected and reach {@link growScore}; and of its seeds. */
 const leastTexels = 60;
@@ -43,7 +43,10 @@ export class OcclusionMapper {
         if (texel < portraitTexels - portraitSize) count = this.#grow(scores, texel + portraitSize, count);
       }
       if (count < leastTexels || seeds < leastSeeds) continue;
-      for (let at = 0; at < count; at++) out[queue[at] as number] = 1;
+      for (let at = 0; at < count; at++) {
+        const texel = queue[at] as number;
+        out[texel] = this.#isRim(scores, texel) ? 0 : 1;
+      }
     }
   }
 
@@ -72,6 +75,18 @@ export class OcclusionMapper {
     }
   }
 
+  /** Deviations are averaged over patches, which makes an occluder wider than it is; where nothing was seen it may go on. */
+  #isRim(scores: Float32Array, texel: number): boolean {
+    const x = texel % portraitSize;
+    if (x === 0 || x === portraitSize - 1) return false;
+    return (
+      isFace(scores[texel - 1] as number) ||
+      isFace(scores[texel + 1] as number) ||
+      isFace(scores[texel - portraitSize] ?? 0) ||
+      isFace(scores[texel + portraitSize] ?? 0)
+    );
+  }
+
   #grow(scores: Float32Array, texel: number, count: number): number {
     if (this.#labels[texel] !== 0 || (scores[texel] as number) < growScore) return count;
     this.#labels[texel] = 1;
@@ -79,6 +94,8 @@ export class OcclusionMapper {
     return count + 1;
   }
 }
+
+const isFace = (score: number): boolean => score > 0 && score < growScore;
 
 /** The mean of each texel and its eight neighbours; beyond the border there is nothing. */
 function filterSquares(plane: Float32Array, out: Float32Array): void {
