@@ -22,7 +22,7 @@ const farthestTurn = 0.35;
 const mostQuarterScore = 0.4;
 
 /** A texel that deviates more is not learnt from, nor are those around it. */
-const mostLearntScore = 1.2;
+const mostLearntScore = 1.3;
 
 /** Radius in texels of the mean that light and colour are compared by, of the mean that structure is freed from, and of a patch. */
 const radii = { mean: 2, coarse: 5, patch: 3 } as const;

@@ -3,7 +3,7 @@ import { portraitSize, portraitTexels } from './portrait.js';
 
 /** Deviation at which something else begins, and from which on what touches it belongs to it. */
 const seedScore = 2.2;
-const growScore = 1.35;
+const growScore = 1.1;
 
 /** Least area of what is taken for an occluder, in texels that are connected and reach {@link growScore}; and of its seeds. */
 const leastTexels = 60;
