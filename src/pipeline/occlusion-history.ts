@@ -23,9 +23,6 @@ export type PortraitFrame = {
 const scoreWeights = [3, 2, 1] as const;
 const scoreReachFrames = scoreWeights.length - 1;
 
-/** A deviation counts at most this much, so that a single frame cannot speak for its neighbours. */
-const mostScore = 4;
-
 /** Maps of this many frames to either side are averaged, so that edges move softly. */
 const mapReachFrames = 2;
 
@@ -34,6 +31,9 @@ const gapReachFrames = chainNeighbourFrames.after - scoreReachFrames;
 
 /** A track that was not seen for longer is learnt anew. */
 const memoryFrames = 48;
+
+/** The map of a face with nothing over it. */
+const openMap = new Float32Array(portraitTexels);
 
 /** What is kept of a track. */
 type TrackHistory = {
@@ -122,7 +122,7 @@ export class OcclusionHistory {
     for (const [index, plane] of planes) {
       if (index >= before) continue;
       planes.delete(index);
-      this.#sparePlanes.push(plane);
+      if (plane !== openMap) this.#sparePlanes.push(plane);
     }
   }
 
@@ -197,6 +197,7 @@ export class OcclusionHistory {
   #addMap(track: TrackHistory, index: number, weight: number, out: Float32Array): number {
     const map = this.#mapOf(track, index);
     if (map === null) return 0;
+    if (map === openMap) return weight;
     for (let i = 0; i < portraitTexels; i++) out[i] = (out[i] as number) + weight * (map[i] as number);
     return weight;
   }
@@ -214,14 +215,18 @@ export class OcclusionHistory {
       const weight = scoreWeights[Math.abs(offset)] as number;
       total += weight;
       for (let i = 0; i < portraitTexels; i++) {
-        sum[i] = (sum[i] as number) + weight * Math.min(mostScore, deviations[i] as number);
+        sum[i] = (sum[i] as number) + weight * (deviations[i] as number);
       }
     }
     for (let i = 0; i < portraitTexels; i++) sum[i] = (sum[i] as number) / total;
     const map = this.#sparePlanes.pop() ?? new Float32Array(portraitTexels);
-    this.#mapper.map(sum, map);
-    maps.set(index, map);
-    return map;
+    if (this.#mapper.map(sum, map)) {
+      maps.set(index, map);
+      return map;
+    }
+    this.#sparePlanes.push(map);
+    maps.set(index, openMap);
+    return openMap;
   }
 }
 

@@ -18,6 +18,9 @@ const mostForeignFrames = 150;
 /** A head that is turned farther than this from how it was, in radians, shows another face: shadows, hair, another half. */
 const farthestTurn = 0.35;
 
+/** A deviation counts at most this much, so that a single frame cannot speak for its neighbours. */
+const mostScore = 4;
+
 /** Deviation that a quarter of the face stays below where face and mesh fit. */
 const mostQuarterScore = 0.4;
 
@@ -188,7 +191,7 @@ export class OcclusionDetector {
         const normal = Math.max(floor * floor, learntFactor * learntFactor * (spread[at] as number));
         sum += (squares[at] as number) / normal;
       }
-      out[i] = Math.sqrt(sum);
+      out[i] = Math.min(mostScore, Math.sqrt(sum));
     }
     this.#settle(out);
   }
@@ -384,7 +387,7 @@ export class OcclusionDetector {
       const determinant = a * c - b * b;
       let u = (c * p - b * q) / determinant;
       let v = (a * q - b * p) / determinant;
-      const length = Math.hypot(u, v);
+      const length = Math.sqrt(u * u + v * v);
       if (length > mostShift) {
         u *= mostShift / length;
         v *= mostShift / length;
@@ -444,22 +447,33 @@ function boxSums(plane: Float32Array, radius: number, work: Float32Array, out: F
       if (x >= radius) sum -= plane[row + x - radius] as number;
     }
   }
-  for (let x = 0; x < portraitSize; x++) {
-    let sum = 0;
-    for (let y = 0; y < radius; y++) sum += work[y * portraitSize + x] as number;
-    for (let y = 0; y < portraitSize; y++) {
-      if (y + radius < portraitSize) sum += work[(y + radius) * portraitSize + x] as number;
-      out[y * portraitSize + x] = sum;
-      if (y >= radius) sum -= work[(y - radius) * portraitSize + x] as number;
+  // Down the columns row by row, which is the order of the memory.
+  columnSums.fill(0);
+  for (let y = -radius; y < portraitSize; y++) {
+    const entering = (y + radius) * portraitSize;
+    const leaving = (y - radius - 1) * portraitSize;
+    const row = y * portraitSize;
+    if (y + radius < portraitSize) {
+      for (let x = 0; x < portraitSize; x++) {
+        columnSums[x] = (columnSums[x] as number) + (work[entering + x] as number);
+      }
     }
+    if (leaving >= 0) {
+      for (let x = 0; x < portraitSize; x++) {
+        columnSums[x] = (columnSums[x] as number) - (work[leaving + x] as number);
+      }
+    }
+    if (y >= 0) out.set(columnSums, row);
   }
 }
 
+const columnSums = new Float32Array(portraitSize);
+
 const termsAt = new Float64Array(lightTerms);
 
-/** Adds a texel to the normal equations: rows of `lightTerms` and the right side. */
-function addEquation(normal: Float64Array, i: number, value: number, share: number): void {
-  const x = (i % portraitSize) / half - 1;
+/** The terms of the light's change at a texel. */
+function writeTerms(i: number): void {
+  const x = (i & (portraitSize - 1)) / half - 1;
   const y = Math.floor(i / portraitSize) / half - 1;
   termsAt[0] = 1;
   termsAt[1] = x;
@@ -467,6 +481,11 @@ function addEquation(normal: Float64Array, i: number, value: number, share: numb
   termsAt[3] = x * x;
   termsAt[4] = x * y;
   termsAt[5] = y * y;
+}
+
+/** Adds a texel to the normal equations: rows of `lightTerms` and the right side. */
+function addEquation(normal: Float64Array, i: number, value: number, share: number): void {
+  writeTerms(i);
   for (let r = 0; r < lightTerms; r++) {
     const row = r * (lightTerms + 1);
     const term = share * (termsAt[r] as number);

@@ -21,10 +21,12 @@ export class OcclusionMapper {
   /**
    * @param scores one number per texel, as from `OcclusionDetector.judge`, averaged over time
    * @param out receives 1 where something lies over the face, else 0
+   * @returns whether there is anything
    */
-  map(scores: Float32Array, out: Float32Array): void {
+  map(scores: Float32Array, out: Float32Array): boolean {
     const labels = this.#labels;
     const queue = this.#queue;
+    let isCovered = false;
     labels.fill(0);
     out.fill(0);
     for (let start = 0; start < portraitTexels; start++) {
@@ -43,11 +45,13 @@ export class OcclusionMapper {
         if (texel < portraitTexels - portraitSize) count = this.#grow(scores, texel + portraitSize, count);
       }
       if (count < leastTexels || seeds < leastSeeds) continue;
+      isCovered = true;
       for (let at = 0; at < count; at++) {
         const texel = queue[at] as number;
         out[texel] = this.#isRim(scores, texel) ? 0 : 1;
       }
     }
+    return isCovered;
   }
 
   /**
