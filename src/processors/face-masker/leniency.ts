@@ -4,6 +4,9 @@ import { portraitSize, portraitTexels } from './portrait.js';
 /** How much more a place that moves by itself may deviate. */
 const movingShare = 1.2;
 
+/** And eyes and the inside of the mouth, which are not replaced anyway. */
+const ownShare = 1;
+
 /** Texels around what moves that move with it, and inside of the outline, where hair and background come into the mesh. */
 const movingReach = 3;
 const rimReach = 5;
@@ -12,11 +15,13 @@ const rimReach = 5;
  * How lenient each texel of a portrait is judged: 1 on plain skin, more on and around brows, eyes and mouth, which move and whose
  * points lie less exactly.
  */
-export function leniencyOf(zones: Pick<FaceZones, 'skin' | 'core'>): Float32Array {
+export function leniencyOf(zones: Pick<FaceZones, 'skin' | 'core' | 'openings'>): Float32Array {
   const ratio = zoneSize / portraitSize;
   const moving = new Float32Array(portraitTexels);
+  const own = new Float32Array(portraitTexels);
   for (let i = 0; i < portraitTexels; i++) {
     const zone = Math.floor(i / portraitSize) * ratio * zoneSize + (i % portraitSize) * ratio;
+    own[i] = zones.openings[zone] as number;
     moving[i] = (zones.core[zone] as number) * (1 - (zones.skin[zone] as number));
   }
   const inside = insideOfLayout();
@@ -42,7 +47,7 @@ export function leniencyOf(zones: Pick<FaceZones, 'skin' | 'core'>): Float32Arra
       }
     }
     most = Math.max(most, rim);
-    out[i] = 1 + movingShare * most;
+    out[i] = (1 + movingShare * most) * (1 + ownShare * (own[i] as number));
   }
   return out;
 }
