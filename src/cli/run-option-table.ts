@@ -287,6 +287,14 @@ export const runOptionTable = [
     description: "give the new face the target's noise",
   },
   {
+    name: 'occlusion',
+    group: 'Picture',
+    kind: 'text',
+    placeholder: 'mode',
+    choices: optionChoices.occlusion,
+    description: 'keep hands and things that come before a face in a video',
+  },
+  {
     name: 'output-video-encoder',
     group: 'Video',
     kind: 'text',

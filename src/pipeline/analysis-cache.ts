@@ -27,6 +27,7 @@ const laterSettings: ReadonlySet<string> = new Set([
   'landmarkSmoother',
   'blend',
   'colorMatch',
+  'occlusion',
   'executionThreadCount',
   // A key of its own says whether an entry has what a cast needs.
   'needsCast',

@@ -2,6 +2,7 @@ import { FaceswapError } from '../errors.js';
 import { kernels } from '../imaging/kernels/kernels.js';
 import { takeModelMs } from '../inference/session.js';
 import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
+import { leniencyOf } from '../processors/face-masker/leniency.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
@@ -15,6 +16,7 @@ import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
 import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
+import { OcclusionHistory } from './occlusion-history.js';
 import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
@@ -40,6 +42,7 @@ export type ChainSettings = Pick<
   | 'blend'
   | 'colorMatch'
   | 'matchGrain'
+  | 'occlusion'
   | 'executionProvider'
   | 'executionThreadCount'
   | 'needsCast'
@@ -126,6 +129,8 @@ export class FaceChain {
   readonly #groupFrames: number;
   readonly #analyses = new SegmentAnalysisWriter();
   readonly #keepsAnalysis: boolean;
+  /** For finding what lies over faces; null: it is painted over. */
+  readonly #leniency: Float32Array | null;
   /** Whether the running segment's analysis is packed. */
   #packsAnalysis = false;
   /** What was found out about the last segment, where it was only analysed. */
@@ -151,6 +156,7 @@ export class FaceChain {
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
     this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
+    this.#leniency = settings.occlusion === 'auto' ? leniencyOf(zones) : null;
     this.#analyser = new SegmentAnalyser(models, {
       zones,
       samples: this.#samples,
@@ -191,7 +197,8 @@ export class FaceChain {
     if (isRendered && !this.#canRender) {
       throw new FaceswapError('bug', 'The chain was made without a source face');
     }
-    const window = new ShotWindow(this.#settings.landmarkSmoother);
+    const occlusion = this.#leniency === null ? null : new OcclusionHistory(this.#leniency);
+    const window = new ShotWindow(this.#settings.landmarkSmoother, occlusion);
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
     this.#state = {

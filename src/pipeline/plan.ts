@@ -77,6 +77,7 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   blend: config.blend,
   colorMatch: config.colorMatch,
   matchGrain: config.matchGrain,
+  occlusion: config.occlusion,
   executionProvider: config.executionProvider,
   executionThreadCount: config.executionThreadCount,
   needsCast: config.needsCast,

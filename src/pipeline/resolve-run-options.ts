@@ -16,6 +16,7 @@ import type {
   LogLevel,
   MaskPadding,
   NoFacePolicy,
+  OcclusionMode,
   ProcessorName,
   Rational,
   ResumeMode,
@@ -42,6 +43,7 @@ export const optionChoices = {
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
   blend: ['multiband', 'basic', 'poisson', 'seamless'] satisfies BlendMode[],
   colorMatch: ['none', 'moments', 'histogram', 'light', 'lab'] satisfies (ColorMatchMode | 'lab')[],
+  occlusion: ['auto', 'none'] satisfies OcclusionMode[],
   /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
   executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
   /** x264's names without `placebo`, as in FaceFusion. */
@@ -72,6 +74,7 @@ export const runDefaults = {
   blend: 'multiband',
   colorMatch: 'moments',
   matchGrain: false,
+  occlusion: 'auto',
   executionProvider: 'cpu',
   workers: 'auto',
   batchSize: 'auto',
@@ -114,6 +117,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   blend: true,
   colorMatch: true,
   matchGrain: true,
+  occlusion: true,
   executionProvider: true,
   executionThreadCount: true,
   workers: true,
@@ -514,6 +518,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     blend: choose('blend'),
     colorMatch: colorMatch === 'lab' ? 'moments' : colorMatch,
     matchGrain: flagOption('matchGrain', options.matchGrain ?? runDefaults.matchGrain),
+    occlusion: choose('occlusion'),
     executionProvider: choose('executionProvider'),
     executionThreadCount: numberOption(
       'executionThreadCount',

@@ -13,6 +13,9 @@ export type BlendMode = 'basic' | 'multiband' | 'poisson' | 'seamless';
 /** How the new face's colours are fitted to the target's: not at all, by moments, by distribution, or by light. */
 export type ColorMatchMode = 'none' | 'moments' | 'histogram' | 'light';
 
+/** What is kept of hands and things before a face: found by what the face is expected to look like, or painted over. */
+export type OcclusionMode = 'auto' | 'none';
+
 /** Which faces are swapped: every one, the first of each frame by the order, or those of the person that is referred to. */
 export type FaceSelectorMode = 'many' | 'one' | 'reference';
 
@@ -86,6 +89,7 @@ export type RunOptions = {
   colorMatch?: ColorMatchMode | 'lab';
   /** Give the new face the noise of the picture around it. */
   matchGrain?: boolean;
+  occlusion?: OcclusionMode;
   executionProvider?: string;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;
@@ -194,6 +198,7 @@ export type RunConfig = {
   /** Whether the analysis has to tell who is in the target: follows from the options that choose faces. */
   readonly needsCast: boolean;
   readonly matchGrain: boolean;
+  readonly occlusion: OcclusionMode;
   readonly executionProvider: string;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';

@@ -89,6 +89,7 @@ export class SegmentAnalyser {
         observation.appearance,
         frame.format.hdr,
       );
+      this.#reader.copyPortrait(observation.portrait);
       if (this.#grain === null) observation.appearance.grain.fill(0);
       else this.#grain.measure(frame, mesh.points, observation.appearance.grain);
       readingMs += performance.now() - startMs;

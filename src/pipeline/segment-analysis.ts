@@ -1,6 +1,7 @@
 import { FaceswapError } from '../errors.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { descriptorLength } from '../processors/face-recognizer/face-recognizer.js';
+import { portraitBytes } from '../processors/face-masker/portrait.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
 import type { IdentitySample } from './cast/identity-sample.js';
 import { grainFloats } from '../processors/grain-matcher/grain-level.js';
@@ -44,7 +45,8 @@ const worstFaceBytes =
   4 * [...floatCounts, ...lateFloatCounts].reduce((sum, count) => sum + count, 0) +
   2 * 6 * mapTexels +
   4 +
-  4 * sampleFloats;
+  4 * sampleFloats +
+  portraitBytes;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;
@@ -62,7 +64,7 @@ const impossible = (what: string): FaceswapError =>
  * all texels, then the floats of its tones and its grain. A run is a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
  * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
  * on three films); deflating the rest gains little, because it is mantissas. Last comes the number of identity samples (u32, 0 or 1)
- * and the floats of it: weight, age, male, descriptor.
+ * and the floats of it: weight, age, male, descriptor; and after all the portrait, 12 KB as it is.
  */
 export class SegmentAnalysisWriter {
   #bytes = new Uint8Array(1 << 16);
@@ -104,7 +106,7 @@ export class SegmentAnalysisWriter {
     return this.#bytes.slice(0, this.#length).buffer;
   }
 
-  #addFace(trackId: number, { points, shape, appearance, identity }: Observation): void {
+  #addFace(trackId: number, { points, shape, appearance, identity, portrait }: Observation): void {
     const { mean, std, bands, glasses, open, rims, tones, grain } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
@@ -116,6 +118,9 @@ export class SegmentAnalysisWriter {
     }
     this.#addLists([tones.light, tones.rest, tones.quantiles, grain], lateFloatCounts);
     this.#addIdentity(identity ?? null);
+    if (portrait.length !== portraitBytes) throw impossible(`a portrait of ${portrait.length} bytes`);
+    this.#bytes.set(portrait, this.#length);
+    this.#length += portraitBytes;
   }
 
   #addIdentity(identity: IdentitySample | null): void {
@@ -222,6 +227,9 @@ export class SegmentAnalysisReader {
       const samples = this.#view.getUint32(this.#at, true);
       this.#at += 4;
       if (samples > 1 || !this.#areUsable(samples * sampleFloats)) return false;
+      // Any byte is a portrait's.
+      this.#require(portraitBytes);
+      this.#at += portraitBytes;
     }
     return true;
   }
@@ -270,11 +278,15 @@ export class SegmentAnalysisReader {
       const [light, rest, quantiles, grain] = this.#readLists(lateFloatCounts);
       const tones = { light, rest, quantiles };
       const identity = this.#readIdentity();
+      this.#require(portraitBytes);
+      const portrait = this.#bytes.slice(this.#at, this.#at + portraitBytes);
+      this.#at += portraitBytes;
       faces.set(trackId, {
         points,
         shape,
         appearance: { mean, std, bands, open, glasses, rims, tones, grain },
         identity,
+        portrait,
       });
     }
     return { index, sceneCut, faces };

@@ -5,6 +5,7 @@ import {
 } from '../processors/landmark-smoother/landmark-smoother.js';
 import { smoothstep } from '../imaging/plane-ops.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { allocatePortrait, type Portrait } from '../processors/face-masker/portrait.js';
 import {
   allocateAppearance,
   type AppearanceBuffer,
@@ -12,6 +13,7 @@ import {
 } from '../processors/face-swapper/appearance.js';
 import { glassesContrastThreshold } from '../processors/face-swapper/glasses.js';
 import type { IdentitySample } from './cast/identity-sample.js';
+import type { OcclusionHistory } from './occlusion-history.js';
 import type { SmootherMode } from './run-options.js';
 
 /** What was seen of one face in one frame. */
@@ -22,6 +24,8 @@ export type Observation = {
   readonly appearance: FaceAppearance;
   /** Absent or null in most frames, and everywhere in a run that does not ask who is in the target. */
   readonly identity?: IdentitySample | null;
+  /** What was seen, for telling what lies over the face. */
+  readonly portrait: Portrait;
 };
 
 /** An observation to be written: from {@link ShotWindow.takeObservation}. */
@@ -91,6 +95,7 @@ type EntryRange = { first: number; end: number };
 export class ShotWindow {
   readonly #entries: WindowEntry[] = [];
   readonly #mode: SmootherMode;
+  readonly #occlusion: OcclusionHistory | null;
   readonly #range: EntryRange = { first: 0, end: 0 };
   readonly #meshes: { offset: number; points: Float32Array }[] = [];
   readonly #weights: number[] = [];
@@ -104,8 +109,10 @@ export class ShotWindow {
   readonly #spareMeshes: Float32Array[] = [];
   readonly #spareFaces: SteadyBuffer[] = [];
 
-  constructor(mode: SmootherMode) {
+  /** @param occlusion keeps what lies over the faces; null: nothing is looked for */
+  constructor(mode: SmootherMode, occlusion: OcclusionHistory | null = null) {
     this.#mode = mode;
+    this.#occlusion = occlusion;
   }
 
   /**
@@ -120,6 +127,7 @@ export class ShotWindow {
       shape: new Float32Array(3 * meshPointCount),
       appearance: allocateAppearance(),
       identity: null,
+      portrait: allocatePortrait(),
     };
     this.#own.add(fresh);
     return fresh;
@@ -134,16 +142,19 @@ export class ShotWindow {
     const entry = this.#spareEntries.pop() ?? { frame, steady: new Map(), faces: new Map() };
     entry.frame = frame;
     this.#entries.push(entry);
+    this.#occlusion?.push(frame);
   }
 
   /** Forgets frames before `index`; nothing of them may be read any more. */
   dropBefore(index: number): void {
+    this.#occlusion?.dropBefore(index);
     while (this.#entries[0] !== undefined && this.#entries[0].frame.index < index) {
       this.#release(this.#entries.shift() as WindowEntry);
     }
   }
 
   clear(): void {
+    this.#occlusion?.clear();
     for (const entry of this.#entries.splice(0)) this.#release(entry);
   }
 
@@ -261,6 +272,7 @@ export class ShotWindow {
     this.#average(readQuantiles, tones.quantiles);
     this.#average(readGrain, grain);
     this.#closeRims(open);
+    this.#occlusion?.close(trackId, index, open);
     return face;
   }
 

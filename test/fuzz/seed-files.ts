@@ -134,7 +134,8 @@ export const analysisSeed = (): Uint8Array => {
         tones: { light: floats(18), rest: floats(3), quantiles: floats(27) },
         grain: floats(28),
       };
-      return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance }] as const;
+      const portrait = new Uint8Array(3 * 64 * 64).fill(100);
+      return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance, portrait }] as const;
     });
     writer.add({ index, sceneCut: index === analysisRange.start, faces: new Map(faces) });
   }

@@ -107,6 +107,7 @@ test('what comes after the analysis does not matter', async () => {
     landmarkSmoother: 'none',
     blend: 'basic',
     colorMatch: 'none',
+    occlusion: 'none',
     executionThreadCount: 7,
   } as const;
   assert.deepEqual(await found({ options }), packed);

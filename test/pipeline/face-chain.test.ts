@@ -32,6 +32,7 @@ const settings: ChainSettings = {
   blend: 'multiband',
   colorMatch: 'moments',
   matchGrain: false,
+  occlusion: 'auto',
   executionProvider: 'cpu',
   executionThreadCount: 1,
   needsCast: false,

@@ -42,6 +42,7 @@ test('every default is filled in', () => {
     colorMatch: 'moments',
     matchGrain: false,
     needsCast: false,
+    occlusion: 'auto',
     executionProvider: 'cpu',
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
@@ -240,6 +241,10 @@ const table: Record<keyof RunOptions, Case> = {
       { given: 'lab', key: 'colorMatch', resolved: 'moments' },
     ],
     bad: [[true, /^--color-match must be .*, got true$/]],
+  },
+  occlusion: {
+    good: plain('occlusion', 'auto', 'none'),
+    bad: [['hands', /^--occlusion must be one of auto, none/]],
   },
   executionProvider: {
     good: plain('executionProvider', 'cpu', 'cuda'),

@@ -28,6 +28,7 @@ const observation = (random: Random, texel: () => number): Observation => ({
     },
     grain: floats(28, () => 9 * random.next()),
   },
+  portrait: Uint8Array.from({ length: 3 * 64 * 64 }, () => random.integer(0, 256)),
 });
 
 const pack = (frames: readonly AnalysedFrame[]): ArrayBuffer | null => {
@@ -47,14 +48,14 @@ const bitsOf = (frames: readonly AnalysedFrame[]): unknown =>
   frames.map(({ index, sceneCut, faces }) => [
     index,
     sceneCut,
-    [...faces].map(([trackId, { points, shape, appearance }]) => {
+    [...faces].map(([trackId, { points, shape, appearance, portrait }]) => {
       const { mean, std, bands, open, glasses, rims, tones, grain } = appearance;
       const { light, rest, quantiles } = tones;
       const lists = [points, shape, mean, std, bands, open, rims, light, rest, quantiles, grain];
       const bits = lists.map(
         (list) => new Uint32Array(list.buffer.slice(list.byteOffset, list.byteOffset + list.byteLength)),
       );
-      return [trackId, glasses, bits];
+      return [trackId, glasses, bits, portrait];
     }),
   ]);
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { longestGapFrames, type Observation, ShotWindow } from '../../src/pipeline/shot-window.js';
+import { allocatePortrait } from '../../src/processors/face-masker/portrait.js';
 import { faceLayout } from '../../src/processors/face-swapper/face-layout.js';
 import { appearanceOf } from '../support/unit-faces.js';
 import { meshDistance, placedFace } from '../support/unit-meshes.js';
@@ -11,6 +12,7 @@ const seen = (x: number, lightness = 65): Observation => ({
   points: placedFace({ x, y: 100, eyesPx: 60 }),
   shape: faceLayout.shape,
   appearance: appearanceOf({ mean: [lightness, 15, 18] }),
+  portrait: allocatePortrait(),
 });
 
 type Sight = { readonly index: number; readonly cut?: boolean; readonly faces?: Record<number, Observation> };

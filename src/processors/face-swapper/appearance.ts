@@ -4,6 +4,7 @@ import { smoothstep } from '../../imaging/plane-ops.js';
 import { PyramidSteps } from '../../imaging/pyramid.js';
 import { Scratch } from '../../imaging/scratch.js';
 import { type HdrSignal, toneAddress, wideLabFactor } from '../../imaging/tone-curve.js';
+import { type Portrait, writePortrait } from '../face-masker/portrait.js';
 import { landmarkInputPx } from '../face-landmarker/face-landmarker.js';
 import { meshPointCount } from '../face-landmarker/mesh-indices.js';
 import { grainFloats } from '../grain-matcher/grain-level.js';
@@ -221,6 +222,12 @@ export class AppearanceReader {
     out.glasses = glassesContrast(lab, appearanceSize, this.#scratch);
     this.#measureBands(buffers, out);
     return out;
+  }
+
+  /** Writes a portrait of the face that was read last. */
+  copyPortrait(out: Portrait): void {
+    const map = (name: string): Float32Array => this.#scratch.floats(name, texelCount);
+    writePortrait([map('L'), map('a'), map('b')], map('seen'), out);
   }
 
   /** The tones of the skin that was read last, all over the flattened face: 3 × toneSide² numbers in plain memory. */
