@@ -1,3 +1,4 @@
+import type { CutVerdict } from '../../src/processors/landmark-smoother/scene-cut-detector.js';
 import { frameLayout, type PlanarFrame, wrapFrame } from '../../src/imaging/planar-frame.js';
 import { kernels } from '../../src/imaging/kernels/kernels.js';
 import { FrameDecoder } from '../../src/media/decoder.js';
@@ -34,7 +35,12 @@ export async function analyseClip(
   const target = await probeTarget(tools, clip);
   const { format, frameCount, frameRate } = target.video;
   const samples = new StageSamples();
-  const analyser = new SegmentAnalyser(models, zonesFor(settings), samples);
+  const analyser = new SegmentAnalyser(models, {
+    zones: zonesFor(settings),
+    samples,
+    needsCast: false,
+    matchesGrain: false,
+  });
   const window = new ShotWindow('window');
   kernels().memory.reserveForPicture(format);
   const count = Math.min(mostFrames, frameCount);
@@ -48,11 +54,20 @@ export async function analyseClip(
     threads: 1,
   });
   const frames: AnalysedFrame[] = [];
+  const waiting: { readonly frame: PlanarFrame; readonly index: number }[] = [];
+  const analyseNext = async (verdict: CutVerdict | null): Promise<void> => {
+    const next = verdict === null ? undefined : waiting.shift();
+    if (verdict !== null && next !== undefined) {
+      frames.push(await analyser.analyse(next.frame, next.index, verdict));
+    }
+  };
   for await (const { index, buffer } of decoder.frames()) {
     const frame = wrapFrame(format, buffer);
     change(frame, index);
-    frames.push(await analyser.analyse(frame, index));
+    waiting.push({ frame, index });
+    await analyseNext(analyser.look(frame));
   }
+  while (waiting.length > 0) await analyseNext(analyser.lastLook());
   analyser.dispose();
   await models.dispose();
   return { widthPx: format.widthPx, heightPx: format.heightPx, frames };
