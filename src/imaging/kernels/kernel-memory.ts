@@ -10,10 +10,10 @@ const initialBytes = 256 * 1024 * 1024;
 export const kernelMemoryLimitBytes = 65536 * pageBytes;
 
 /**
- * Most that drawing and blending a face takes for each of its pixels, when the face fills the picture: some twenty planes of
+ * Most that drawing and blending a face takes for each of its pixels, when the face fills the picture: some twenty-five planes of
  * floats in full or in chroma size, with the room that scratch memory leaves for growth.
  */
-const bytesPerPixel = 120;
+const bytesPerPixel = 140;
 
 type Block = { address: number; bytes: number };
 

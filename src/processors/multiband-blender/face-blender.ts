@@ -74,8 +74,8 @@ type PlaneWork = {
  * Poisson and seamless: the drawn face with its detail gains, corrected to meet the target ({@link GradientBlend}), under the
  * feathered edge of `basic`.
  *
- * One per thread; owns its buffers: about 24 bytes of kernel memory per luma pixel of the largest region so far, and a
- * copy of the frame's rows in that region.
+ * One per thread; owns its buffers: about 24 bytes of kernel memory per luma pixel of the largest region so far (twice
+ * that for gradients), and a copy of the frame's rows in that region.
  */
 export class FaceBlender {
   readonly #scratch = new Scratch();
@@ -315,7 +315,6 @@ export class FaceBlender {
       difference,
       target: targets,
       mask: isHalved ? chromaMasks : lumaMasks,
-      isHalved,
       faceWidth,
     };
     if (index === 0) this.#gradients.findAnchors(levels, region, mask, outline, of);

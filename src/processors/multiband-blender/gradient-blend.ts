@@ -29,7 +29,6 @@ export type GradientPlane = {
   readonly target: number;
   /** The mask at the plane's own size. */
   readonly mask: number;
-  readonly isHalved: boolean;
   /** Width of the face in samples of the plane. */
   readonly faceWidth: number;
 };
@@ -54,7 +53,8 @@ export type GradientPlane = {
 export class GradientBlend {
   readonly #scratch = new Scratch();
   readonly #solver = new MembraneSolver();
-  readonly #room = { anchors: 0, lumaAnchors: 0, chromaAnchors: 0, work: 0 };
+  /** `held`: the anchors at the size of the plane at work; halved chroma comes when luma is done. */
+  readonly #room = { anchors: 0, held: 0, work: 0 };
 
   /** Takes room for luma, before anything else of the blend is at work: chroma needs less. */
   takeRoom(levels: BlendLevels, region: FrameRegion): void {
@@ -62,8 +62,7 @@ export class GradientBlend {
     const finest = stride * (levels.height[0] as number);
     const room = this.#room;
     room.anchors = this.#take('anchors', region.width * region.height);
-    room.lumaAnchors = this.#take('luma anchors', finest);
-    room.chromaAnchors = this.#take('chroma anchors', finest);
+    room.held = this.#take('held', finest);
     room.work = this.#take('work', 4 * stride + 64);
     this.#layOut(levels);
   }
@@ -81,7 +80,7 @@ export class GradientBlend {
     plane: GradientPlane,
   ): void {
     const { call } = kernels();
-    const { anchors, lumaAnchors } = this.#room;
+    const { anchors, held } = this.#room;
     const stride = levels.stride[0] as number;
     const [left, right, top, bottom] = boxOf(levels);
     const usual = call.weighedMean(plane.difference, plane.mask, stride, left, right, top, bottom);
@@ -102,14 +101,14 @@ export class GradientBlend {
       anchorTolerance,
       anchors,
     );
-    call.padPlane(anchors, width, lumaAnchors, stride, left, right, top, bottom);
+    call.padPlane(anchors, width, held, stride, left, right, top, bottom);
   }
 
   /** The same at the size of halved chroma; to be called with its levels. */
   halveAnchors(levels: BlendLevels, { width, height }: FrameRegion, shiftY: number): void {
-    const { anchors, chromaAnchors, work } = this.#room;
+    const { anchors, held, work } = this.#room;
     const stride = levels.stride[0] as number;
-    kernels().call.halvePlane(anchors, width, height, shiftY, chromaAnchors, stride, ...boxOf(levels), work);
+    kernels().call.halvePlane(anchors, width, height, shiftY, held, stride, ...boxOf(levels), work);
   }
 
   /**
@@ -119,14 +118,14 @@ export class GradientBlend {
    */
   correct(levels: BlendLevels, plane: GradientPlane, scale: number, isMixed: boolean): void {
     const { call } = kernels();
-    const { lumaAnchors, chromaAnchors, work } = this.#room;
-    const { difference, target, mask, isHalved, faceWidth } = plane;
+    const { held, work } = this.#room;
+    const { difference, target, mask, faceWidth } = plane;
     const solver = this.#solver;
     const stride = levels.stride[0] as number;
     const box = boxOf(levels);
     this.#layOut(levels);
     call.membraneTerms(
-      isHalved ? chromaAnchors : lumaAnchors,
+      held,
       mask,
       difference,
       target,
