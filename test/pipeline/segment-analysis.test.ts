@@ -95,7 +95,7 @@ test('arrays of larger memory are packed by their own part alone', () => {
   assert.deepEqual(pack([frame({ ...face, points })]), pack([frame(face)]));
 });
 
-test('a face whose maps are mostly 0 or 1 takes less than 30 KB', () => {
+test('a face whose maps are mostly 0 or 1 takes less than 32 KB', () => {
   // 1,600 texels between 0 and 1 in runs of ten are more than were found in films.
   const random = seededRandom(13);
   const map = (): Float32Array => {
@@ -109,7 +109,7 @@ test('a face whose maps are mostly 0 or 1 takes less than 30 KB', () => {
   const face = observation(random, () => 0);
   const appearance = { ...face.appearance, open: map(), rims: map() };
   const packed = pack([{ index: 0, sceneCut: false, faces: new Map([[1, { ...face, appearance }]]) }]);
-  assert.ok(packed && packed.byteLength < 30_000, `${packed?.byteLength} bytes`);
+  assert.ok(packed && packed.byteLength < 32_000, `${packed?.byteLength} bytes`);
 });
 
 test('a segment that is too large is not packed at all, and the next one is', () => {
@@ -167,11 +167,11 @@ test('an analysis is only used for its own frames, whole, and with numbers that 
   longer.set(new Uint8Array(packed));
   assert.equal(SegmentAnalysisReader.openFor(longer.buffer, wanted), null);
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1e30]) {
-    // A point of the first face, its glasses, and a texel.
+    // A point of the first face, its glasses, and the last texel of a map, behind which the portrait lies.
     for (const [at, bytes] of [
       [8 + 8 + 12, 4],
       [8 + 8 + 4, 8],
-      [packed.byteLength - 4, 4],
+      [packed.byteLength - 3 * 64 * 64 - 4, 4],
     ] as const) {
       const changed = packed.slice(0);
       const view = new DataView(changed);
