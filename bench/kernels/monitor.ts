@@ -18,7 +18,7 @@ const area = { left: 700, top: 200, right: 1280, bottom: 920 };
 const box = { x: 790, y: 310, width: 400, height: 500 };
 const toPast = { a: 1.01, b: 0.02, c: -3.3, d: -0.02, e: 1.01, f: 2.2 };
 /** What {@link alignedPsnrDb} makes of such a box. */
-const step = 5;
+const step = 7;
 
 const history = new LumaHistory();
 const masks = new FaceMasks();
