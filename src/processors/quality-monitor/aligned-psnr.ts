@@ -4,8 +4,8 @@ import type { BitDepth } from '../../imaging/planar-frame.js';
 import { KernelTotals } from './kernel-totals.js';
 import { peakOf, pixelBox, type PlaneSamples, psnrDb } from './frame-comparison.js';
 
-/** Places of a box that are compared at most: cubic samples are dear, and so many tell the mean to about a tenth of a dB. */
-const mostPlaces = 8192;
+/** Places of a box that are compared at most: cubic samples are dear, and so many tell the mean to some tenths of a dB. */
+const mostPlaces = 4096;
 
 /** Share of the places that must lie in both pictures. */
 const leastShare = 0.5;
@@ -14,7 +14,7 @@ const totals = new KernelTotals(1);
 
 /**
  * PSNR in dB of a luma plane inside a box against an earlier one that is first moved onto it: sampled with Catmull and Rom's cubic on an even
- * grid of at most 8192 places, of which those whose sixteen neighbours do not all lie in the earlier picture are left out. The box
+ * grid of at most 4096 places, of which those whose sixteen neighbours do not all lie in the earlier picture are left out. The box
  * is clipped to the plane and rounded outwards.
  *
  * @param past in kernel memory, like `here`, of the same depth and size

@@ -310,15 +310,31 @@ const blockIsInside: i32 = 2;
 
 /** What the mask says of each 4×4 block of a line. */
 function classifyBlocks(mask: usize, stride: usize, blocks: usize, out: usize): void {
-  for (let block: usize = 0; block < blocks; block++) {
+  const half = i32x4.splat(<i32>0x80808080);
+  let block: usize = 0;
+  for (; block + 4 <= blocks; block += 4) {
     const at = mask + block * 4;
-    let all = v128.load32_zero(at);
-    all = v128.replace_lane<u32>(all, 1, load<u32>(at + stride));
-    all = v128.replace_lane<u32>(all, 2, load<u32>(at + stride * 2));
-    all = v128.replace_lane<u32>(all, 3, load<u32>(at + stride * 3));
+    const a = v128.load(at);
+    const b = v128.load(at + stride);
+    const c = v128.load(at + stride * 2);
+    const d = v128.load(at + stride * 3);
+    const any = v128.or(v128.or(a, b), v128.or(c, d));
+    const all = v128.and(v128.and(a, b), v128.and(c, d));
+    const outside = v128.and(i32x4.eq(any, i32x4.splat(0)), i32x4.splat(blockIsOutside));
     // The highest bit of a byte says that the opacity is half or more.
-    const outside = v128.any_true(all) ? 0 : blockIsOutside;
-    const inside = i8x16.bitmask(all) == 0xffff ? blockIsInside : 0;
+    const inside = v128.and(i32x4.eq(v128.and(all, half), half), i32x4.splat(blockIsInside));
+    const kinds = v128.or(outside, inside);
+    const words = i16x8.narrow_i32x4_u(kinds, kinds);
+    store<u32>(out + block, <u32>i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0));
+  }
+  for (; block < blocks; block++) {
+    const at = mask + block * 4;
+    const a = load<u32>(at);
+    const b = load<u32>(at + stride);
+    const c = load<u32>(at + stride * 2);
+    const d = load<u32>(at + stride * 3);
+    const outside = (a | b | c | d) == 0 ? blockIsOutside : 0;
+    const inside = (a & b & c & d & 0x80808080) == 0x80808080 ? blockIsInside : 0;
     store<u8>(out + block, <u8>(outside | inside));
   }
 }

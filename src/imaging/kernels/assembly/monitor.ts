@@ -14,7 +14,16 @@ export function markMask(mask: usize, plane: usize, stride: usize, width: usize,
     let x: usize = 0;
     for (; x + 4 <= width; x += 4) {
       const opacity = v128.load(from + x * 4);
-      if (!v128.any_true(opacity)) continue;
+      if (!v128.any_true(opacity)) {
+        const next = from + x * 4;
+        if (
+          x + 16 <= width &&
+          !v128.any_true(v128.or(v128.load(next, 16), v128.or(v128.load(next, 32), v128.load(next, 48))))
+        ) {
+          x += 12;
+        }
+        continue;
+      }
       const bytes = i32x4.trunc_sat_f32x4_u(f32x4.add(f32x4.mul(opacity, scale), roundUp));
       const words = i16x8.narrow_i32x4_u(bytes, bytes);
       const narrow = i8x16.narrow_i16x8_u(words, words);
@@ -92,6 +101,14 @@ function seamRow<T>(
     let errors = i32x4.splat(0);
     let weights = i32x4.splat(0);
     for (; x + 8 <= end; x += 8) {
+      // Most of a mask is even; sixteen bytes of it that are can be passed over at once.
+      if (
+        x + 16 <= end &&
+        !v128.any_true(v128.xor(v128.load(mask + x), v128.load(mask + x + maskStep)))
+      ) {
+        x += 8;
+        continue;
+      }
       const step = i16x8.abs(i16x8.sub(v128.load8x8_u(mask + x + maskStep), v128.load8x8_u(mask + x)));
       if (!v128.any_true(step)) continue;
       const at = x * size;
