@@ -47,7 +47,7 @@ const measures: readonly Measure[] = [
     badness: (face) => minus(0, face.identityToSource),
     floor: 0.05,
     describe: (face, median) =>
-      `looks less like the source: identity ${fixed(face.identityToSource, 2)}, median ${fixed(-median, 2)}`,
+      `looks less like the source: identity ${fixed(face.identityToSource, 3)}, median ${fixed(-median, 3)}`,
   },
   {
     badness: (face) => face.seam,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { ComparedVideo, ComparisonReport, HtmlReport, RunReport, Spread } from '../../src/index.js';
@@ -25,9 +25,8 @@ before(async () => {
     sound: true,
     output: ['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '16', '-c:a', 'aac', target],
   });
-  report = await runToReport([
-    ...['-s', source, '-t', target, '-o', output, '--output-video-encoder', 'ffv1', '--report', rowsFile],
-  ]);
+  const files = ['-s', source, '-t', target, '-o', output, '--report', rowsFile];
+  report = await runToReport([...files, '--output-video-encoder', 'ffv1', '--keep-job']);
 });
 
 const compare = async (
@@ -154,6 +153,24 @@ test(
     assert.deepEqual(answer, { title: 'out <b>.mkv', plots: 6, broken: 0 });
   },
 );
+
+test('a job becomes a page as well: by its report where it was kept, else by its finished segments', async () => {
+  const job = readdirSync(folder).find((name) => name.includes('.faceswap-'));
+  assert.ok(job);
+  const kept = await pageOf([join(folder, job), '-o', join(folder, 'kept.html')]);
+  assert.deepEqual([kept.page.frames, kept.page.noPicturesReason], [28, null]);
+  rmSync(join(folder, job, 'report.jsonl'));
+  const unfinished = await pageOf([join(folder, job), '-o', join(folder, 'unfinished.html')]);
+  assert.deepEqual(
+    [unfinished.page.frames, unfinished.page.noPicturesReason],
+    [28, 'the job has no output yet'],
+  );
+  assert.deepEqual(unfinished.page.worstFrames, kept.page.worstFrames);
+  writeFileSync(join(folder, job, 'journal.jsonl'), '');
+  const empty = await pageOf([join(folder, job), '-o', join(folder, 'empty.html')]);
+  assert.equal(empty.page.frames, 0);
+  assert.match(empty.text, /An unfinished job: 0 of 28 frames are rendered/);
+});
 
 test('a page is never written over a file that is there or that is read', async () => {
   const before = readFileSync(rowsFile);
