@@ -287,5 +287,16 @@ test('a frame outside of a segment is refused as a bug', async () => {
     () => chain.push({ index: 0, buffer: new ArrayBuffer(frameBytes) }),
     (error) => error instanceof FaceswapError && error.kind === 'bug',
   );
-  await assert.rejects(() => FaceChain.create(settings, []), FaceswapError);
+});
+
+test('a chain without a source face looks at frames and renders none', async () => {
+  const unsourced = await FaceChain.create(settings, []);
+  const range = { start: 0, end: 1 };
+  const segment = { format, frameRate: { num: 25, den: 1 }, decode: range };
+  assert.throws(
+    () => unsourced.begin({ ...segment, render: range }),
+    (error) => error instanceof FaceswapError && error.kind === 'bug',
+  );
+  unsourced.begin({ ...segment, render: { start: 0, end: 0 } });
+  await unsourced.dispose({ keepsModels: true });
 });
