@@ -13,6 +13,7 @@ test('the library exports what its documentation promises', () => {
     'cleanJobs',
     'dryRun',
     'dryRunBatch',
+    'faces',
     'findJob',
     'listJobs',
     'run',
