@@ -14,6 +14,7 @@ test('the library exports what its documentation promises', () => {
     'compare',
     'dryRun',
     'dryRunBatch',
+    'faces',
     'findJob',
     'listJobs',
     'run',

@@ -33,12 +33,13 @@ const segmentOf = (start: number): PlanSegment => ({
   outputFrames: 50,
 });
 
-type Opening = { file?: string; options?: Partial<RunOptions>; ffmpeg?: string };
+type Opening = { file?: string; options?: Partial<RunOptions>; ffmpeg?: string; needsCast?: boolean };
 
 const openCache = async ({
   file = film,
   options = {},
   ffmpeg = '5.1',
+  needsCast = false,
 }: Opening = {}): Promise<AnalysisCache> => {
   const config = resolveRunOptions({ source: 'a', target: 'b', output: 'c', ...options });
   const cache = await AnalysisCache.open({
@@ -47,7 +48,7 @@ const openCache = async ({
       file,
       sizeBytes: filmBytes.length,
     },
-    settings: chainSettings(config),
+    settings: { ...chainSettings(config), needsCast },
     decoding: { ffmpeg },
     logger: silentLogger,
     folder,
@@ -98,6 +99,24 @@ test('another content, segment, setting or decoder is not taken for the same', a
   assert.equal(await found({ options: { matchGrain: true } }), null);
   assert.equal(await found({ options: { executionProvider: 'cuda' } }), null);
   assert.equal(await found({ ffmpeg: '7.1' }), null);
+});
+
+test('an analysis for a cast serves every run, and one without does not serve a cast', async () => {
+  await keep({ needsCast: true });
+  assert.deepEqual(await found({ needsCast: true }), packed);
+  assert.deepEqual(await found(), packed);
+  folder = join(root, 'plain');
+  await keep();
+  assert.equal(await found({ needsCast: true }), null);
+});
+
+test('what a run has saved it finds itself', async () => {
+  const cache = await openCache({ needsCast: true });
+  assert.equal(await cache.load(segmentOf(0)), null);
+  cache.save(segmentOf(0), packed.slice().buffer);
+  const again = await cache.load(segmentOf(0));
+  assert.deepEqual(again === null ? null : new Uint8Array(again), packed);
+  await cache.close();
 });
 
 test('what comes after the analysis does not matter', async () => {

@@ -7,6 +7,9 @@ import {
   SegmentAnalysisWriter,
 } from '../../src/pipeline/segment-analysis.js';
 import type { AnalysedFrame, Observation } from '../../src/pipeline/shot-window.js';
+import type { IdentitySample } from '../../src/pipeline/cast/identity-sample.js';
+import { readTracks } from '../../src/pipeline/cast/segment-tracks.js';
+import { descriptorLength } from '../../src/processors/face-recognizer/face-recognizer.js';
 import { type Random, seededRandom } from '../support/unit-random.js';
 
 const floats = (length: number, value: () => number): Float32Array => Float32Array.from({ length }, value);
@@ -31,6 +34,13 @@ const observation = (random: Random, texel: () => number): Observation => ({
   portrait: Uint8Array.from({ length: 3 * 64 * 64 }, () => random.integer(0, 256)),
 });
 
+const identityOf = (random: Random): IdentitySample => ({
+  weight: Math.fround(random.next()),
+  ageYears: random.integer(1, 90),
+  male: Math.fround(random.next()),
+  descriptor: floats(descriptorLength, () => random.next() - 0.5),
+});
+
 const pack = (frames: readonly AnalysedFrame[]): ArrayBuffer | null => {
   const writer = new SegmentAnalysisWriter();
   for (const frame of frames) writer.add(frame);
@@ -48,14 +58,14 @@ const bitsOf = (frames: readonly AnalysedFrame[]): unknown =>
   frames.map(({ index, sceneCut, faces }) => [
     index,
     sceneCut,
-    [...faces].map(([trackId, { points, shape, appearance, portrait }]) => {
+    [...faces].map(([trackId, { points, shape, appearance, identity, portrait }]) => {
       const { mean, std, bands, open, glasses, rims, tones, grain } = appearance;
       const { light, rest, quantiles } = tones;
       const lists = [points, shape, mean, std, bands, open, rims, light, rest, quantiles, grain];
       const bits = lists.map(
         (list) => new Uint32Array(list.buffer.slice(list.byteOffset, list.byteOffset + list.byteLength)),
       );
-      return [trackId, glasses, bits, portrait];
+      return [trackId, glasses, bits, portrait, identity ?? null];
     }),
   ]);
 
@@ -72,7 +82,10 @@ test('every number comes back with the same bits, in the order of frames and fac
   const frames = Array.from({ length: 12 }, (_, at): AnalysedFrame => {
     const faces = Array.from({ length: at % 4 }, (_face, face): [number, Observation] => [
       1000 - face,
-      observation(random, texels[(at + face) % texels.length] as () => number),
+      {
+        ...observation(random, texels[(at + face) % texels.length] as () => number),
+        identity: (at + face) % 3 === 0 ? identityOf(random) : null,
+      },
     ]);
     return { index: 100 + at, sceneCut: at % 5 === 0, faces: new Map(faces) };
   });
@@ -167,11 +180,11 @@ test('an analysis is only used for its own frames, whole, and with numbers that 
   longer.set(new Uint8Array(packed));
   assert.equal(SegmentAnalysisReader.openFor(longer.buffer, wanted), null);
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1e30]) {
-    // A point of the first face, its glasses, and the last texel of a map, behind which the portrait lies.
+    // A point of the first face, its glasses, and the last float before the identity samples and the portrait.
     for (const [at, bytes] of [
       [8 + 8 + 12, 4],
       [8 + 8 + 4, 8],
-      [packed.byteLength - 3 * 64 * 64 - 4, 4],
+      [packed.byteLength - 3 * 64 * 64 - 4 - 4, 4],
     ] as const) {
       const changed = packed.slice(0);
       const view = new DataView(changed);
@@ -180,6 +193,51 @@ test('an analysis is only used for its own frames, whole, and with numbers that 
       assert.equal(SegmentAnalysisReader.openFor(changed, wanted), null, `${value} at ${at}`);
     }
   }
+});
+
+test('an identity sample with impossible numbers, or two of them, is not used', () => {
+  const random = seededRandom(18);
+  const face = { ...observation(random, () => 1), identity: identityOf(random) };
+  const packed = pack([{ index: 0, sceneCut: false, faces: new Map([[1, face]]) }]);
+  assert.ok(packed);
+  const wanted = { start: 0, end: 1 };
+  assert.ok(SegmentAnalysisReader.openFor(packed, wanted));
+  const changed = (change: (view: DataView, sampleAt: number) => void): ArrayBuffer => {
+    const copy = packed.slice(0);
+    change(new DataView(copy), copy.byteLength - 4 * (3 + descriptorLength));
+    return copy;
+  };
+  const bad = [
+    changed((view, at) => view.setUint32(at - 4, 2, true)),
+    changed((view, at) => view.setUint32(at - 4, 0, true)),
+    changed((view, at) => view.setFloat32(at, Number.NaN, true)),
+    changed((view, at) => view.setFloat32(at + 4 * 700, Number.POSITIVE_INFINITY, true)),
+    packed.slice(0, -4),
+  ];
+  for (const analysis of bad) assert.equal(SegmentAnalysisReader.openFor(analysis, wanted), null);
+  const short = { ...face, identity: { ...face.identity, descriptor: new Float32Array(3) } };
+  assert.throws(() => pack([{ index: 0, sceneCut: false, faces: new Map([[1, short]]) }]), FaceswapError);
+});
+
+test('the tracks of a packed analysis are those of its frames, with their shots and samples', () => {
+  const random = seededRandom(19);
+  const sampled = { ...observation(random, () => 1), identity: identityOf(random) };
+  const plain = observation(random, () => 0);
+  const packed = pack([
+    { index: 7, sceneCut: false, faces: new Map([[2, plain]]) },
+    { index: 8, sceneCut: false, faces: new Map([[2, sampled]]) },
+    { index: 9, sceneCut: true, faces: new Map([[3, plain]]) },
+  ]);
+  assert.ok(packed);
+  assert.equal(readTracks(packed.slice(0), { start: 7, end: 9 }), null);
+  const found = readTracks(packed, { start: 7, end: 10 });
+  assert.deepEqual(
+    found?.tracks.map(({ trackId, shot, frames, samples }) => [trackId, shot, [...frames], samples]),
+    [
+      [2, 0, [7, 8], [{ ...sampled.identity, frame: 8 }]],
+      [3, 1, [9], []],
+    ],
+  );
 });
 
 test('lists of another length are refused', () => {

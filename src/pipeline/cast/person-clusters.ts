@@ -1,7 +1,7 @@
-import { boxOverlap } from '../../imaging/affine.js';
+import { type Box, boxOverlap } from '../../imaging/affine.js';
 import { cosine } from '../../processors/face-recognizer/face-recognizer.js';
 import type { TrackSample } from './segment-findings.js';
-import type { TrackChain } from './track-chain.js';
+import type { ChainLink, TrackChain } from './track-chain.js';
 
 /**
  * Mean cosine similarity of the descriptors of two groups of tracks from which they are one person: see docs/faces.md for what was
@@ -138,7 +138,8 @@ const merge = (first: Cluster, second: Cluster, clusters: Set<Cluster>): void =>
 /**
  * Groups tracks by person: the two groups that are most alike become one, as long as they are alike enough. Two tracks that are seen in
  * one frame at different places never come into one group, whatever they look like: twins, mirrors and pictures on a wall are other
- * persons. A track without any sample is a group of its own.
+ * persons. A track without any sample belongs to the one that is seen at its place shortly before or after it in the same shot;
+ * where there is none, it is a group of its own.
  *
  * @param votes of the chains, in their order
  * @returns the chains of each person, as indexes
@@ -184,5 +185,55 @@ export const clusterChains = (
     if (best?.nearest === null || best === null) break;
     merge(best, best.nearest, clusters);
   }
-  return [...[...clusters].map((cluster) => cluster.chains), ...alone];
+  return attachFragments([...[...clusters].map((cluster) => cluster.chains), ...alone], { chains, votes });
+};
+
+/** What is seen longer before or after a track says nothing about it. */
+const longestBreakFrames = 12;
+
+const holdsMiddle = (box: Box, { x, y, width, height }: Box): boolean => {
+  const [middleX, middleY] = [x + width / 2, y + height / 2];
+  return middleX > box.x && middleX < box.x + box.width && middleY > box.y && middleY < box.y + box.height;
+};
+
+/** Whether a track is seen in the shot of another one and at its place, shortly before it begins or after it ends. */
+const surrounds = (track: TrackChain, fragment: TrackChain): boolean => {
+  const isInShot = ({ segment, track: { shot } }: ChainLink): boolean =>
+    fragment.links.some((link) => link.segment === segment && link.track.shot === shot);
+  const [first, last] = [fragment.sightings[0], fragment.sightings.at(-1)];
+  if (first === undefined || last === undefined || !track.links.some(isInShot)) return false;
+  return track.sightings.some(({ frame, box }) => {
+    const [before, after] = [first.frame - frame, frame - last.frame];
+    if (before > 0 && before <= longestBreakFrames) return holdsMiddle(box, first.box);
+    return after > 0 && after <= longestBreakFrames && holdsMiddle(box, last.box);
+  });
+};
+
+/** Puts tracks that nobody could recognise to those of which they are a part. */
+const attachFragments = (
+  groups: readonly (readonly number[])[],
+  { chains, votes }: { chains: readonly TrackChain[]; votes: readonly (TrackVote | null)[] },
+): readonly (readonly number[])[] => {
+  const chainAt = (index: number): TrackChain => chains[index] as TrackChain;
+  const persons: number[][] = [];
+  const fragments: number[] = [];
+  for (const group of groups) {
+    const [only] = group as [number];
+    if (group.length === 1 && (votes[only] ?? null) === null) fragments.push(only);
+    else persons.push([...group]);
+  }
+  fragments.sort(
+    (first, second) => (chainAt(first).sightings[0]?.frame ?? 0) - (chainAt(second).sightings[0]?.frame ?? 0),
+  );
+  for (const fragment of fragments) {
+    const own = chainAt(fragment);
+    const person = persons.find(
+      (indexes) =>
+        indexes.some((index) => surrounds(chainAt(index), own)) &&
+        !indexes.some((index) => areApart(chainAt(index), own)),
+    );
+    if (person === undefined) persons.push([fragment]);
+    else person.push(fragment);
+  }
+  return persons;
 };

@@ -10,6 +10,8 @@ export type TrackSample = IdentitySample & { readonly frame: number };
 export type SegmentTrack = {
   /** Unique within the segment. */
   readonly trackId: number;
+  /** Number of its shot, counted from the first frame that the segment decodes. */
+  readonly shot: number;
   /** Indexes of the frames that show it, ascending; at least one. */
   readonly frames: Uint32Array;
   /** Boxes of its mesh in those frames, in pixels: x, y, width, height of each. */
@@ -43,17 +45,24 @@ export const readFindings = (
 
 /** Collects the tracks and cuts of a segment frame by frame. */
 export class FindingsCollector {
-  readonly #tracks = new Map<number, { frames: number[]; boxes: number[]; samples: TrackSample[] }>();
+  readonly #tracks = new Map<
+    number,
+    { shot: number; frames: number[]; boxes: number[]; samples: TrackSample[] }
+  >();
+  #shot = 0;
 
   readonly #cuts: number[] = [];
 
   /** Frames come in order; nothing of them is kept but the samples' own arrays. */
   add({ index, sceneCut, faces }: AnalysedFrame): void {
-    if (sceneCut) this.#cuts.push(index);
+    if (sceneCut) {
+      this.#cuts.push(index);
+      this.#shot += 1;
+    }
     for (const [trackId, { points, identity }] of faces) {
       let track = this.#tracks.get(trackId);
       if (track === undefined) {
-        track = { frames: [], boxes: [], samples: [] };
+        track = { shot: this.#shot, frames: [], boxes: [], samples: [] };
         this.#tracks.set(trackId, track);
       }
       const { x, y, width, height } = boundsOf(points);
@@ -67,8 +76,9 @@ export class FindingsCollector {
   finish(): SegmentFindings {
     const tracks = [...this.#tracks]
       .sort(([first], [second]) => first - second)
-      .map(([trackId, { frames, boxes, samples }]) => ({
+      .map(([trackId, { shot, frames, boxes, samples }]) => ({
         trackId,
+        shot,
         frames: Uint32Array.from(frames),
         boxes: Float32Array.from(boxes),
         samples,

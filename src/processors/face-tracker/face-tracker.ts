@@ -78,11 +78,16 @@ const smallestDescribedPx = 26;
 const turnedAwayRadians = 1;
 
 /**
- * Cosine similarities of the embedded recogniser: two crops of one person from one shot have 0.7 to 0.95, of two persons 0.4 to 0.65.
- * A face that comes back where one was lost must not be clearly another one; one that comes back elsewhere must clearly be the same.
+ * Cosine similarities of the embedded recogniser: two crops of one person from one shot have 0.7 to 0.95, of two persons 0.4 to 0.65, and
+ * a face that is half hidden has 0.5 to 0.7 to itself. A face that comes back where one was lost must not be clearly another one; one that
+ * comes back elsewhere must clearly be the same, unless it went behind another face, from where it is expected.
  */
 const otherLikeness = 0.58;
-const sameLikeness = 0.66;
+const sameLikeness = 0.6;
+const expectedLikeness = 0.5;
+
+/** A face that was lost so shortly ago and is back at its place was only misread. */
+const blinkFrames = 2;
 /** By this much two tracks must fit better the other way round, both faces together, before they count as exchanged. */
 const exchangeMargin = 0.2;
 
@@ -262,13 +267,16 @@ export class FaceTracker {
       (track) => !track.memory.isEmpty && (here.includes(track) || mayHaveComeTo(track, bounds)),
     );
     if (known.length === 0) return unknown;
+    const [only, ...others] = here;
+    const isAlone = only !== undefined && others.length === 0;
+    if (isAlone && only.lostFrames <= blinkFrames && isPlausible(only.points, points)) return only;
     const descriptor = await this.#describe(frame, points);
     if (descriptor === null) return here[0];
     const [best] = known.sort(
       (first, second) => second.memory.likeness(descriptor) - first.memory.likeness(descriptor),
     ) as [Track];
-    const isClear = unknown === undefined && here.length === 1 && here[0] === best;
-    const enough = isClear ? otherLikeness : sameLikeness;
+    const isBack = unknown === undefined && here.length === 1 && here[0] === best;
+    const enough = best.tangled.size > 0 ? expectedLikeness : isBack ? otherLikeness : sameLikeness;
     return best.memory.likeness(descriptor) >= enough ? best : unknown;
   }
 

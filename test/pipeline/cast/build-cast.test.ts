@@ -44,11 +44,22 @@ type TrackDescription = {
   /** Samples that show somebody else. */
   readonly strangers?: readonly { readonly at: number; readonly person: number }[];
   readonly sampled?: boolean;
+  readonly shot?: number;
   readonly male?: number;
 };
 
 const trackOf = (description: TrackDescription): SegmentTrack => {
-  const { id, person, start, end, x = 100, strangers = [], sampled = true, male = 0.9 } = description;
+  const {
+    id,
+    person,
+    start,
+    end,
+    x = 100,
+    strangers = [],
+    sampled = true,
+    shot = 0,
+    male = 0.9,
+  } = description;
   const frames = Uint32Array.from({ length: end - start }, (_, at) => start + at);
   const boxes = Float32Array.from([...frames].flatMap(() => Object.values(boxAt(x))));
   const sampleFrames = sampled ? [...frames].filter((frame) => frame % 4 === 0) : [];
@@ -62,7 +73,7 @@ const trackOf = (description: TrackDescription): SegmentTrack => {
       descriptor: look(stranger?.person ?? person, 7919 * id + frame),
     };
   });
-  return { trackId: id, frames, boxes, samples };
+  return { trackId: id, shot, frames, boxes, samples };
 };
 
 const segmentOf = (
@@ -198,6 +209,25 @@ test('samples of another face do not flip the identity of a track, nor its age a
   assert.ok(second.male !== null && Math.abs(second.male - 0.1) < 1e-6);
   assert.ok(cosine(first.descriptor, look(1, 5)) > 0.85);
   assert.ok(Math.abs(cosine(first.descriptor, first.descriptor) - 1) < 1e-5);
+});
+
+test('a track that nobody could recognise belongs to the one whose place it takes over in the same shot', () => {
+  const castWith = (fragment: Partial<TrackDescription>): Cast =>
+    buildCast([
+      segmentOf(
+        0,
+        [0, 100],
+        { id: 1, person: 1, start: 0, end: 40 },
+        { id: 2, person: 1, start: 44, end: 50, x: 110, sampled: false, ...fragment },
+        { id: 3, person: 2, start: 0, end: 90, x: 400 },
+      ),
+    ]);
+  assert.deepEqual(summary(castWith({})), ['person1 90 from 0', 'person2 46 from 0']);
+  assert.equal(personOf(castWith({}), 0, 2)?.id, 'person2');
+  assert.equal(castWith({ shot: 1 }).persons.length, 3);
+  assert.equal(castWith({ x: 200 }).persons.length, 3);
+  assert.equal(castWith({ start: 60, end: 66 }).persons.length, 3);
+  assert.equal(castWith({ start: 39, end: 50, x: 200 }).persons.length, 3);
 });
 
 test('the best sighting is the sample that weighs most, in the frames of its own segment', () => {
