@@ -23,6 +23,8 @@ const sampleBytes = 64 * 1024;
 const laterSettings: ReadonlySet<string> = new Set([
   'faceSelectorMode',
   'landmarkSmoother',
+  'smootherWindow',
+  'smootherAlpha',
   'blend',
   'colorMatch',
   'executionThreadCount',

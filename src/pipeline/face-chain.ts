@@ -17,7 +17,8 @@ import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
 import { SegmentAnalysisReader, SegmentAnalysisWriter } from './segment-analysis.js';
-import { type AnalysedFrame, ShotWindow } from './shot-window.js';
+import { smootherSettings } from './smoother-settings.js';
+import { type AnalysedFrame, lookBackFrames, ShotWindow } from './shot-window.js';
 import { StageSamples } from './stage-samples.js';
 import type { ChainBatch, WorkerResults } from './worker-protocol.js';
 
@@ -32,6 +33,8 @@ export type ChainSettings = Pick<
   | 'faceMaskBlur'
   | 'faceMaskPadding'
   | 'landmarkSmoother'
+  | 'smootherWindow'
+  | 'smootherAlpha'
   | 'blend'
   | 'colorMatch'
   | 'executionProvider'
@@ -135,7 +138,7 @@ export class FaceChain {
     this.#analyser = new SegmentAnalyser(models, zones, this.#samples);
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
-      new ShotWindow(settings.landmarkSmoother),
+      new ShotWindow(smootherSettings(settings)),
     );
   }
 
@@ -164,7 +167,7 @@ export class FaceChain {
    */
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
     const { frameRate, decode } = segment;
-    const window = new ShotWindow(this.#settings.landmarkSmoother);
+    const window = new ShotWindow(smootherSettings(this.#settings));
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
     this.#state = { segment, window, known, waiting: [], cutFrames: new Set(), lastIndex: -1 };
@@ -264,7 +267,7 @@ export class FaceChain {
         })),
       );
       for (const [at, frame] of group.entries()) outputs.push({ ...frame, row: rows[at] as FrameRow });
-      window.dropBefore((group.at(-1) as ChainFrame).index - chainNeighbourFrames.after - 1);
+      window.dropBefore((group.at(-1) as ChainFrame).index - lookBackFrames);
     }
   }
 

@@ -23,18 +23,13 @@ import {
 } from '../processors/quality-monitor/frame-comparison.js';
 import type { ChainSettings } from './face-chain.js';
 import type { ChainModels } from './chain-models.js';
+import { edgeOpacity, smallestSwapPx, turnedAwayRadians } from './edge-opacity.js';
 import type { FaceRow, FrameRow, SkipReason } from './run-report.js';
 import type { ShotWindow, SteadyFace } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
 /** Identity is scored on every sixth frame (by frame index): two descriptor runs a face cost more than its landmarks. */
 const identityEveryFrames = 6;
-
-/** A face narrower than this has no features left to swap. */
-const smallestSwapPx = 14;
-
-/** Beyond this yaw less than a third of the face is seen, and the mesh model guesses. */
-const turnedAwayRadians = 1.45;
 
 /** A frame whose look-ahead is complete. */
 export type ReadyFrame = {
@@ -198,8 +193,9 @@ export class FrameRenderer {
   }
 
   /** @returns whether there was anything to draw */
-  #swap(picture: PlanarFrame, { face, source, crop }: SelectedFace): boolean {
-    if (source === undefined) return false;
+  #swap(picture: PlanarFrame, { face, pose, source, crop }: SelectedFace): boolean {
+    const opacity = face.opacity * edgeOpacity(boundsOf(face.points), pose, picture.format);
+    if (source === undefined || opacity === 0) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
     const colour =
@@ -224,6 +220,7 @@ export class FrameRenderer {
       mode: settings.blend,
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
       featureLift: cropSwapper === null ? meshFeatureLift : 0,
+      opacity,
     });
     samples.add('blend', performance.now() - drawnMs);
     return true;

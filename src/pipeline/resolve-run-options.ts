@@ -2,6 +2,11 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { videoPresets } from '../media/video-presets.js';
+import {
+  defaultSmootherAlpha,
+  smootherWindowLimits,
+  smootherWindows,
+} from '../processors/landmark-smoother/smoother-limits.js';
 import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
@@ -55,6 +60,7 @@ export const runDefaults = {
   faceMaskBlur: 0.2,
   faceMaskPadding: [0],
   landmarkSmoother: 'window',
+  smootherAlpha: defaultSmootherAlpha,
   blend: 'multiband',
   colorMatch: 'lab',
   executionProvider: 'cpu',
@@ -85,6 +91,8 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   faceMaskBlur: true,
   faceMaskPadding: true,
   landmarkSmoother: true,
+  smootherWindow: true,
+  smootherAlpha: true,
   blend: true,
   colorMatch: true,
   executionProvider: true,
@@ -315,6 +323,16 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     faceMaskBlur: numberOption('faceMaskBlur', options.faceMaskBlur ?? runDefaults.faceMaskBlur, unit),
     faceMaskPadding: resolvePadding(options.faceMaskPadding ?? runDefaults.faceMaskPadding),
     landmarkSmoother: choose('landmarkSmoother'),
+    smootherWindow: numberOption(
+      'smootherWindow',
+      options.smootherWindow ?? smootherWindows[choose('landmarkSmoother')],
+      { ...smootherWindowLimits, integer: true },
+    ),
+    smootherAlpha: numberOption('smootherAlpha', options.smootherAlpha ?? runDefaults.smootherAlpha, {
+      lowest: 0.05,
+      highest: 1,
+      integer: false,
+    }),
     blend: choose('blend'),
     colorMatch: choose('colorMatch'),
     executionProvider: choose('executionProvider'),

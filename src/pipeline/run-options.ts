@@ -50,6 +50,10 @@ export type RunOptions = {
   /** Insets of the mask in percent of the face box: one to four numbers in CSS order (top, right, bottom, left), 0..100. */
   faceMaskPadding?: readonly number[];
   landmarkSmoother?: SmootherMode;
+  /** `window`: frames to either side that are looked at; `ema`: frames that are averaged. 2..7; 7 and 5 when left out. */
+  smootherWindow?: number;
+  /** `ema`: weight of the present frame against those before it, 0.05..1. */
+  smootherAlpha?: number;
   blend?: BlendMode;
   colorMatch?: ColorMatchMode;
   executionProvider?: string;
@@ -129,6 +133,8 @@ export type RunConfig = {
   readonly faceMaskBlur: number;
   readonly faceMaskPadding: MaskPadding;
   readonly landmarkSmoother: SmootherMode;
+  readonly smootherWindow: number;
+  readonly smootherAlpha: number;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
   readonly executionProvider: string;

@@ -6,9 +6,12 @@ import { AppearanceReader } from '../processors/face-swapper/appearance.js';
 import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { FaceTracker, type SightingReader } from '../processors/face-tracker/face-tracker.js';
+import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
+import { FaceMotionReader } from '../processors/landmark-smoother/face-motion.js';
 import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
 import type { ChainModels } from './chain-models.js';
-import type { AnalysedFrame, Observation, ShotWindow } from './shot-window.js';
+import { RepeatDetector } from './repeat-detector.js';
+import { type AnalysedFrame, longestGapFrames, type ObservationBuffer, type ShotWindow } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
 /**
@@ -22,6 +25,8 @@ export class SegmentAnalyser {
   readonly #facing = new Float32Array(meshPointCount);
   readonly #cropPoints = new Float32Array(3 * meshPointCount);
   readonly #cuts = new SceneCutDetector();
+  readonly #motions = new FaceMotionReader();
+  readonly #repeats = new RepeatDetector();
   #tracker: FaceTracker | null = null;
   #window: ShotWindow | null = null;
 
@@ -40,6 +45,8 @@ export class SegmentAnalyser {
     this.#window = window;
     this.#tracker = new FaceTracker(this.#models.detector, this.#models.landmarker, framesPerSecond);
     this.#cuts.reset();
+    this.#motions.reset();
+    this.#repeats.reset();
   }
 
   /** Frames must come in order. The result is for the window that {@link begin} was given. */
@@ -48,9 +55,14 @@ export class SegmentAnalyser {
     const window = this.#window as ShotWindow;
     const startMs = performance.now();
     const sceneCut = this.#cuts.push(frame);
+    if (sceneCut) {
+      tracker.startShot();
+      this.#motions.reset();
+      this.#repeats.reset();
+    }
+    this.#repeats.push(frame);
     const cutMs = performance.now() - startMs;
-    if (sceneCut) tracker.startShot();
-    const faces = new Map<number, Observation>();
+    const faces = new Map<number, ObservationBuffer>();
     let readingMs = 0;
     const read: SightingReader = ({ trackId, mesh }) => {
       const readMs = performance.now();
@@ -65,6 +77,11 @@ export class SegmentAnalyser {
         observation.appearance,
         frame.format.hdr,
       );
+      this.#motions.read({ trackId, mesh }, index, this.#models.landmarker.input, {
+        out: observation.motion,
+        reachFrames: longestGapFrames + 1,
+      });
+      observation.repeats = this.#repeats.count(trackId, frame.format, boundsOf(mesh.points), index);
       faces.set(trackId, observation);
       readingMs += performance.now() - readMs;
     };

@@ -1,10 +1,11 @@
 import { FaceswapError } from '../errors.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
+import { motionLength } from '../processors/landmark-smoother/face-motion.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
 import type { AnalysedFrame, Observation } from './shot-window.js';
 
 /** Number of the form below; part of every key, so that entries of another form are never opened. */
-export const segmentAnalysisVersion = 1;
+export const segmentAnalysisVersion = 2;
 
 /** A segment whose analysis takes more is not kept: one shot of many faces must not cost memory without end. */
 export const largestAnalysisBytes = 64 * 2 ** 20;
@@ -18,6 +19,9 @@ const mapTexels = appearanceSize ** 2;
 /** Floats of a face besides its maps, in the order in which they are packed: points, shape, mean, std, bands. */
 const floatCounts = [meshFloats, meshFloats, 3, 3, bandCount] as const;
 
+/** Bytes behind a face's maps: its motion, and how often its picture was repeated. */
+const tailBytes = 4 * motionLength + 4;
+
 /** Bits of 1 as a float; a texel of a map is mostly exactly 0 or exactly 1. */
 const oneBits = 0x3f_80_00_00;
 
@@ -28,7 +32,7 @@ const others = 2;
 const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits ? ones : others);
 
 /** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each. */
-const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels;
+const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels + tailBytes;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;
@@ -43,7 +47,7 @@ const impossible = (what: string): FaceswapError =>
  *
  * Little-endian. Header: magic with version (u32), number of frames (u32). A frame: index (u32), scene cut (u8), number of faces
  * (u8), nothing (u16). A face: track (u32), glasses (f64), its floats, then the maps `open` and `rims`, each as runs that follow one another over
- * all texels: a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
+ * all texels: a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow), then its motion (floats) and how often its picture was repeated (u32). The maps are
  * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
  * on three films); deflating the rest gains little, because it is mantissas.
  */
@@ -87,7 +91,7 @@ export class SegmentAnalysisWriter {
     return this.#bytes.slice(0, this.#length).buffer;
   }
 
-  #addFace(trackId: number, { points, shape, appearance }: Observation): void {
+  #addFace(trackId: number, { points, shape, appearance, motion, repeats }: Observation): void {
     const { mean, std, bands, glasses, open, rims } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
@@ -101,6 +105,10 @@ export class SegmentAnalysisWriter {
       if (map.length !== mapTexels) throw impossible(`a map of ${map.length} texels`);
       this.#addMap(map);
     }
+    if (motion.length !== motionLength) throw impossible(`a motion of ${motion.length} numbers`);
+    this.#addFloats(motion, 0, motionLength);
+    this.#view.setUint32(this.#length, repeats, true);
+    this.#length += 4;
   }
 
   #addFloats(floats: Float32Array, from: number, to: number): void {
@@ -184,6 +192,10 @@ export class SegmentAnalysisReader {
       this.#at += 12;
       for (const length of floatCounts) if (!this.#areUsable(length)) return false;
       if (!this.#isUsableMap() || !this.#isUsableMap()) return false;
+      if (!this.#areUsable(motionLength)) return false;
+      this.#require(4);
+      if (this.#view.getUint32(this.#at, true) > index) return false;
+      this.#at += 4;
     }
     return true;
   }
@@ -233,7 +245,13 @@ export class SegmentAnalysisReader {
       }) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
       const open = this.#readMap();
       const rims = this.#readMap();
-      faces.set(trackId, { points, shape, appearance: { mean, std, bands, open, glasses, rims } });
+      const motion = new Float32Array(motionLength);
+      this.#readFloats(motion, 0, motionLength);
+      this.#require(4);
+      const repeats = this.#view.getUint32(this.#at, true);
+      this.#at += 4;
+      const appearance = { mean, std, bands, open, glasses, rims };
+      faces.set(trackId, { points, shape, appearance, motion, repeats });
     }
     return { index, sceneCut, faces };
   }

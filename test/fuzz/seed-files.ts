@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { encodeModel } from '../../src/inference/onnx-file.js';
 import { locateTools } from '../../src/media/ffmpeg-tools.js';
 import { SegmentAnalysisWriter } from '../../src/pipeline/segment-analysis.js';
+import { motionLength } from '../../src/processors/landmark-smoother/face-motion.js';
 import { modelOf, op, weights } from '../inference/unit-models.js';
 import { seededRandom } from '../support/unit-random.js';
 
@@ -132,7 +133,8 @@ export const analysisSeed = (): Uint8Array => {
         glasses: 0.5,
         rims: map,
       };
-      return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance }] as const;
+      const seen = { points: floats(3 * 468), shape: floats(3 * 468), appearance };
+      return [face, { ...seen, motion: floats(motionLength), repeats: 0 }] as const;
     });
     writer.add({ index, sceneCut: index === analysisRange.start, faces: new Map(faces) });
   }

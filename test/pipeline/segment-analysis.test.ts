@@ -7,6 +7,7 @@ import {
   SegmentAnalysisWriter,
 } from '../../src/pipeline/segment-analysis.js';
 import type { AnalysedFrame, Observation } from '../../src/pipeline/shot-window.js';
+import { motionLength } from '../../src/processors/landmark-smoother/face-motion.js';
 import { type Random, seededRandom } from '../support/unit-random.js';
 
 const floats = (length: number, value: () => number): Float32Array => Float32Array.from({ length }, value);
@@ -22,6 +23,8 @@ const observation = (random: Random, texel: () => number): Observation => ({
     glasses: 10 * random.next(),
     rims: floats(128 * 128, texel),
   },
+  motion: floats(motionLength, () => random.next() - 0.5),
+  repeats: random.integer(0, 2),
 });
 
 const pack = (frames: readonly AnalysedFrame[]): ArrayBuffer | null => {
@@ -41,13 +44,13 @@ const bitsOf = (frames: readonly AnalysedFrame[]): unknown =>
   frames.map(({ index, sceneCut, faces }) => [
     index,
     sceneCut,
-    [...faces].map(([trackId, { points, shape, appearance }]) => {
+    [...faces].map(([trackId, { points, shape, appearance, motion, repeats }]) => {
       const { mean, std, bands, open, glasses, rims } = appearance;
-      const lists = [points, shape, mean, std, bands, open, rims];
+      const lists = [points, shape, mean, std, bands, open, rims, motion];
       const bits = lists.map(
         (list) => new Uint32Array(list.buffer.slice(list.byteOffset, list.byteOffset + list.byteLength)),
       );
-      return [trackId, glasses, bits];
+      return [trackId, glasses, repeats, bits];
     }),
   ]);
 
