@@ -257,7 +257,10 @@ export class FrameRenderer {
       past === null || latest === null ? null : boxPsnrDb(past, latest, widthPx, heightPx, box, bitDepth);
     const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
       const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
-      return past === null || here === null || next === null ? null : meshJitter(past, here, next);
+      if (past === null || here === null || next === null) return null;
+      // Against the picture: what the face itself moved is no jitter.
+      const before = this.#window.carriedPoints(past, trackId, index - 1, index);
+      return meshJitter(before, here, this.#window.carriedPoints(next, trackId, index + 1, index));
     };
     const row: FaceRow = {
       trackId,

@@ -8,9 +8,9 @@ import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { FaceTracker, type SightingReader } from '../processors/face-tracker/face-tracker.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { FaceMotionReader } from '../processors/landmark-smoother/face-motion.js';
+import { RepeatDetector } from '../processors/landmark-smoother/repeat-detector.js';
 import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
 import type { ChainModels } from './chain-models.js';
-import { RepeatDetector } from './repeat-detector.js';
 import { type AnalysedFrame, longestGapFrames, type ObservationBuffer, type ShotWindow } from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
@@ -81,7 +81,8 @@ export class SegmentAnalyser {
         out: observation.motion,
         reachFrames: longestGapFrames + 1,
       });
-      observation.repeats = this.#repeats.count(trackId, frame.format, boundsOf(mesh.points), index);
+      const face = { trackId, box: boundsOf(mesh.points), motion: observation.motion };
+      observation.repeats = this.#repeats.count(face, index, frame.format);
       faces.set(trackId, observation);
       readingMs += performance.now() - readMs;
     };

@@ -81,6 +81,9 @@ export const fadeFrames = 4;
 /** Frames to either side that decide whether a face comes or goes: a fade, and a gap that is too long to be filled. */
 const fadeReachFrames = fadeFrames + longestGapFrames;
 
+/** From this sureness on a measured movement counts as the true one. */
+const sureMotion = 0.5;
+
 /** Overlap of the boxes of two tracks that are one face. */
 const sameFaceOverlap = 0.3;
 
@@ -129,6 +132,8 @@ export class ShotWindow {
   /** Room for the movements of {@link #meshes}. */
   readonly #maps: SureSimilarity[] = [];
   readonly #link: SureSimilarity = new Float64Array(similarityLength);
+  readonly #carriedBefore = new Float32Array(3 * meshPointCount);
+  readonly #carriedAfter = new Float32Array(3 * meshPointCount);
   /** The first frame that was pushed. */
   #firstIndex = Number.NaN;
   readonly #weights: number[] = [];
@@ -331,6 +336,28 @@ export class ShotWindow {
       writeProduct(toCentre, this.#link, to);
       one.toCentre = to;
     }
+  }
+
+  /**
+   * Landmarks of a track in a frame beside another one, taken to that frame by the movement of the face's pixels where it is
+   * known; else as they are. Valid until the next call for the same side.
+   */
+  carriedPoints(points: Float32Array, trackId: number, from: number, to: number): Float32Array {
+    const { motion } = this.#seenAt(trackId, Math.max(from, to)) ?? {};
+    const isMeasured = this.#seenAt(trackId, Math.min(from, to)) !== undefined;
+    if (motion === undefined || !isMeasured || (motion[4] as number) < sureMotion) return points;
+    const map = this.#link;
+    if (from < to) map.set(motion);
+    else writeInverse(motion, map);
+    const [a, b, c, d] = map as unknown as [number, number, number, number];
+    const out = from < to ? this.#carriedBefore : this.#carriedAfter;
+    for (let i = 0; i < points.length; i += 3) {
+      const x = points[i] as number;
+      const y = points[i + 1] as number;
+      out[i] = a * x - b * y + c;
+      out[i + 1] = b * x + a * y + d;
+    }
+    return out;
   }
 
   /** Everything that rendering a track in a frame needs, or null where there is no face to render. */
