@@ -14,7 +14,7 @@ export type MotionName = (typeof motionNames)[number];
 export const movingSize = { widthPx: 400, heightPx: 300 } as const;
 
 /** The frame in which `stop` has come to rest. */
-export const stopFrame = 30;
+export const stopFrame = 20;
 
 /** Where the face is in one frame. */
 type Place = { readonly x: number; readonly y: number; readonly scale: number; readonly roll: number };
@@ -33,7 +33,7 @@ export const movement = (name: MotionName, seed: number): ((t: number) => Place)
     x: movingSize.widthPx / 2 + random.between(-8, 8),
     y: movingSize.heightPx / 2 + random.between(-8, 8),
   };
-  const scale = random.between(0.9, 1.1);
+  const scale = random.between(1.2, 1.4);
   const roll = random.between(-0.1, 0.1);
   const rest = { ...middle, scale, roll };
   const direction = random.between(0, 2 * Math.PI);

@@ -1,6 +1,7 @@
 import { FaceswapError } from '../../errors.js';
 import { smoothstep } from '../../imaging/plane-ops.js';
 import { leftEyeOuter, meshPointCount, rightEyeOuter } from '../face-landmarker/mesh-indices.js';
+import { restoreExpression } from './expression.js';
 import { rigidPoints } from './rigid-points.js';
 import type { SureSimilarity } from './similarity.js';
 
@@ -89,6 +90,7 @@ export function smoothMesh(
     return out;
   }
   writeAveragedShape(neighbours, centre, { scale, windowFrames }, out);
+  restoreExpression(out, centre, scale);
   writePose(out, shapePose, 0);
   writeSmoothedPose(neighbours, centre, { scale, windowFrames });
   moveToPose(out, shapePose, fittedPose);
@@ -433,11 +435,7 @@ type CausalInput = {
 };
 
 /** Finite exponential average of this frame and those before it; a far neighbour (fast movement) counts less. */
-function writeCausalAverage(
-  neighbours: readonly TimedMesh[],
-  input: CausalInput,
-  out: Float32Array,
-): void {
+function writeCausalAverage(neighbours: readonly TimedMesh[], input: CausalInput, out: Float32Array): void {
   const { centre, isSeen, windowFrames } = input;
   out.fill(0);
   let total = 0;

@@ -10,8 +10,13 @@ import { similarityLength, type SureSimilarity, writeIdentity, writeProduct } fr
  */
 const repeatedDb = 48;
 
+/** From here on nothing moved, whatever the measured movement says: half an 8-bit level on average. */
+const surelyRepeatedDb = 56;
+
 /** Most that the corners of the face may have moved since the picture that is repeated, in widths of the face: a tenth of a pixel of 100. */
 const stillShare = 0.001;
+
+const noMotion = [1, 0, 0, 0, 1] as const;
 
 /** A run of repeated pictures of one face. */
 type Run = { index: number; count: number; readonly way: SureSimilarity };
@@ -40,7 +45,7 @@ export class RepeatDetector {
    * How many frames before this one, without a break, show the same picture of a face.
    *
    * @param box of the face in the frame that was pushed last
-   * @param motion of the face since the frame before
+   * @param motion of the face since the frame before; becomes no movement where the picture is repeated
    */
   count(
     { trackId, box, motion }: { readonly trackId: number; readonly box: Box; readonly motion: FaceMotion },
@@ -53,14 +58,17 @@ export class RepeatDetector {
     this.#runs.set(trackId, run);
     let isRepeated = false;
     if (known?.index === index - 1 && before !== null && latest !== null) {
-      const psnrDb = boxPsnrDb(before, latest, widthPx, heightPx, box, bitDepth);
-      writeProduct(motion, run.way, run.way);
-      isRepeated =
-        psnrDb !== null && psnrDb >= repeatedDb && (run.way[4] as number) > 0 && isStill(run.way, box);
+      const psnrDb = boxPsnrDb(before, latest, widthPx, heightPx, box, bitDepth) ?? 0;
+      if (psnrDb >= surelyRepeatedDb) isRepeated = true;
+      else if (psnrDb >= repeatedDb) {
+        writeProduct(motion, run.way, run.way);
+        isRepeated = (run.way[4] as number) > 0 && isStill(run.way, box);
+      }
     }
     run.index = index;
     run.count = isRepeated ? run.count + 1 : 0;
-    if (!isRepeated) writeIdentity(run.way);
+    if (isRepeated) motion.set(noMotion);
+    else writeIdentity(run.way);
     return run.count;
   }
 }
@@ -69,7 +77,10 @@ function isStill(way: SureSimilarity, { x, y, width, height }: Box): boolean {
   const [a, b, c, d] = way as unknown as [number, number, number, number];
   for (const cornerX of [x, x + width]) {
     for (const cornerY of [y, y + height]) {
-      const moved = Math.hypot(a * cornerX - b * cornerY + c - cornerX, b * cornerX + a * cornerY + d - cornerY);
+      const moved = Math.hypot(
+        a * cornerX - b * cornerY + c - cornerX,
+        b * cornerX + a * cornerY + d - cornerY,
+      );
       if (moved > stillShare * width) return false;
     }
   }
