@@ -98,7 +98,11 @@ test('a mask of zero changes no byte, in any format and mode', () => {
 test('a face that fades changes as much less as its opacity says, and its eyes and mouth move as much less', () => {
   const frame = noisyFrame(seededRandom(3), 101, 99, 'yuv420');
   const still = patchOf(frame, region, { mask: roundMask(region), change: () => 40 });
-  const moving = patchOf(frame, region, { mask: roundMask(region), change: () => 40, move: () => [3, 2] });
+  const moving = {
+    ...still,
+    placeX: still.placeX!.map((x) => x + 3),
+    placeY: still.placeY!.map((y) => y - 2),
+  };
   const faded = (
     patch: FacePatch,
     mode: 'multiband' | 'basic',
