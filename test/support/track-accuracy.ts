@@ -50,24 +50,25 @@ const middleErrors = (found: MeshPath, truth: MeshPath): (readonly [number, numb
 };
 
 /**
- * Lag in frames: the delay that explains most of the middle's error, by least squares of the error on the true velocity (central
- * differences; the ends do not count).
+ * Lag in frames: the delay that explains most of the middle's error, as the slope of the error over the true velocity (central differences; the
+ * ends do not count). Both without their means: at an even speed a lag cannot be told from a constant error, and is 0 here.
  */
 export const lagFrames = (found: MeshPath, truth: MeshPath): number => {
   const errors = middleErrors(found, truth);
   let product = 0;
   let square = 0;
-  for (let t = 1; t + 1 < found.length; t++) {
-    const scale = interOcular(truth[t]!);
-    const before = middleOf(truth[t - 1]!);
-    const after = middleOf(truth[t + 1]!);
-    for (const c of [0, 1]) {
-      const velocity = (at(after, c) - at(before, c)) / 2 / scale;
-      product += at(errors[t]!, c) * velocity;
-      square += velocity * velocity;
+  for (const c of [0, 1]) {
+    const velocities = truth.slice(1, -1).map((mesh, i) => {
+      const step = at(middleOf(truth[i + 2]!), c) - at(middleOf(truth[i]!), c);
+      return step / 2 / interOcular(mesh);
+    });
+    const mean = velocities.reduce((sum, value) => sum + value, 0) / velocities.length;
+    for (const [i, velocity] of velocities.entries()) {
+      product += at(errors[i + 1]!, c) * (velocity - mean);
+      square += (velocity - mean) ** 2;
     }
   }
-  return square === 0 ? 0 : -product / square;
+  return square < 1e-6 ? 0 : -product / square;
 };
 
 /**
