@@ -11,7 +11,12 @@ import { FaceMotionReader } from '../processors/landmark-smoother/face-motion.js
 import { RepeatDetector } from '../processors/landmark-smoother/repeat-detector.js';
 import { SceneCutDetector } from '../processors/landmark-smoother/scene-cut-detector.js';
 import type { ChainModels } from './chain-models.js';
-import { type AnalysedFrame, longestGapFrames, type ObservationBuffer, type ShotWindow } from './shot-window.js';
+import {
+  type AnalysedFrame,
+  longestGapFrames,
+  type ObservationBuffer,
+  type ShotWindow,
+} from './shot-window.js';
 import type { StageSamples } from './stage-samples.js';
 
 /**

@@ -32,7 +32,8 @@ const others = 2;
 const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits ? ones : others);
 
 /** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each. */
-const worstFaceBytes = 4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels + tailBytes;
+const worstFaceBytes =
+  4 + 8 + 4 * floatCounts.reduce((sum, count) => sum + count, 0) + 2 * 6 * mapTexels + tailBytes;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;

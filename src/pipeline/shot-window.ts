@@ -103,7 +103,12 @@ type SteadyBuffer = {
 };
 
 /** A reading that is handed to the smoother; used again. */
-type WindowMesh = { offset: number; points: Float32Array; motion: Float32Array; toCentre: SureSimilarity | undefined };
+type WindowMesh = {
+  offset: number;
+  points: Float32Array;
+  motion: Float32Array;
+  toCentre: SureSimilarity | undefined;
+};
 
 /** A frame of the window with what was made of it. */
 type WindowEntry = {

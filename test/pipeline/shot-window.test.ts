@@ -246,7 +246,11 @@ test('while the picture of a face is only repeated, so is its steady face, in ev
       const isHeld = repeated(index) > 0;
       const { mean, std, bands, open } = face.appearance;
       const now = [face.points, face.shape, mean, std, bands, open];
-      const then = [before.points, before.shape, ...Object.values(before.appearance).filter((v) => typeof v !== 'number')];
+      const then = [
+        before.points,
+        before.shape,
+        ...Object.values(before.appearance).filter((v) => typeof v !== 'number'),
+      ];
       if (isHeld) assert.deepEqual(now, then.slice(0, 6), `${mode} ${index}`);
       else assert.notDeepEqual(face.points, before.points);
     }
@@ -268,7 +272,9 @@ test('a face that comes or goes inside a shot fades over a few frames', () => {
 });
 
 test('a face is there at once at a cut and at the ends of the run, and to the end of its shot', () => {
-  const window = windowOf(frames(40, (index) => ({ cut: index === 20, faces: { [index < 20 ? 1 : 2]: seen(100) } })));
+  const window = windowOf(
+    frames(40, (index) => ({ cut: index === 20, faces: { [index < 20 ? 1 : 2]: seen(100) } })),
+  );
   for (let index = 0; index < 40; index++) {
     assert.equal(window.steadyFace(index < 20 ? 1 : 2, index)!.opacity, 1, `frame ${index}`);
   }
@@ -283,7 +289,8 @@ test('a short gap, or a track that goes on under another number, is no reason to
   );
   for (let index = 12; index < 40; index++) {
     assert.equal(gap.steadyFace(1, index)!.opacity, 1, `gap, frame ${index}`);
-    if (index !== 25) assert.equal(renamed.steadyFace(index < 25 ? 1 : 2, index)!.opacity, 1, `frame ${index}`);
+    if (index !== 25)
+      assert.equal(renamed.steadyFace(index < 25 ? 1 : 2, index)!.opacity, 1, `frame ${index}`);
   }
 });
 

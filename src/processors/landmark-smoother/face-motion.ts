@@ -136,13 +136,10 @@ export class FaceMotionReader {
   }
 
   #measure(before: View, mesh: FaceMesh, out: FaceMotion): void {
-    const fromBefore = cropToFrame(
-      before.crop.centre,
-      before.crop.sidePx,
-      before.crop.rollRadians,
-      viewPx,
+    const fromBefore = cropToFrame(before.crop.centre, before.crop.sidePx, before.crop.rollRadians, viewPx);
+    const toNow = invertAffine(
+      cropToFrame(mesh.crop.centre, mesh.crop.sidePx, mesh.crop.rollRadians, viewPx),
     );
-    const toNow = invertAffine(cropToFrame(mesh.crop.centre, mesh.crop.sidePx, mesh.crop.rollRadians, viewPx));
     const guess = rigidSimilarity(before.points, fromBefore, mesh.points, toNow);
     const count = this.#choosePixels(before.points, invertAffine(fromBefore));
     if (count < 100) return;
@@ -164,7 +161,8 @@ export class FaceMotionReader {
     }
     const radius = viewPx / 4;
     const off =
-      Math.hypot(found.c - guess.c, found.d - guess.d) + radius * Math.hypot(found.a - guess.a, found.b - guess.b);
+      Math.hypot(found.c - guess.c, found.d - guess.d) +
+      radius * Math.hypot(found.a - guess.a, found.b - guess.b);
     sureness *= 1 - smoothstep(0.6 * largestCorrectionPx, largestCorrectionPx, off);
     if (sureness > 0) writeMotion(found, fromBefore, mesh.crop, sureness, out);
   }

@@ -14,11 +14,7 @@ export function writeIdentity(out: SureSimilarity): void {
 }
 
 /** Writes `first` followed by `second`, which may be `out` itself; what follows is as sure as both together. */
-export function writeProduct(
-  second: ArrayLike<number>,
-  first: ArrayLike<number>,
-  out: SureSimilarity,
-): void {
+export function writeProduct(second: ArrayLike<number>, first: ArrayLike<number>, out: SureSimilarity): void {
   const [a, b, c, d, sure] = second as unknown as [number, number, number, number, number];
   const [p, q, x, y, firstSure] = first as unknown as [number, number, number, number, number];
   out[0] = a * p - b * q;

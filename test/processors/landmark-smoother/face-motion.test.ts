@@ -63,7 +63,10 @@ test('the movement of a portrait is measured to a small part of what landmarks t
 
 test('a face that was not seen lately, or before a cut, has no movement', () => {
   const reader = new FaceMotionReader();
-  const { input, mesh } = look(camera.frame(movement('rest', 1)(0)), carriedMesh(face, placeMap('hopper', movement('rest', 1)(0))));
+  const { input, mesh } = look(
+    camera.frame(movement('rest', 1)(0)),
+    carriedMesh(face, placeMap('hopper', movement('rest', 1)(0))),
+  );
   const read = (index: number): number[] => {
     const out = new Float32Array(motionLength).fill(9);
     reader.read({ trackId: 4, mesh }, index, input, { out, reachFrames: 7 });
@@ -85,7 +88,11 @@ test('where the picture does not fit the one before, the movement is the landmar
   for (const [index, moved] of [mesh, movedMesh(mesh, 5, 0)].entries()) {
     const input = Float32Array.from({ length: 3 * landmarkInputPx ** 2 }, () => random.next());
     const out = new Float32Array(motionLength);
-    const reading = { points: moved, flag: 1, crop: { ...crop, centre: { x: crop.centre.x + 5 * index, y: crop.centre.y } } };
+    const reading = {
+      points: moved,
+      flag: 1,
+      crop: { ...crop, centre: { x: crop.centre.x + 5 * index, y: crop.centre.y } },
+    };
     reader.read({ trackId: 1, mesh: reading }, index, input, { out, reachFrames: 7 });
     assert.equal(at(out, 4), 0);
   }

@@ -62,6 +62,11 @@ test('equal parts of a movement follow one another to the whole', () => {
     assertClose(y, (pivot.y + endY) / 2, 1e-9);
     assertClose(Math.hypot(at(half, 0), at(half, 1)) ** 2, Math.hypot(at(map, 0), at(map, 1)), 1e-9);
     assertClose(2 * Math.atan2(at(half, 1), at(half, 0)), Math.atan2(at(map, 1), at(map, 0)), 1e-9);
-    assert.ok(largestDifference(made((out) => writePart(map, 1, pivot, out)), map) < 1e-9);
+    assert.ok(
+      largestDifference(
+        made((out) => writePart(map, 1, pivot, out)),
+        map,
+      ) < 1e-9,
+    );
   });
 });
