@@ -243,6 +243,20 @@ export const runOptionTable = [
     description: 'where shots begin, as `faceswap scenes` lists it',
   },
   {
+    name: 'smoother-window',
+    group: 'Face',
+    kind: 'number',
+    placeholder: '2..7',
+    description: 'window: frames to each side (7 if left out); ema: frames that are averaged (5)',
+  },
+  {
+    name: 'smoother-alpha',
+    group: 'Face',
+    kind: 'number',
+    placeholder: '0.05..1',
+    description: 'ema: weight of the present frame',
+  },
+  {
     name: 'on-no-face',
     group: 'Face',
     kind: 'text',

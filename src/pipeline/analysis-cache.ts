@@ -25,6 +25,8 @@ const laterSettings: ReadonlySet<string> = new Set([
   'faceSelectorOrder',
   'faceSelectorRegions',
   'landmarkSmoother',
+  'smootherWindow',
+  'smootherAlpha',
   'blend',
   'colorMatch',
   'occlusion',

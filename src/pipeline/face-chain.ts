@@ -22,7 +22,8 @@ import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
 import type { SegmentSelection } from './selection/segment-selection.js';
 import { SegmentAnalysisReader, SegmentAnalysisWriter } from './segment-analysis.js';
-import { type AnalysedFrame, ShotWindow } from './shot-window.js';
+import { smootherSettings } from './smoother-settings.js';
+import { type AnalysedFrame, lookBackFrames, ShotWindow } from './shot-window.js';
 import { StageSamples } from './stage-samples.js';
 import type { ChainBatch, WorkerResults } from './worker-protocol.js';
 
@@ -39,6 +40,8 @@ export type ChainSettings = Pick<
   | 'faceMaskBlur'
   | 'faceMaskPadding'
   | 'landmarkSmoother'
+  | 'smootherWindow'
+  | 'smootherAlpha'
   | 'blend'
   | 'colorMatch'
   | 'matchGrain'
@@ -165,7 +168,7 @@ export class FaceChain {
     });
     this.#renderer = new FrameRenderer(
       { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
-      new ShotWindow(settings.landmarkSmoother),
+      new ShotWindow(smootherSettings(settings)),
     );
   }
 
@@ -198,7 +201,7 @@ export class FaceChain {
       throw new FaceswapError('bug', 'The chain was made without a source face');
     }
     const occlusion = this.#leniency === null ? null : new OcclusionHistory(this.#leniency);
-    const window = new ShotWindow(this.#settings.landmarkSmoother, occlusion);
+    const window = new ShotWindow(smootherSettings(this.#settings), occlusion);
     const frameCount = decode.end - decode.start;
     const known = analysis === null ? null : SegmentAnalysisReader.openFor(analysis, decode);
     this.#state = {
@@ -336,7 +339,7 @@ export class FaceChain {
         })),
       );
       for (const [at, frame] of group.entries()) outputs.push({ ...frame, row: rows[at] as FrameRow });
-      window.dropBefore((group.at(-1) as ChainFrame).index - chainNeighbourFrames.after - 1);
+      window.dropBefore((group.at(-1) as ChainFrame).index - lookBackFrames);
     }
   }
 

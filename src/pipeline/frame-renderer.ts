@@ -13,6 +13,7 @@ import { meshJitter } from '../processors/quality-monitor/frame-comparison.js';
 import { FrameMonitor } from '../processors/quality-monitor/frame-monitor.js';
 import type { ChainSettings } from './face-chain.js';
 import type { ChainModels } from './chain-models.js';
+import { edgeOpacity, smallestSwapPx, turnedAwayRadians } from './edge-opacity.js';
 import type { FaceRow, FrameRow, SkipReason } from './run-report.js';
 import { type FaceChoice, FaceSelector } from './selection/face-selector.js';
 import type { SegmentSelection } from './selection/segment-selection.js';
@@ -21,12 +22,6 @@ import type { StageSamples } from './stage-samples.js';
 
 /** Identity is scored on every sixth frame (by frame index): two descriptor runs a face cost more than its landmarks. */
 export const identityEveryFrames = 6;
-
-/** A face narrower than this has no features left to swap. */
-export const smallestSwapPx = 14;
-
-/** Beyond this yaw less than a third of the face is seen, and the mesh model guesses. */
-export const turnedAwayRadians = 1.45;
 
 /** A frame whose look-ahead is complete. */
 export type ReadyFrame = {
@@ -204,8 +199,9 @@ export class FrameRenderer {
   }
 
   /** @returns whether there was anything to draw */
-  #swap(picture: PlanarFrame, { trackId, face, source, crop }: SelectedFace, seed: number): boolean {
-    if (source === undefined) return false;
+  #swap(picture: PlanarFrame, { trackId, face, pose, source, crop }: SelectedFace, seed: number): boolean {
+    const opacity = face.opacity * edgeOpacity(boundsOf(face.points), pose, picture.format);
+    if (source === undefined || opacity === 0) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
     const colour = this.#colours.match(source, face.appearance);
@@ -232,6 +228,7 @@ export class FrameRenderer {
       mode: settings.blend,
       detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
       featureLift: cropSwapper === null ? featureLift(source.appearance, colour.gain[0] as number) : 0,
+      opacity,
     });
     if (settings.matchGrain) this.#grain.apply(picture, patch, face.points, face.appearance.grain, seed);
     samples.add('blend', performance.now() - markedMs);
@@ -252,7 +249,10 @@ export class FrameRenderer {
     const box = boundsOf(face.points);
     const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
       const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
-      return past === null || here === null || next === null ? null : meshJitter(past, here, next);
+      if (past === null || here === null || next === null) return null;
+      // Against the picture: what the face itself moved is no jitter.
+      const before = this.#window.carriedPoints(past, trackId, index - 1, index);
+      return meshJitter(before, here, this.#window.carriedPoints(next, trackId, index + 1, index));
     };
     const row: FaceRow = {
       trackId,

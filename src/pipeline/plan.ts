@@ -74,6 +74,8 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   faceMaskBlur: config.faceMaskBlur,
   faceMaskPadding: config.faceMaskPadding,
   landmarkSmoother: config.landmarkSmoother,
+  smootherWindow: config.smootherWindow,
+  smootherAlpha: config.smootherAlpha,
   blend: config.blend,
   colorMatch: config.colorMatch,
   matchGrain: config.matchGrain,

@@ -3,6 +3,11 @@ import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { videoPresets } from '../media/video-presets.js';
 import { psnrCeilingDb } from '../processors/quality-monitor/psnr-ceiling.js';
+import {
+  defaultSmootherAlpha,
+  smootherWindowLimits,
+  smootherWindows,
+} from '../processors/landmark-smoother/smoother-limits.js';
 import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
@@ -71,6 +76,7 @@ export const runDefaults = {
   faceMaskPadding: [0],
   landmarkSmoother: 'window',
   sceneCuts: 'auto',
+  smootherAlpha: defaultSmootherAlpha,
   blend: 'multiband',
   colorMatch: 'moments',
   matchGrain: false,
@@ -114,6 +120,8 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   faceMaskPadding: true,
   landmarkSmoother: true,
   sceneCuts: true,
+  smootherWindow: true,
+  smootherAlpha: true,
   blend: true,
   colorMatch: true,
   matchGrain: true,
@@ -515,6 +523,16 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     faceMaskPadding: resolvePadding(options.faceMaskPadding ?? runDefaults.faceMaskPadding),
     landmarkSmoother: choose('landmarkSmoother'),
     sceneCuts: resolveSceneCutsOption(options.sceneCuts ?? runDefaults.sceneCuts),
+    smootherWindow: numberOption(
+      'smootherWindow',
+      options.smootherWindow ?? smootherWindows[choose('landmarkSmoother')],
+      { ...smootherWindowLimits, integer: true },
+    ),
+    smootherAlpha: numberOption('smootherAlpha', options.smootherAlpha ?? runDefaults.smootherAlpha, {
+      lowest: 0.05,
+      highest: 1,
+      integer: false,
+    }),
     blend: choose('blend'),
     colorMatch: colorMatch === 'lab' ? 'moments' : colorMatch,
     matchGrain: flagOption('matchGrain', options.matchGrain ?? runDefaults.matchGrain),

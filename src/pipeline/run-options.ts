@@ -84,6 +84,10 @@ export type RunOptions = {
   landmarkSmoother?: SmootherMode;
   /** Where shots begin: found (`auto`), nowhere (`none`), or the file that lists it, see `faceswap scenes`. */
   sceneCuts?: string;
+  /** `window`: frames to either side that are looked at; `ema`: frames that are averaged. 2..7; 7 and 5 when left out. */
+  smootherWindow?: number;
+  /** `ema`: weight of the present frame against those before it, 0.05..1. */
+  smootherAlpha?: number;
   blend?: BlendMode;
   /** `lab` is an older name of `moments`. */
   colorMatch?: ColorMatchMode | 'lab';
@@ -193,6 +197,8 @@ export type RunConfig = {
   readonly landmarkSmoother: SmootherMode;
   /** `auto`, `none`, or the absolute path of a list. */
   readonly sceneCuts: string;
+  readonly smootherWindow: number;
+  readonly smootherAlpha: number;
   readonly blend: BlendMode;
   readonly colorMatch: ColorMatchMode;
   /** Whether the analysis has to tell who is in the target: follows from the options that choose faces. */

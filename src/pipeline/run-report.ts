@@ -38,7 +38,10 @@ export type FaceRow = {
   readonly seam: number | null;
   /** Structural similarity of the output's luma to the source's inside the mask; null where the mask is too small or nothing was drawn. */
   readonly ssimInside: number | null;
-  /** RMS second difference of the landmarks / inter-ocular distance; null where there are no two neighbours. */
+  /**
+   * RMS second difference of the landmarks / inter-ocular distance, those of the neighbouring frames taken along by the measured movement of the
+   * face's pixels: how much they tremble against the picture. Null where there are no two neighbours.
+   */
   readonly jitterBefore: number | null;
   readonly jitterAfter: number | null;
   /** Cosine of the rendered face's descriptor to the source's and to the target's own; null when not sampled. */

@@ -97,7 +97,7 @@ export class SegmentAnalyser {
     const analysed = await this.#finder.find(frame, index, { verdict, read });
     const times = this.#finder.takeTimes();
     this.#samples.add('detect', times.cutsMs + times.detectMs);
-    this.#samples.add('landmarks', times.landmarksMs + readingMs);
+    this.#samples.add('landmarks', times.landmarksMs + times.motionMs + readingMs);
     this.#samples.add('identity', times.identityMs);
     if (this.#sampler !== null) {
       const startMs = performance.now();

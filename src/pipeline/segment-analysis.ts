@@ -2,6 +2,7 @@ import { FaceswapError } from '../errors.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { descriptorLength } from '../processors/face-recognizer/face-recognizer.js';
 import { portraitBytes } from '../processors/face-masker/portrait.js';
+import { motionLength } from '../processors/landmark-smoother/face-motion.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
 import type { IdentitySample } from './cast/identity-sample.js';
 import { grainFloats } from '../processors/grain-matcher/grain-level.js';
@@ -25,6 +26,8 @@ const floatCounts = [meshFloats, meshFloats, 3, 3, bandCount] as const;
 
 /** Floats of a face behind its maps, in order: light, rest and quantiles of its tones, grain. */
 const lateFloatCounts = [3 * lightTerms, 3, 3 * toneShares.length, grainFloats] as const;
+/** Bytes behind a face's maps: its motion, and how often its picture was repeated. */
+const tailBytes = 4 * motionLength + 4;
 
 /** Bits of 1 as a float; a texel of a map is mostly exactly 0 or exactly 1. */
 const oneBits = 0x3f_80_00_00;
@@ -46,7 +49,8 @@ const worstFaceBytes =
   2 * 6 * mapTexels +
   4 +
   4 * sampleFloats +
-  portraitBytes;
+  portraitBytes +
+  tailBytes;
 
 /** Points lie in or around a picture of at most 16,384 pixels; all else is smaller. */
 const largestValue = 1e6;
@@ -106,7 +110,10 @@ export class SegmentAnalysisWriter {
     return this.#bytes.slice(0, this.#length).buffer;
   }
 
-  #addFace(trackId: number, { points, shape, appearance, identity, portrait }: Observation): void {
+  #addFace(
+    trackId: number,
+    { points, shape, appearance, identity, portrait, motion, repeats }: Observation,
+  ): void {
     const { mean, std, bands, glasses, open, rims, tones, grain } = appearance;
     this.#view.setUint32(this.#length, trackId, true);
     this.#view.setFloat64(this.#length + 4, glasses, true);
@@ -121,6 +128,10 @@ export class SegmentAnalysisWriter {
     if (portrait.length !== portraitBytes) throw impossible(`a portrait of ${portrait.length} bytes`);
     this.#bytes.set(portrait, this.#length);
     this.#length += portraitBytes;
+    if (motion.length !== motionLength) throw impossible(`a motion of ${motion.length} numbers`);
+    this.#addFloats(motion, 0, motionLength);
+    this.#view.setUint32(this.#length, repeats, true);
+    this.#length += 4;
   }
 
   #addIdentity(identity: IdentitySample | null): void {
@@ -230,6 +241,10 @@ export class SegmentAnalysisReader {
       // Any byte is a portrait's.
       this.#require(portraitBytes);
       this.#at += portraitBytes;
+      if (!this.#areUsable(motionLength)) return false;
+      this.#require(4);
+      if (this.#view.getUint32(this.#at, true) > index) return false;
+      this.#at += 4;
     }
     return true;
   }
@@ -281,12 +296,19 @@ export class SegmentAnalysisReader {
       this.#require(portraitBytes);
       const portrait = this.#bytes.slice(this.#at, this.#at + portraitBytes);
       this.#at += portraitBytes;
+      const motion = new Float32Array(motionLength);
+      this.#readFloats(motion, 0, motionLength);
+      this.#require(4);
+      const repeats = this.#view.getUint32(this.#at, true);
+      this.#at += 4;
       faces.set(trackId, {
         points,
         shape,
         appearance: { mean, std, bands, open, glasses, rims, tones, grain },
         identity,
         portrait,
+        motion,
+        repeats,
       });
     }
     return { index, sceneCut, faces };

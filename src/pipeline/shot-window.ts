@@ -1,8 +1,20 @@
+import { motionLength } from '../processors/landmark-smoother/face-motion.js';
 import {
-  smootherReach,
   smoothMesh,
+  type SmootherSettings,
   type TimedMesh,
 } from '../processors/landmark-smoother/landmark-smoother.js';
+import {
+  similarityLength,
+  type SureSimilarity,
+  writeIdentity,
+  writeInverse,
+  writePart,
+  writeProduct,
+} from '../processors/landmark-smoother/similarity.js';
+import { smootherWindowLimits } from '../processors/landmark-smoother/smoother-limits.js';
+import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
+import { boxOverlap } from '../imaging/affine.js';
 import { smoothstep } from '../imaging/plane-ops.js';
 import { meshPointCount } from '../processors/face-landmarker/mesh-indices.js';
 import { allocatePortrait, type Portrait } from '../processors/face-masker/portrait.js';
@@ -14,7 +26,6 @@ import {
 import { glassesContrastThreshold } from '../processors/face-swapper/glasses.js';
 import type { IdentitySample } from './cast/identity-sample.js';
 import type { OcclusionHistory } from './occlusion-history.js';
-import type { SmootherMode } from './run-options.js';
 
 /** What was seen of one face in one frame. */
 export type Observation = {
@@ -26,11 +37,16 @@ export type Observation = {
   readonly identity?: IdentitySample | null;
   /** What was seen, for telling what lies over the face. */
   readonly portrait: Portrait;
+  /** How it moved since the track was last seen, on its pixels: a `FaceMotion`. All zeros where it was not seen within {@link longestGapFrames}. */
+  readonly motion: Float32Array;
+  /** How many frames before this one, without a break, show the same picture of the face: 0 where it changed. */
+  readonly repeats: number;
 };
 
 /** An observation to be written: from {@link ShotWindow.takeObservation}. */
-export type ObservationBuffer = Observation & {
+export type ObservationBuffer = Omit<Observation, 'appearance' | 'repeats' | 'identity'> & {
   readonly appearance: AppearanceBuffer;
+  repeats: number;
   identity: IdentitySample | null;
 };
 
@@ -53,6 +69,8 @@ export type SteadyFace = {
   readonly shape: Float32Array;
   readonly appearance: Pick<FaceAppearance, 'mean' | 'std' | 'bands' | 'open' | 'tones' | 'grain'>;
   readonly filled: boolean;
+  /** Less than 1 where the face comes or goes inside a shot, so that it does not pop. */
+  readonly opacity: number;
 };
 
 /** Longest gap, in frames, that is filled between two sightings of a track. */
@@ -62,8 +80,26 @@ export const longestGapFrames = 6;
 const appearanceReachFrames = 6;
 const appearanceSigmaFrames = 3.5;
 
-/** Frames to either side that the steadied landmarks depend on. */
-const pointsReachFrames = Math.max(longestGapFrames, smootherReach.window);
+/** Frames to either side that the steadied landmarks depend on at most. */
+const pointsReachFrames = Math.max(longestGapFrames, smootherWindowLimits.highest);
+
+/** Frames over which a face that comes or goes inside a shot fades. */
+export const fadeFrames = 4;
+
+/** Frames to either side that decide whether a face comes or goes: a fade, and a gap that is too long to be filled. */
+const fadeReachFrames = fadeFrames + longestGapFrames;
+
+/** From this sureness on a measured movement counts as the true one. */
+const sureMotion = 0.5;
+
+/** Overlap of the boxes of two tracks that are one face. */
+const sameFaceOverlap = 0.3;
+
+/** A picture that is repeated is drawn the same for so many frames; then it is looked at anew, which changes next to nothing. */
+const holdFrames = 6;
+
+/** Frames before the one being rendered that are looked back at: what was held, with all that it was steadied from. */
+export const lookBackFrames = pointsReachFrames + holdFrames + 3;
 
 /** A steady face that can be written again. */
 type SteadyBuffer = {
@@ -71,6 +107,15 @@ type SteadyBuffer = {
   readonly shape: Float32Array;
   readonly appearance: AppearanceBuffer;
   filled: boolean;
+  opacity: number;
+};
+
+/** A reading that is handed to the smoother; used again. */
+type WindowMesh = {
+  offset: number;
+  points: Float32Array;
+  motion: Float32Array;
+  toCentre: SureSimilarity | undefined;
 };
 
 /** A frame of the window with what was made of it. */
@@ -94,10 +139,17 @@ type EntryRange = { first: number; end: number };
  */
 export class ShotWindow {
   readonly #entries: WindowEntry[] = [];
-  readonly #mode: SmootherMode;
+  readonly #settings: SmootherSettings;
   readonly #occlusion: OcclusionHistory | null;
   readonly #range: EntryRange = { first: 0, end: 0 };
-  readonly #meshes: { offset: number; points: Float32Array }[] = [];
+  readonly #meshes: WindowMesh[] = [];
+  /** Room for the movements of {@link #meshes}. */
+  readonly #maps: SureSimilarity[] = [];
+  readonly #link: SureSimilarity = new Float64Array(similarityLength);
+  readonly #carriedBefore = new Float32Array(3 * meshPointCount);
+  readonly #carriedAfter = new Float32Array(3 * meshPointCount);
+  /** The first frame that was pushed. */
+  #firstIndex = Number.NaN;
   readonly #weights: number[] = [];
   readonly #seen: Observation[] = [];
   readonly #rims = allocateAppearance().rims;
@@ -110,8 +162,8 @@ export class ShotWindow {
   readonly #spareFaces: SteadyBuffer[] = [];
 
   /** @param occlusion keeps what lies over the faces; null: nothing is looked for */
-  constructor(mode: SmootherMode, occlusion: OcclusionHistory | null = null) {
-    this.#mode = mode;
+  constructor(settings: SmootherSettings, occlusion: OcclusionHistory | null = null) {
+    this.#settings = settings;
     this.#occlusion = occlusion;
   }
 
@@ -128,6 +180,8 @@ export class ShotWindow {
       appearance: allocateAppearance(),
       identity: null,
       portrait: allocatePortrait(),
+      motion: new Float32Array(motionLength),
+      repeats: 0,
     };
     this.#own.add(fresh);
     return fresh;
@@ -141,6 +195,7 @@ export class ShotWindow {
   push(frame: AnalysedFrame): void {
     const entry = this.#spareEntries.pop() ?? { frame, steady: new Map(), faces: new Map() };
     entry.frame = frame;
+    if (Number.isNaN(this.#firstIndex)) this.#firstIndex = frame.index;
     this.#entries.push(entry);
     this.#occlusion?.push(frame);
   }
@@ -155,6 +210,7 @@ export class ShotWindow {
 
   clear(): void {
     this.#occlusion?.clear();
+    this.#firstIndex = Number.NaN;
     for (const entry of this.#entries.splice(0)) this.#release(entry);
   }
 
@@ -197,6 +253,14 @@ export class ShotWindow {
   }
 
   #smooth(trackId: number, index: number): Float32Array | null {
+    const held = this.#heldSince(trackId, index);
+    if (held !== index) {
+      const points = this.steadyPoints(trackId, held);
+      if (points === null) return null;
+      const copy = this.#spareMeshes.pop() ?? new Float32Array(3 * meshPointCount);
+      copy.set(points);
+      return copy;
+    }
     const meshes = this.#meshesAround(trackId, index);
     let before = -Infinity;
     let after = Infinity;
@@ -208,31 +272,113 @@ export class ShotWindow {
     }
     if (!isSeen && after - before - 1 > longestGapFrames) return null;
     const out = this.#spareMeshes.pop() ?? new Float32Array(3 * meshPointCount);
-    const points = smoothMesh(meshes, this.#mode, out);
+    const points = smoothMesh(meshes, this.#settings, out);
     if (points === null) this.#spareMeshes.push(out);
     return points;
   }
 
-  /** The readings of a track around a frame; valid until the next call. */
+  /** The frame whose steady face stands for this one's: an earlier one where the picture of the face is only repeated. */
+  #heldSince(trackId: number, index: number): number {
+    if (this.#settings.mode === 'none') return index;
+    const { repeats = 0 } = this.#seenAt(trackId, index) ?? {};
+    const since = index - (repeats % (holdFrames + 1));
+    return this.#seenAt(trackId, since) === undefined ? index : since;
+  }
+
+  #seenAt(trackId: number, index: number): Observation | undefined {
+    const at = this.#positionOf(index);
+    return at < 0 ? undefined : this.#at(at).frame.faces.get(trackId);
+  }
+
+  /** The readings of a track around a frame, with how the face moved from there to the frame; valid until the next call. */
   #meshesAround(trackId: number, index: number): readonly TimedMesh[] {
     const { first, end } = this.#shotAround(index, pointsReachFrames);
     const meshes = this.#meshes;
     let count = 0;
     for (let i = first; i < end; i++) {
       const { frame } = this.#at(i);
-      const points = frame.faces.get(trackId)?.points;
-      if (points === undefined) continue;
+      const seen = frame.faces.get(trackId);
+      if (seen === undefined) continue;
       const offset = frame.index - index;
       const mesh = meshes[count];
-      if (mesh === undefined) meshes.push({ offset, points });
-      else {
+      if (mesh === undefined) {
+        meshes.push({ offset, points: seen.points, motion: seen.motion, toCentre: undefined });
+        this.#maps.push(new Float64Array(similarityLength));
+      } else {
         mesh.offset = offset;
-        mesh.points = points;
+        mesh.points = seen.points;
+        mesh.motion = seen.motion;
+        mesh.toCentre = undefined;
       }
       count++;
     }
     meshes.length = count;
+    this.#chainMotions();
     return meshes;
+  }
+
+  /** Tells each reading how the face moved from it to the frame in question, as far as the chain of movements reaches. */
+  #chainMotions(): void {
+    const meshes = this.#meshes;
+    const next = meshes.findIndex(({ offset }) => offset >= 0);
+    if (next < 0) return;
+    const mesh = meshes[next] as WindowMesh;
+    const map = this.#maps[next] as SureSimilarity;
+    let last = next;
+    if (mesh.offset === 0) {
+      writeIdentity(map);
+      mesh.toCentre = map;
+    } else {
+      const before = meshes[next - 1];
+      if (before === undefined || !isKnown(mesh.motion)) return;
+      const way = this.#maps[next - 1] as SureSimilarity;
+      const { x, y, width, height } = boundsOf(before.points);
+      const share = -before.offset / (mesh.offset - before.offset);
+      writePart(mesh.motion, share, { x: x + width / 2, y: y + height / 2 }, way);
+      before.toCentre = way;
+      writeInverse(mesh.motion, this.#link);
+      writeProduct(way, this.#link, map);
+      mesh.toCentre = map;
+      last = next - 1;
+    }
+    for (let i = last - 1; i >= 0; i--) {
+      const { motion, toCentre } = meshes[i + 1] as WindowMesh;
+      if (toCentre === undefined || !isKnown(motion)) break;
+      const to = this.#maps[i] as SureSimilarity;
+      writeProduct(toCentre, motion, to);
+      (meshes[i] as WindowMesh).toCentre = to;
+    }
+    for (let i = next + 1; i < meshes.length; i++) {
+      const one = meshes[i] as WindowMesh;
+      const { toCentre } = meshes[i - 1] as WindowMesh;
+      if (toCentre === undefined || !isKnown(one.motion)) break;
+      const to = this.#maps[i] as SureSimilarity;
+      writeInverse(one.motion, this.#link);
+      writeProduct(toCentre, this.#link, to);
+      one.toCentre = to;
+    }
+  }
+
+  /**
+   * Landmarks of a track in a frame beside another one, taken to that frame by the movement of the face's pixels where it is
+   * known; else as they are. Valid until the next call for the same side.
+   */
+  carriedPoints(points: Float32Array, trackId: number, from: number, to: number): Float32Array {
+    const { motion } = this.#seenAt(trackId, Math.max(from, to)) ?? {};
+    const isMeasured = this.#seenAt(trackId, Math.min(from, to)) !== undefined;
+    if (motion === undefined || !isMeasured || (motion[4] as number) < sureMotion) return points;
+    const map = this.#link;
+    if (from < to) map.set(motion);
+    else writeInverse(motion, map);
+    const [a, b, c, d] = map as unknown as [number, number, number, number];
+    const out = from < to ? this.#carriedBefore : this.#carriedAfter;
+    for (let i = 0; i < points.length; i += 3) {
+      const x = points[i] as number;
+      const y = points[i + 1] as number;
+      out[i] = a * x - b * y + c;
+      out[i + 1] = b * x + a * y + d;
+    }
+    return out;
   }
 
   /** Everything that rendering a track in a frame needs, or null where there is no face to render. */
@@ -251,16 +397,18 @@ export class ShotWindow {
   #steady(trackId: number, index: number): SteadyBuffer | null {
     const points = this.steadyPoints(trackId, index);
     if (points === null) return null;
-    this.#sampleAround(trackId, index);
+    this.#sampleAround(trackId, this.#heldSince(trackId, index));
     if (this.#seen.length === 0) return null;
     const face = this.#spareFaces.pop() ?? {
       points,
       shape: new Float32Array(3 * meshPointCount),
       appearance: allocateAppearance(),
       filled: false,
+      opacity: 1,
     };
     face.points = points;
     face.filled = this.rawPoints(trackId, index) === null;
+    face.opacity = this.#opacity(trackId, index);
     const { mean, std, bands, open, tones, grain } = face.appearance;
     this.#average(readShape, face.shape);
     this.#average(readMean, mean);
@@ -274,6 +422,60 @@ export class ShotWindow {
     this.#closeRims(open);
     this.#occlusion?.close(trackId, index, open);
     return face;
+  }
+
+  /**
+   * How far a face that comes or goes inside its shot is faded in or out. It is there at once where the shot or the run begins, and to the end
+   * where they end; so is one whose track only goes on under another number.
+   */
+  #opacity(trackId: number, index: number): number {
+    const { first, end } = this.#shotAround(index, fadeReachFrames);
+    const here = this.#positionOf(index);
+    const opening = this.#lastSighting(trackId, here, first, -1);
+    const closing = this.#lastSighting(trackId, here, end - 1, 1);
+    const start = this.#at(opening).frame;
+    const comes =
+      here - opening < fadeFrames &&
+      !start.sceneCut &&
+      start.index !== this.#firstIndex &&
+      !this.#isTakenOver(trackId, opening, first, -1);
+    const goes =
+      closing - here < fadeFrames &&
+      end - 1 - closing > longestGapFrames &&
+      !this.#isTakenOver(trackId, closing, end - 1, 1);
+    const share = (frames: number): number => smoothstep(0, 1, (frames + 1) / (fadeFrames + 1));
+    return Math.min(comes ? share(here - opening) : 1, goes ? share(closing - here) : 1);
+  }
+
+  /**
+   * The furthest sighting of a track in one direction that is reached over gaps that are filled, but no further than a fade is long.
+   *
+   * @param limit last position that may be looked at
+   */
+  #lastSighting(trackId: number, here: number, limit: number, step: 1 | -1): number {
+    let last = here;
+    for (let i = here + step, gap = 0; step * (limit - i) >= 0; i += step) {
+      if (Math.abs(last - here) >= fadeFrames) return last;
+      if (this.#at(i).frame.faces.has(trackId)) {
+        last = i;
+        gap = 0;
+      } else if (++gap > longestGapFrames) return last;
+    }
+    return last;
+  }
+
+  /** Whether another track is seen at the same place beyond one end of a track, and not beside it. */
+  #isTakenOver(trackId: number, from: number, limit: number, step: 1 | -1): boolean {
+    const { faces } = this.#at(from).frame;
+    const own = faces.get(trackId);
+    if (own === undefined) return false;
+    const box = boundsOf(own.points);
+    for (let i = from + step; step * (limit - i) >= 0 && Math.abs(i - from) <= longestGapFrames; i += step) {
+      for (const [otherId, { points }] of this.#at(i).frame.faces) {
+        if (!faces.has(otherId) && boxOverlap(boundsOf(points), box) > sameFaceOverlap) return true;
+      }
+    }
+    return false;
   }
 
   /**
@@ -374,6 +576,9 @@ export class ShotWindow {
     return range;
   }
 }
+
+/** Whether a motion says anything at all. */
+const isKnown = (motion: Float32Array): boolean => motion[0] !== 0 || motion[1] !== 0;
 
 const readShape = ({ shape }: Observation): Float32Array => shape;
 const readMean = ({ appearance }: Observation): Float32Array => appearance.mean;

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { encodeModel } from '../../src/inference/onnx-file.js';
 import { locateTools } from '../../src/media/ffmpeg-tools.js';
 import { SegmentAnalysisWriter } from '../../src/pipeline/segment-analysis.js';
+import { motionLength } from '../../src/processors/landmark-smoother/face-motion.js';
 import { modelOf, op, weights } from '../inference/unit-models.js';
 import { seededRandom } from '../support/unit-random.js';
 
@@ -135,7 +136,8 @@ export const analysisSeed = (): Uint8Array => {
         grain: floats(28),
       };
       const portrait = new Uint8Array(3 * 64 * 64).fill(100);
-      return [face, { points: floats(3 * 468), shape: floats(3 * 468), appearance, portrait }] as const;
+      const seen = { points: floats(3 * 468), shape: floats(3 * 468), appearance, portrait };
+      return [face, { ...seen, motion: floats(motionLength), repeats: 0 }] as const;
     });
     writer.add({ index, sceneCut: index === analysisRange.start, faces: new Map(faces) });
   }

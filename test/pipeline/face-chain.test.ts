@@ -29,6 +29,8 @@ const settings: ChainSettings = {
   faceMaskBlur: 0.3,
   faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
   landmarkSmoother: 'window',
+  smootherWindow: 7,
+  smootherAlpha: 0.25,
   blend: 'multiband',
   colorMatch: 'moments',
   matchGrain: false,

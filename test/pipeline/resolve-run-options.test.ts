@@ -38,6 +38,8 @@ test('every default is filled in', () => {
     faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
     landmarkSmoother: 'window',
     sceneCuts: 'auto',
+    smootherWindow: 7,
+    smootherAlpha: 0.25,
     blend: 'multiband',
     colorMatch: 'moments',
     matchGrain: false,
@@ -229,6 +231,21 @@ const table: Record<keyof RunOptions, Case> = {
     bad: [
       ['', /^--scene-cuts must be auto, none or a file, got ""$/],
       [['a.txt'], /^--scene-cuts must be auto, none or a file, got \["a.txt"\]$/],
+    ],
+  },
+  smootherWindow: {
+    good: plain('smootherWindow', 2, 7),
+    bad: [
+      [1, /^--smoother-window must be a whole number from 2 to 7, got 1$/],
+      [8, /got 8$/],
+      [2.5, /got 2.5$/],
+    ],
+  },
+  smootherAlpha: {
+    good: plain('smootherAlpha', 0.05, 1),
+    bad: [
+      [0, /^--smoother-alpha must be a number from 0.05 to 1, got 0$/],
+      [1.1, /got 1.1$/],
     ],
   },
   blend: {

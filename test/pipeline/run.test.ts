@@ -280,7 +280,7 @@ test('the figures of a run say how the machine was used', async () => {
 test('too little memory for frames is refused with what is needed', async () => {
   await assertFails(start({ maxMemory: '16K' }), {
     kind: 'usage',
-    message: /--max-memory must be at least 1 MiB for 11 frames of 128x96 \(a look-ahead of 8\), got 16 KiB/,
+    message: /--max-memory must be at least 1 MiB for 13 frames of 128x96 \(a look-ahead of 10\), got 16 KiB/,
   });
 });
 

@@ -8,8 +8,9 @@ import {
 } from '../../src/pipeline/segment-analysis.js';
 import type { AnalysedFrame, Observation } from '../../src/pipeline/shot-window.js';
 import type { IdentitySample } from '../../src/pipeline/cast/identity-sample.js';
-import { readTracks } from '../../src/pipeline/cast/segment-tracks.js';
+import { readTracks } from '../../src/pipeline/cast/segment-findings.js';
 import { descriptorLength } from '../../src/processors/face-recognizer/face-recognizer.js';
+import { motionLength } from '../../src/processors/landmark-smoother/face-motion.js';
 import { type Random, seededRandom } from '../support/unit-random.js';
 
 const floats = (length: number, value: () => number): Float32Array => Float32Array.from({ length }, value);

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { longestGapFrames, type Observation, ShotWindow } from '../../src/pipeline/shot-window.js';
 import { allocatePortrait } from '../../src/processors/face-masker/portrait.js';
+import {
+  fadeFrames,
+  longestGapFrames,
+  lookBackFrames,
+  type Observation,
+  ShotWindow,
+} from '../../src/pipeline/shot-window.js';
+import { motionLength } from '../../src/processors/landmark-smoother/face-motion.js';
+import type { SmootherSettings } from '../../src/processors/landmark-smoother/landmark-smoother.js';
 import { faceLayout } from '../../src/processors/face-swapper/face-layout.js';
 import { appearanceOf } from '../support/unit-faces.js';
 import { meshDistance, placedFace } from '../support/unit-meshes.js';
@@ -13,12 +21,20 @@ const seen = (x: number, lightness = 65): Observation => ({
   shape: faceLayout.shape,
   appearance: appearanceOf({ mean: [lightness, 15, 18] }),
   portrait: allocatePortrait(),
+  motion: new Float32Array(motionLength),
+  repeats: 0,
+});
+
+const settingsOf = (mode: SmootherSettings['mode']): SmootherSettings => ({
+  mode,
+  windowFrames: mode === 'ema' ? 5 : 7,
+  alpha: 0.25,
 });
 
 type Sight = { readonly index: number; readonly cut?: boolean; readonly faces?: Record<number, Observation> };
 
 const windowOf = (sights: readonly Sight[], mode: 'window' | 'ema' | 'none' = 'window'): ShotWindow => {
-  const window = new ShotWindow(mode);
+  const window = new ShotWindow(settingsOf(mode));
   for (const { index, cut = false, faces = {} } of sights) {
     const byTrack = new Map(Object.entries(faces).map(([id, face]) => [Number(id), face]));
     window.push({ index, sceneCut: cut, faces: byTrack });
@@ -170,7 +186,7 @@ test('what was observed is not changed', () => {
 
 test('observations that are used again change nothing of what is seen', () => {
   const random = seededRandom(6);
-  const [recycling, fresh] = [new ShotWindow('window'), new ShotWindow('window')];
+  const [recycling, fresh] = [new ShotWindow(settingsOf('window')), new ShotWindow(settingsOf('window'))];
   const buffers = new Set<Float32Array>();
   const kept: { index: number; points: Float32Array; copy: Float32Array; open: Float32Array }[] = [];
   for (let index = 0; index < 60; index++) {
@@ -202,16 +218,18 @@ test('observations that are used again change nothing of what is seen', () => {
       open: face.appearance.open,
     });
     // What was given out stays as it was until its frame is dropped.
-    for (const { index: when, points, copy } of kept) if (when >= at8 - 9) assert.deepEqual(points, copy);
-    recycling.dropBefore(at8 - 9);
+    const last = at8 - lookBackFrames;
+    for (const { index: when, points, copy } of kept) if (when >= last) assert.deepEqual(points, copy);
+    recycling.dropBefore(last);
   }
-  // Nine frames before, the frame itself, eight after: and one in the hand.
-  assert.ok(buffers.size <= 19, `${buffers.size} observations were made for 60 frames`);
-  assert.ok(new Set(kept.map(({ open }) => open)).size <= 11, 'steady faces are used again as well');
+  // The frames that are looked back at, the frame itself, eight after: and one in the hand.
+  const most = lookBackFrames + 10;
+  assert.ok(buffers.size <= most, `${buffers.size} observations were made for 60 frames`);
+  assert.ok(new Set(kept.map(({ open }) => open)).size <= most - 8, 'steady faces are used again as well');
 });
 
 test('observations of others are never handed out, and those that are given back are', () => {
-  const window = new ShotWindow('none');
+  const window = new ShotWindow(settingsOf('none'));
   const foreign = seen(100);
   const own = window.takeObservation();
   window.push({
@@ -230,4 +248,87 @@ test('observations of others are never handed out, and those that are given back
   window.giveBack(foreign);
   assert.equal(window.takeObservation(), spare);
   assert.notEqual(window.takeObservation().points, foreign.points);
+});
+
+test('while the picture of a face is only repeated, so is its steady face, in every mode that steadies', () => {
+  const random = seededRandom(8);
+  const repeated = (index: number): number => [0, 1, 2, 0][index % 4] as number;
+  for (const mode of ['window', 'ema'] as const) {
+    const window = windowOf(
+      frames(40, (index) => ({
+        faces: {
+          1: { ...seen(100 + random.normal(), 60 + random.next()), repeats: repeated(index) },
+        },
+      })),
+      mode,
+    );
+    for (let index = 8; index < 30; index++) {
+      const face = window.steadyFace(1, index)!;
+      const before = window.steadyFace(1, index - 1)!;
+      const isHeld = repeated(index) > 0;
+      const { mean, std, bands, open } = face.appearance;
+      const now = [face.points, face.shape, mean, std, bands, open];
+      const then = [
+        before.points,
+        before.shape,
+        ...Object.values(before.appearance).filter((v) => typeof v !== 'number'),
+      ];
+      if (isHeld) assert.deepEqual(now, then.slice(0, 6), `${mode} ${index}`);
+      else assert.notDeepEqual(face.points, before.points);
+    }
+  }
+});
+
+test('a face that comes or goes inside a shot fades over a few frames', () => {
+  const window = windowOf(
+    frames(60, (index) => ({ faces: index >= 20 && index < 40 ? { 1: seen(100) } : {} })),
+  );
+  const opacity = (index: number): number => window.steadyFace(1, index)!.opacity;
+  for (let i = 0; i < fadeFrames; i++) {
+    const share = opacity(20 + i);
+    assert.ok(share > 0 && share < 1, `frame ${20 + i}: ${share}`);
+    assert.ok(i === 0 || share > opacity(19 + i));
+    assert.equal(opacity(39 - i), share);
+  }
+  for (let index = 20 + fadeFrames; index < 40 - fadeFrames; index++) assert.equal(opacity(index), 1);
+});
+
+test('a face is there at once at a cut and at the ends of the run, and to the end of its shot', () => {
+  const window = windowOf(
+    frames(40, (index) => ({ cut: index === 20, faces: { [index < 20 ? 1 : 2]: seen(100) } })),
+  );
+  for (let index = 0; index < 40; index++) {
+    assert.equal(window.steadyFace(index < 20 ? 1 : 2, index)!.opacity, 1, `frame ${index}`);
+  }
+});
+
+test('a short gap, or a track that goes on under another number, is no reason to fade', () => {
+  const gap = windowOf(
+    frames(50, (index) => ({ faces: index >= 20 && index < 20 + longestGapFrames ? {} : { 1: seen(100) } })),
+  );
+  const renamed = windowOf(
+    frames(50, (index) => ({ faces: index === 25 ? {} : { [index < 25 ? 1 : 2]: seen(100 + index) } })),
+  );
+  for (let index = 12; index < 40; index++) {
+    assert.equal(gap.steadyFace(1, index)!.opacity, 1, `gap, frame ${index}`);
+    if (index !== 25)
+      assert.equal(renamed.steadyFace(index < 25 ? 1 : 2, index)!.opacity, 1, `frame ${index}`);
+  }
+});
+
+test('a face whose movement was measured is followed through a sudden stop and through a gap', () => {
+  const random = seededRandom(9);
+  const x = (index: number): number => 100 + 6 * Math.min(index, 20);
+  const window = windowOf(
+    frames(50, (index) => {
+      if (index === 30 || index === 31) return {};
+      const shift = x(index) - x(index === 32 ? 29 : index - 1);
+      const face = seen(x(index) + 0.5 * random.normal());
+      return { faces: { 1: { ...face, motion: Float32Array.of(1, 0, shift, 0, 1) } } };
+    }),
+  );
+  for (let index = 8; index < 42; index++) {
+    const error = meshDistance(window.steadyPoints(1, index)!, seen(x(index)).points);
+    assert.ok(error < 0.45, `frame ${index}: ${error} px`);
+  }
 });

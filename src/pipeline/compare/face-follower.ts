@@ -2,19 +2,19 @@ import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import type { CutVerdict } from '../../processors/landmark-smoother/scene-cut-detector.js';
 import type { ChainModels } from '../chain-models.js';
 import { FaceFinder } from '../face-finder.js';
-import type { SmootherMode } from '../run-options.js';
+import type { SmootherSettings } from '../../processors/landmark-smoother/landmark-smoother.js';
 import { ShotWindow } from '../shot-window.js';
 
 /**
  * Finds and follows the faces of one video exactly as a run does, without reading how they look. What it saw is in {@link window};
- * of an observation only the points are ever written or read.
+ * of an observation only the points and how they moved are ever written or read.
  */
 export class FaceFollower {
   readonly window: ShotWindow;
   readonly #finder: FaceFinder;
   readonly #cutFrames = new Set<number>();
 
-  constructor(models: ChainModels, framesPerSecond: number, smoother: SmootherMode) {
+  constructor(models: ChainModels, framesPerSecond: number, smoother: SmootherSettings) {
     this.window = new ShotWindow(smoother);
     this.#finder = new FaceFinder(models);
     this.#finder.begin(framesPerSecond, this.window);

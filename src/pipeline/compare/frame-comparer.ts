@@ -31,6 +31,8 @@ import type {
   ComparisonOutputs,
   ComparisonSetup,
 } from './compared-frame.js';
+import { smootherSettings } from '../smoother-settings.js';
+import type { SmootherSettings } from '../../processors/landmark-smoother/landmark-smoother.js';
 import type { CutVerdict } from '../../processors/landmark-smoother/scene-cut-detector.js';
 import { FaceFollower } from './face-follower.js';
 
@@ -102,7 +104,8 @@ export class FrameComparer {
     this.#inputs = setup.inputs.map((input, at) => {
       const { num, den } = input.frameRate;
       // A run's report measures at steadied places; what the landmark model itself sees is what jitters.
-      const smoother = setup.hasReference && at === 0 ? setup.settings.landmarkSmoother : 'none';
+      const own = smootherSettings(setup.settings);
+      const smoother: SmootherSettings = setup.hasReference && at === 0 ? own : { ...own, mode: 'none' };
       const luma = this.#lumas[at] ?? new LumaHistory();
       this.#lumas[at] = luma;
       luma.forget();
@@ -222,7 +225,14 @@ export class FrameComparer {
       if (here === null) return [];
       const past = window.rawPoints(trackId, index - 1);
       const next = window.rawPoints(trackId, index + 1);
-      const jitterBefore = past === null || next === null ? null : meshJitter(past, here, next);
+      const jitterBefore =
+        past === null || next === null
+          ? null
+          : meshJitter(
+              window.carriedPoints(past, trackId, index - 1, index),
+              here,
+              window.carriedPoints(next, trackId, index + 1, index),
+            );
       return [{ ...noFigures, trackId, outcome: 'swapped', box: boundsOf(here), jitterBefore }];
     });
     return { frame: index, sceneCut: follower.isCut(index), ssimOutside: null, faces };

@@ -26,6 +26,8 @@ export type BlendSettings = {
    * a blend of gradients.
    */
   readonly featureLift: number;
+  /** How much of the new face is seen at all, 0..1: less than 1 while it fades in or out; 1 when left out. */
+  readonly opacity?: number;
 };
 
 /** Samples across the face on the finest level of `detailGain`. */
@@ -111,6 +113,8 @@ export class FaceBlender {
     const { format, layout } = frame;
     const { region } = patch;
     this.#takePatch(format, patch);
+    const { opacity = 1 } = settings;
+    if (opacity < 1) this.#fadePatch(patch, opacity);
     if (!this.#findBox(region)) return;
     for (const index of [0, 1, 2] as const) {
       const shiftX = index === 0 ? 0 : format.chromaShiftX;
@@ -153,6 +157,26 @@ export class FaceBlender {
     to.planes[0] = this.#own('plane0', planes[0], count);
     to.planes[1] = this.#own('plane1', planes[1], chromaCount);
     to.planes[2] = this.#own('plane2', planes[2], chromaCount);
+  }
+
+  /** Makes the mask thinner, and lets the target's own pixels move by as much less. */
+  #fadePatch({ region, mask, placeX, placeY }: FacePatch, opacity: number): void {
+    const { width, height } = region;
+    const copyOf = (name: string): Float32Array =>
+      this.#scratch.floats(`faded ${name}`, width * height + slack);
+    const masks = copyOf('mask');
+    for (let i = 0; i < mask.length; i++) masks[i] = opacity * (mask[i] as number);
+    this.#patch.mask = addressOf(masks);
+    if (placeX === null || placeY === null) return;
+    const [across, down] = [copyOf('placeX'), copyOf('placeY')];
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let x = 0; x < width; x++, i++) {
+        across[i] = x + opacity * ((placeX[i] as number) - x);
+        down[i] = y + opacity * ((placeY[i] as number) - y);
+      }
+    }
+    this.#patch.placeX = addressOf(across);
+    this.#patch.placeY = addressOf(down);
   }
 
   /** The address of a plane of the patch, or of a copy when it lies elsewhere or at the very end of kernel memory. */

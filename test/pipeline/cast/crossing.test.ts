@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { frameLayout } from '../../../src/imaging/planar-frame.js';
 import { buildCast } from '../../../src/pipeline/cast/build-cast.js';
 import { personOf } from '../../../src/pipeline/cast/cast.js';
-import type { SegmentTrack } from '../../../src/pipeline/cast/segment-tracks.js';
+import type { SegmentTrack } from '../../../src/pipeline/cast/segment-findings.js';
 import { FaceChain, plainMachine } from '../../../src/pipeline/face-chain.js';
 import { chainSettings } from '../../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../../src/pipeline/resolve-run-options.js';

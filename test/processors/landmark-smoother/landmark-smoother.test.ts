@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   interOcular,
-  smootherReach,
-  smoothMesh,
+  smoothMesh as smoothWith,
+  type SmootherSettings,
   type TimedMesh,
 } from '../../../src/processors/landmark-smoother/landmark-smoother.js';
 import { meshDistance, movedMesh, placedFace } from '../../support/unit-meshes.js';
@@ -11,6 +11,18 @@ import { forAll, type Random, seededRandom } from '../../support/unit-random.js'
 import { assertClose, at, largestDifference, meanOf } from '../../support/unit-values.js';
 
 const eyesPx = 100;
+
+const settingsOf = (mode: SmootherSettings['mode']): SmootherSettings => ({
+  mode,
+  windowFrames: mode === 'ema' ? 5 : 7,
+  alpha: 0.25,
+});
+
+const smoothMesh = (
+  meshes: readonly TimedMesh[],
+  mode: SmootherSettings['mode'],
+  out?: Float32Array,
+): Float32Array | null => smoothWith(meshes, settingsOf(mode), out);
 
 /** The meshes around a frame of a movement given as a function of time. */
 const around = (
@@ -186,9 +198,9 @@ test('without smoothing the mesh is the model’s own, as a copy', () => {
 test('meshes beyond the reach of the window have no say', () => {
   const face = placedFace({ x: 300, y: 200, eyesPx });
   const random = seededRandom(2);
-  const reach = smootherReach.window + 4;
+  const reach = 7 + 4;
   const meshes = around(() => shaken(face, random, 1), { reach });
-  const near = meshes.filter(({ offset }) => Math.abs(offset) <= smootherReach.window);
+  const near = meshes.filter(({ offset }) => Math.abs(offset) <= 7);
   assert.deepEqual(smoothMesh(meshes, 'window'), smoothMesh(near, 'window'));
 });
 

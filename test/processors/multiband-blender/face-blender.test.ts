@@ -97,6 +97,37 @@ test('a mask of zero changes no byte, in any format and mode', () => {
   }
 });
 
+test('a face that fades changes as much less as its opacity says, and its eyes and mouth move as much less', () => {
+  const frame = noisyFrame(seededRandom(3), 101, 99, 'yuv420');
+  const still = patchOf(frame, region, { mask: roundMask(region), change: () => 40 });
+  const moving = {
+    ...still,
+    placeX: still.placeX!.map((x) => x + 3),
+    placeY: still.placeY!.map((y) => y - 2),
+  };
+  const faded = (
+    patch: FacePatch,
+    mode: 'multiband' | 'basic',
+    opacity?: number,
+  ): Uint8Array | Uint16Array => {
+    const copy = { ...frame, data: frame.data.slice() };
+    const settings = { mode, detailGain: plainGain, featureLift: 0 };
+    new FaceBlender().blend(copy, patch, opacity === undefined ? settings : { ...settings, opacity });
+    return copy.data;
+  };
+  for (const mode of modes) {
+    for (const patch of [still, moving]) {
+      assert.deepEqual(faded(patch, mode, 1), faded(patch, mode));
+      assert.deepEqual(faded(patch, mode, 0), frame.data, mode);
+    }
+    const [whole, half] = [faded(still, mode), faded(still, mode, 0.5)];
+    whole.forEach((value, i) => {
+      const own = at(frame.data, i);
+      assertClose(at(half, i) - own, (value - own) / 2, 1.1, `${mode}, sample ${i}`);
+    });
+  }
+});
+
 test('a new face that equals the target changes no byte', () => {
   for (const name of samplingNames) {
     const frame = noisyFrame(seededRandom(2), 101, 99, name);

@@ -1,0 +1,93 @@
+import { meshPointCount } from '../../src/processors/face-landmarker/mesh-indices.js';
+import { interOcular } from '../../src/processors/landmark-smoother/landmark-smoother.js';
+import { at } from './unit-values.js';
+
+/** Meshes of one face, frame by frame. */
+export type MeshPath = readonly Float32Array[];
+
+/**
+ * Jitter against truth: RMS over frames and landmarks of the second difference ‖e(t−1) − 2e(t) + e(t+1)‖ of the error
+ * e = found − true in the picture plane, divided by the distance of the outer eye corners. It is the monitor's jitter, of the error instead of
+ * the landmarks, so that real movement counts nothing, and what is missed of it does. A constant error (the model's idea of a
+ * face, which nobody sees move) counts nothing either.
+ */
+export const jitterAgainstTruth = (found: MeshPath, truth: MeshPath): number => {
+  let sum = 0;
+  let count = 0;
+  for (let t = 1; t + 1 < found.length; t++) {
+    const scale = interOcular(truth[t]!);
+    const error = (frame: number, k: number): number => at(found[frame]!, k) - at(truth[frame]!, k);
+    for (let i = 0; i < meshPointCount; i++) {
+      for (const k of [3 * i, 3 * i + 1]) {
+        sum += ((error(t - 1, k) - 2 * error(t, k) + error(t + 1, k)) / scale) ** 2;
+      }
+      count++;
+    }
+  }
+  return Math.sqrt(sum / count);
+};
+
+/** Middle of a mesh. */
+const middleOf = (points: Float32Array): readonly [number, number] => {
+  let [x, y] = [0, 0];
+  for (let i = 0; i < meshPointCount; i++) {
+    x += at(points, 3 * i);
+    y += at(points, 3 * i + 1);
+  }
+  return [x / meshPointCount, y / meshPointCount];
+};
+
+/** Error of the middle in each frame without its mean, as shares of the distance of the eye corners. */
+const middleErrors = (found: MeshPath, truth: MeshPath): (readonly [number, number])[] => {
+  const errors = found.map((mesh, t) => {
+    const scale = interOcular(truth[t]!);
+    const [x, y] = middleOf(mesh);
+    const [trueX, trueY] = middleOf(truth[t]!);
+    return [(x - trueX) / scale, (y - trueY) / scale] as const;
+  });
+  const mean = [0, 1].map((c) => errors.reduce((sum, error) => sum + at(error, c), 0) / errors.length);
+  return errors.map(([x, y]) => [x - at(mean, 0), y - at(mean, 1)] as const);
+};
+
+/**
+ * Lag in frames: the delay that explains most of the middle's error, as the slope of the error over the true velocity (central differences; the
+ * ends do not count). Both without their means: at an even speed a lag cannot be told from a constant error, and is 0 here.
+ */
+export const lagFrames = (found: MeshPath, truth: MeshPath): number => {
+  const errors = middleErrors(found, truth);
+  let product = 0;
+  let square = 0;
+  for (const c of [0, 1]) {
+    const velocities = truth.slice(1, -1).map((mesh, i) => {
+      const step = at(middleOf(truth[i + 2]!), c) - at(middleOf(truth[i]!), c);
+      return step / 2 / interOcular(mesh);
+    });
+    const mean = velocities.reduce((sum, value) => sum + value, 0) / velocities.length;
+    for (const [i, velocity] of velocities.entries()) {
+      product += at(errors[i + 1]!, c) * (velocity - mean);
+      square += (velocity - mean) ** 2;
+    }
+  }
+  return square < 1e-6 ? 0 : -product / square;
+};
+
+/**
+ * Overshoot at a sudden stop: how far, at most, the middle gets beyond the place where it comes to rest, along the movement and as a
+ * share of the distance of the eye corners. That place is the mean of what was found from ten frames after the stop, so that a constant error does not count.
+ *
+ * @param stopFrame first frame of the rest
+ */
+export const overshoot = (found: MeshPath, truth: MeshPath, stopFrame: number): number => {
+  const scale = interOcular(truth[stopFrame]!);
+  const from = middleOf(truth[stopFrame - 2]!);
+  const to = middleOf(truth[stopFrame]!);
+  const length = Math.hypot(to[0] - from[0], to[1] - from[1]);
+  const direction = [(to[0] - from[0]) / length, (to[1] - from[1]) / length];
+  const along = found.map((mesh) => {
+    const [x, y] = middleOf(mesh);
+    return (x * at(direction, 0) + y * at(direction, 1)) / scale;
+  });
+  const resting = along.slice(stopFrame + 10);
+  const rest = resting.reduce((sum, value) => sum + value, 0) / resting.length;
+  return Math.max(...along.slice(stopFrame - 5, stopFrame + 10).map((value) => value - rest));
+};
