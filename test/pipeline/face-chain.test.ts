@@ -270,5 +270,12 @@ test('a frame outside of a segment is refused as a bug', async () => {
     () => chain.push({ index: 0, buffer: new ArrayBuffer(frameBytes) }),
     (error) => error instanceof FaceswapError && error.kind === 'bug',
   );
-  await assert.rejects(() => FaceChain.create(settings, []), FaceswapError);
+});
+
+test('a chain without source faces refuses to render', async () => {
+  const plain = await FaceChain.create(settings, []);
+  const segment = { format, frameRate: { num: 25, den: 1 }, decode: { start: 0, end: 1 } };
+  assert.throws(() => plain.begin({ ...segment, render: { start: 0, end: 1 } }), FaceswapError);
+  plain.begin({ ...segment, render: { start: 0, end: 0 } });
+  await plain.dispose({ keepsModels: true });
 });
