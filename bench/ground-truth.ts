@@ -17,6 +17,7 @@ import { frameFromRgb } from '../src/imaging/rgb-frame.js';
 import { type PlanarFrame, wrapFrame } from '../src/imaging/planar-frame.js';
 import { loadChainModels } from '../src/pipeline/chain-models.js';
 import { SegmentAnalyser } from '../src/pipeline/segment-analyser.js';
+import { analysedFrames } from '../test/support/analysed-frames.js';
 import { ShotWindow } from '../src/pipeline/shot-window.js';
 import { StageSamples } from '../src/pipeline/stage-samples.js';
 import { paintZones } from '../src/processors/face-swapper/face-layout.js';
@@ -87,9 +88,14 @@ const measure = async (portrait: PortraitName, motion: MotionName, seed: number)
     ),
   );
   const window = new ShotWindow({ mode: 'window', windowFrames: 7, alpha: 0.25 });
-  const analyser = new SegmentAnalyser(models, zones, new StageSamples());
+  const analyser = new SegmentAnalyser(models, {
+    zones: zones,
+    samples: new StageSamples(),
+    needsCast: false,
+    matchesGrain: false,
+  });
   analyser.begin(25, window);
-  for (const [t, frame] of frames.entries()) window.push(await analyser.analyse(frame, t));
+  for await (const analysed of analysedFrames(analyser, frames)) window.push(analysed);
   analyser.dispose();
   const truth = frames.map((_, t) => carriedMesh(reference, placeMap(portrait, place(t))));
   const path = (points: (t: number) => Float32Array | null): Float32Array[] =>

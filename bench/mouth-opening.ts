@@ -9,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { wrapFrame } from '../src/imaging/planar-frame.js';
 import { loadChainModels } from '../src/pipeline/chain-models.js';
 import { SegmentAnalyser } from '../src/pipeline/segment-analyser.js';
+import { analysedFrames } from '../test/support/analysed-frames.js';
 import { ShotWindow } from '../src/pipeline/shot-window.js';
 import { StageSamples } from '../src/pipeline/stage-samples.js';
 import { paintZones } from '../src/processors/face-swapper/face-layout.js';
@@ -56,17 +57,18 @@ const models = await loadChainModels({
   faceDetectorScore: 0.5,
 });
 const window = new ShotWindow({ mode: 'window', windowFrames: 7, alpha: 0.25 });
-const analyser = new SegmentAnalyser(
-  models,
-  paintZones(0.2, { top: 0, right: 0, bottom: 0, left: 0 }),
-  new StageSamples(),
-);
+const analyser = new SegmentAnalyser(models, {
+  zones: paintZones(0.2, { top: 0, right: 0, bottom: 0, left: 0 }),
+  samples: new StageSamples(),
+  needsCast: false,
+  matchesGrain: false,
+});
 analyser.begin(25, window);
 const count = Math.floor(raw.length / frameBytes);
-for (let t = 0; t < count; t++) {
-  const bytes = Uint8Array.from(raw.subarray(t * frameBytes, (t + 1) * frameBytes));
-  window.push(await analyser.analyse(wrapFrame(format, bytes.buffer), t));
-}
+const pictures = Array.from({ length: count }, (_, t) =>
+  wrapFrame(format, Uint8Array.from(raw.subarray(t * frameBytes, (t + 1) * frameBytes)).buffer),
+);
+for await (const analysed of analysedFrames(analyser, pictures)) window.push(analysed);
 const opening = (points: Float32Array | null): number => {
   if (points === null) return Number.NaN;
   let square = 0;

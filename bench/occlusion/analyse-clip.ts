@@ -1,4 +1,3 @@
-import type { CutVerdict } from '../../src/processors/landmark-smoother/scene-cut-detector.js';
 import { frameLayout, type PlanarFrame, wrapFrame } from '../../src/imaging/planar-frame.js';
 import { kernels } from '../../src/imaging/kernels/kernels.js';
 import { FrameDecoder } from '../../src/media/decoder.js';
@@ -8,6 +7,8 @@ import { loadChainModels } from '../../src/pipeline/chain-models.js';
 import { zonesFor } from '../../src/pipeline/mask-zones.js';
 import { chainSettings } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
+import { smootherSettings } from '../../src/pipeline/smoother-settings.js';
+import { analysedFrames } from '../../test/support/analysed-frames.js';
 import { SegmentAnalyser } from '../../src/pipeline/segment-analyser.js';
 import { type AnalysedFrame, ShotWindow } from '../../src/pipeline/shot-window.js';
 import { StageSamples } from '../../src/pipeline/stage-samples.js';
@@ -41,7 +42,7 @@ export async function analyseClip(
     needsCast: false,
     matchesGrain: false,
   });
-  const window = new ShotWindow('window');
+  const window = new ShotWindow(smootherSettings(settings));
   kernels().memory.reserveForPicture(format);
   const count = Math.min(mostFrames, frameCount);
   samples.begin(count);
@@ -53,21 +54,15 @@ export async function analyseClip(
     acquire: () => Promise.resolve(new ArrayBuffer(frameLayout(format).byteLength)),
     threads: 1,
   });
-  const frames: AnalysedFrame[] = [];
-  const waiting: { readonly frame: PlanarFrame; readonly index: number }[] = [];
-  const analyseNext = async (verdict: CutVerdict | null): Promise<void> => {
-    const next = verdict === null ? undefined : waiting.shift();
-    if (verdict !== null && next !== undefined) {
-      frames.push(await analyser.analyse(next.frame, next.index, verdict));
+  async function* pictures(): AsyncGenerator<PlanarFrame> {
+    for await (const { index, buffer } of decoder.frames()) {
+      const frame = wrapFrame(format, buffer);
+      change(frame, index);
+      yield frame;
     }
-  };
-  for await (const { index, buffer } of decoder.frames()) {
-    const frame = wrapFrame(format, buffer);
-    change(frame, index);
-    waiting.push({ frame, index });
-    await analyseNext(analyser.look(frame));
   }
-  while (waiting.length > 0) await analyseNext(analyser.lastLook());
+  const frames: AnalysedFrame[] = [];
+  for await (const analysed of analysedFrames(analyser, pictures())) frames.push(analysed);
   analyser.dispose();
   await models.dispose();
   return { widthPx: format.widthPx, heightPx: format.heightPx, frames };

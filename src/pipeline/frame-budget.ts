@@ -9,10 +9,10 @@ const leastTransitFrames = 2;
 
 /**
  * More than this buys no speed: one frame is being decoded and one encoded, one waits before the chain and one behind it, and
- * the rest evens out frames that take longer, such as those on which the detector runs. A chain in which every frame costs the
+ * one evens out frames that take longer, such as those on which the detector runs. A chain in which every frame costs the
  * same was as quick with two as with eight (1080p, within the noise of a busy machine).
  */
-const mostTransitFrames = 8;
+const mostTransitFrames = 5;
 
 /** Large frames travel in fewer: evening out is not worth more memory than this to a worker. */
 const transitBytes = 64 * 2 ** 20;

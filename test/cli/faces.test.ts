@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { readFacesRequest } from '../../src/cli/faces-action.js';
+import { readAnalysisRequest } from '../../src/cli/analysis-action.js';
+import { facesCommand } from '../../src/cli/faces-action.js';
 import { facesOptionEntries } from '../../src/cli/faces-option-table.js';
 import { createProgram } from '../../src/cli/main.js';
 import { camelCase, defaultTextOf, flagOf } from '../../src/cli/run-option-table.js';
@@ -14,7 +15,7 @@ const requestFor = (...words: string[]) => {
   assert.ok(command);
   command.action(() => {});
   command.parse(words, { from: 'user' });
-  return readFacesRequest(command.opts());
+  return readAnalysisRequest(facesCommand, command.opts());
 };
 
 const refusal = (work: () => unknown): string => {

@@ -6,20 +6,14 @@ import { formatOf } from '../support/unit-frames.js';
 import { portraitFrame, portraits, portraitStill } from '../support/unit-portraits.js';
 import { seededRandom } from '../support/unit-random.js';
 import { at } from '../support/unit-values.js';
+import { chainSettings } from '../../src/pipeline/plan.js';
+import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 
 const format = formatOf(232, 216);
 const frameCount = 30;
 
 const settings: ChainSettings = {
-  faceSelectorMode: 'many',
-  faceDetectorScore: 0.5,
-  faceMaskBlur: 0.2,
-  faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
-  landmarkSmoother: 'window',
-  blend: 'multiband',
-  colorMatch: 'lab',
-  occlusion: 'auto',
-  executionProvider: 'cpu',
+  ...chainSettings(resolveRunOptions({ source: 'a.png', target: 'b.mp4', output: 'c.mp4' })),
   executionThreadCount: 1,
 };
 

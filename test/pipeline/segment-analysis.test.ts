@@ -8,7 +8,7 @@ import {
 } from '../../src/pipeline/segment-analysis.js';
 import type { AnalysedFrame, Observation } from '../../src/pipeline/shot-window.js';
 import type { IdentitySample } from '../../src/pipeline/cast/identity-sample.js';
-import { readTracks } from '../../src/pipeline/cast/segment-findings.js';
+import { readFindings } from '../../src/pipeline/cast/segment-findings.js';
 import { descriptorLength } from '../../src/processors/face-recognizer/face-recognizer.js';
 import { motionLength } from '../../src/processors/landmark-smoother/face-motion.js';
 import { type Random, seededRandom } from '../support/unit-random.js';
@@ -33,6 +33,8 @@ const observation = (random: Random, texel: () => number): Observation => ({
     grain: floats(28, () => 9 * random.next()),
   },
   portrait: Uint8Array.from({ length: 3 * 64 * 64 }, () => random.integer(0, 256)),
+  motion: floats(motionLength, () => random.next() - 0.5),
+  repeats: 0,
 });
 
 const identityOf = (random: Random): IdentitySample => ({
@@ -181,11 +183,11 @@ test('an analysis is only used for its own frames, whole, and with numbers that 
   longer.set(new Uint8Array(packed));
   assert.equal(SegmentAnalysisReader.openFor(longer.buffer, wanted), null);
   for (const value of [Number.NaN, Number.POSITIVE_INFINITY, -1e30]) {
-    // A point of the first face, its glasses, and the last float before the identity samples and the portrait.
+    // A point of the first face, its glasses, and the last float before the identity samples, the portrait and the motion.
     for (const [at, bytes] of [
       [8 + 8 + 12, 4],
       [8 + 8 + 4, 8],
-      [packed.byteLength - 3 * 64 * 64 - 4 - 4, 4],
+      [packed.byteLength - 4 * motionLength - 4 - 3 * 64 * 64 - 4 - 4, 4],
     ] as const) {
       const changed = packed.slice(0);
       const view = new DataView(changed);
@@ -230,8 +232,8 @@ test('the tracks of a packed analysis are those of its frames, with their shots 
     { index: 9, sceneCut: true, faces: new Map([[3, plain]]) },
   ]);
   assert.ok(packed);
-  assert.equal(readTracks(packed.slice(0), { start: 7, end: 9 }), null);
-  const found = readTracks(packed, { start: 7, end: 10 });
+  assert.equal(readFindings(packed.slice(0), { start: 7, end: 9 }), null);
+  const found = readFindings(packed, { start: 7, end: 10 });
   assert.deepEqual(
     found?.tracks.map(({ trackId, shot, frames, samples }) => [trackId, shot, [...frames], samples]),
     [

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FacesReport } from '../../src/pipeline/cast/faces-report.js';
-import { formatFaces, timecode } from '../../src/report/faces-table.js';
+import { timecode } from '../../src/pipeline/timecode.js';
+import { formatFaces } from '../../src/report/faces-table.js';
 
 const report: FacesReport = {
   schema: 1,

@@ -21,7 +21,8 @@ import { writeOutlineMask } from '../../processors/quality-monitor/outline-mask.
 import { seamError } from '../../processors/quality-monitor/seam-error.js';
 import { chainNeighbourFrames } from '../chain-neighbours.js';
 import { type ChainModels, loadChainModels } from '../chain-models.js';
-import { identityEveryFrames, smallestSwapPx, turnedAwayRadians } from '../frame-renderer.js';
+import { smallestSwapPx, turnedAwayRadians } from '../edge-opacity.js';
+import { identityEveryFrames } from '../frame-renderer.js';
 import type { FaceRow, FrameRow } from '../run-report.js';
 import type {
   ComparedFrames,

@@ -60,9 +60,9 @@ const tracksOf = async (chain: FaceChain, picture: Buffer): Promise<readonly Seg
     );
   }
   assert.deepEqual(await chain.finish(), []);
-  const { tracks } = chain.takeFigures();
-  assert.ok(tracks);
-  return tracks;
+  const { findings } = chain.takeFigures();
+  assert.ok(findings);
+  return findings.tracks;
 };
 
 test('two people who cross, one hiding the other, keep their identities', async () => {

@@ -44,7 +44,8 @@ test('the movement of a portrait is measured to a small part of what landmarks t
       const reading = movedMesh(truth, 0.01 * eyesPx * random.normal(), 0.01 * eyesPx * random.normal());
       const { input, mesh } = look(camera.frame(place(t), { noiseLevels: 1, seed: t }), reading);
       const motion = new Float32Array(motionLength);
-      reader.read({ trackId: 1, mesh }, t, input, { out: motion, reachFrames: 7 });
+      reader.look(mesh, mesh, input);
+      reader.settle(mesh, 1, t, { out: motion, reachFrames: 7 });
       if (before !== null) {
         let sum = 0;
         for (const i of rigidPoints) {
@@ -69,7 +70,8 @@ test('a face that was not seen lately, or before a cut, has no movement', () => 
   );
   const read = (index: number): number[] => {
     const out = new Float32Array(motionLength).fill(9);
-    reader.read({ trackId: 4, mesh }, index, input, { out, reachFrames: 7 });
+    reader.look(mesh, mesh, input);
+    reader.settle(mesh, 4, index, { out, reachFrames: 7 });
     return [...out];
   };
   const nothing = [0, 0, 0, 0, 0];
@@ -78,6 +80,11 @@ test('a face that was not seen lately, or before a cut, has no movement', () => 
   assert.deepEqual(read(15), nothing);
   reader.reset();
   assert.deepEqual(read(16), nothing);
+  reader.look(mesh, mesh, input);
+  reader.dropUnsettled();
+  const out = new Float32Array(motionLength).fill(9);
+  reader.settle(mesh, 4, 17, { out, reachFrames: 7 });
+  assert.deepEqual([...out], nothing, 'what was dropped');
 });
 
 test('where the picture does not fit the one before, the movement is the landmarks’ own and not sure', () => {
@@ -93,7 +100,8 @@ test('where the picture does not fit the one before, the movement is the landmar
       flag: 1,
       crop: { ...crop, centre: { x: crop.centre.x + 5 * index, y: crop.centre.y } },
     };
-    reader.read({ trackId: 1, mesh: reading }, index, input, { out, reachFrames: 7 });
+    reader.look(reading, reading, input);
+    reader.settle(reading, 1, index, { out, reachFrames: 7 });
     assert.equal(at(out, 4), 0);
   }
 });

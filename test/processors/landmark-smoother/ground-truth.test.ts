@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { frameFromRgb } from '../../../src/imaging/rgb-frame.js';
 import { loadChainModels } from '../../../src/pipeline/chain-models.js';
 import { SegmentAnalyser } from '../../../src/pipeline/segment-analyser.js';
+import { analysedFrames } from '../../support/analysed-frames.js';
 import { ShotWindow } from '../../../src/pipeline/shot-window.js';
 import { StageSamples } from '../../../src/pipeline/stage-samples.js';
 import { carriedMesh, movement, placeMap, PortraitCamera, stopFrame } from '../../support/moving-portrait.js';
@@ -44,13 +45,17 @@ test('on a portrait that stops suddenly the steadied landmarks neither tremble n
   const camera = new PortraitCamera('hopper', still);
   const place = movement('stop', 1);
   const window = new ShotWindow({ mode: 'window', windowFrames: 7, alpha: 0.25 });
-  const analyser = new SegmentAnalyser(models, plainZones, new StageSamples());
+  const analyser = new SegmentAnalyser(models, {
+    zones: plainZones,
+    samples: new StageSamples(),
+    needsCast: false,
+    matchesGrain: false,
+  });
   analyser.begin(25, window);
-  const truth: Float32Array[] = [];
-  for (let t = 0; t < frameCount; t++) {
-    truth.push(carriedMesh(reference, placeMap('hopper', place(t))));
-    window.push(await analyser.analyse(camera.frame(place(t), { noiseLevels: 2, seed: t }), t));
-  }
+  const times = Array.from({ length: frameCount }, (_, t) => t);
+  const truth = times.map((t) => carriedMesh(reference, placeMap('hopper', place(t))));
+  const frames = times.map((t) => camera.frame(place(t), { noiseLevels: 2, seed: t }));
+  for await (const analysed of analysedFrames(analyser, frames)) window.push(analysed);
   analyser.dispose();
   const raw = truth.map((_, t) => window.rawPoints(1, t)!);
   const steady = truth.map((_, t) => window.steadyPoints(1, t)!);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PlanarFrame } from '../../../src/imaging/planar-frame.js';
 import type { FacePatch } from '../../../src/processors/face-swapper/mesh-swapper.js';
-import { FaceBlender } from '../../../src/processors/multiband-blender/face-blender.js';
+import { type BlendSettings, FaceBlender } from '../../../src/processors/multiband-blender/face-blender.js';
 import {
   formatOf,
   paintFrame,
@@ -107,7 +107,7 @@ test('a face that fades changes as much less as its opacity says, and its eyes a
   };
   const faded = (
     patch: FacePatch,
-    mode: 'multiband' | 'basic',
+    mode: BlendSettings['mode'],
     opacity?: number,
   ): Uint8Array | Uint16Array => {
     const copy = { ...frame, data: frame.data.slice() };
