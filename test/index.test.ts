@@ -19,6 +19,7 @@ test('the library exports what its documentation promises', () => {
     'listJobs',
     'run',
     'runBatch',
+    'scenes',
     'writeHtmlReport',
   ]);
 });

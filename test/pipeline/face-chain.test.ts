@@ -251,7 +251,7 @@ test('a cut in the dark, which hardly changes the picture, is found by its faces
 test('a clip without a face comes back as it was', async () => {
   const outputs = await run(grey(10));
   for (const output of outputs) {
-    assert.deepEqual(output.row, { frame: output.index, sceneCut: false, faces: [] });
+    assert.deepEqual(output.row, { frame: output.index, sceneCut: false, ssimOutside: null, faces: [] });
     assert.equal(Buffer.compare(bytesOf(output), grey(1)[0]!), 0);
   }
 });

@@ -204,10 +204,12 @@ test('an identity sample with impossible numbers, or two of them, is not used', 
   const packed = pack([{ index: 0, sceneCut: false, faces: new Map([[1, face]]) }]);
   assert.ok(packed);
   const wanted = { start: 0, end: 1 };
+  // Behind it: the portrait, the motion and the number of repeated pictures.
+  const behindSample = 3 * 64 * 64 + 4 * motionLength + 4;
   assert.ok(SegmentAnalysisReader.openFor(packed, wanted));
   const changed = (change: (view: DataView, sampleAt: number) => void): ArrayBuffer => {
     const copy = packed.slice(0);
-    change(new DataView(copy), copy.byteLength - 4 * (3 + descriptorLength));
+    change(new DataView(copy), copy.byteLength - behindSample - 4 * (3 + descriptorLength));
     return copy;
   };
   const bad = [
