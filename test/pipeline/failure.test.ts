@@ -478,7 +478,11 @@ test('an encoder that takes nothing holds its producers up, and no more frames a
   );
   assert.equal(report.outputSha256, undisturbed);
   const frames = report.performance?.frames;
-  assert.ok(frames && frames.peakInFlight <= 17 && frames.allocated <= 17 && frames.acquired > 200);
+  assert.ok(frames);
+  // Look-ahead, a frame that is swapped, and those on their way.
+  assert.ok(frames.peakInFlight <= 18, `${frames.peakInFlight} in flight`);
+  assert.ok(frames.allocated <= 18, `${frames.allocated} allocated`);
+  assert.ok(frames.acquired > 200, `${frames.acquired} acquired`);
 });
 
 test('what ffmpeg says is read to the end, however much it is', async () => {

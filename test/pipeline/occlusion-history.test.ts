@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
 import { OcclusionHistory, type PortraitFrame } from '../../src/pipeline/occlusion-history.js';
 import { leniencyOf } from '../../src/processors/face-masker/leniency.js';
 import { appearanceSize } from '../../src/processors/face-swapper/appearance.js';
@@ -161,8 +162,9 @@ test('a head that has turned away is learnt anew', () => {
 
 test('the result does not depend on how many more frames are there already', () => {
   const clip = framesOf({ count: 60, changes: (index) => (index >= 5 && index < 45 ? [hand(0.62)] : []) });
-  assert.deepEqual(openOf(clip, 14), openOf(clip, 8));
-  assert.deepEqual(openOf(clip, 8, 24), openOf(clip, 30, 24));
+  const { after, before } = chainNeighbourFrames;
+  assert.deepEqual(openOf(clip, after + 6), openOf(clip, after));
+  assert.deepEqual(openOf(clip, after, before), openOf(clip, after + 22, before));
 });
 
 test('nothing from before a cut, or from after the next one, has any influence', () => {

@@ -102,6 +102,7 @@ test('one worker serves videos and images, and one that fails leaves the others 
     targets: 4,
     done: 3,
     failed: 1,
+    belowGate: 0,
     skipped: 0,
     notDone: 0,
     notMedia: 0,

@@ -268,10 +268,10 @@ test('the figures of a run say how the machine was used', async () => {
   // What the fake chain gives: 1, 2 and 3 ms in each of four segments.
   assert.deepEqual(figures.stageLatencyMs.swap, { p50: 2, p95: 3, p99: 3, count: 12 });
   assert.equal(figures.stageLatencyMs.encode?.count, 200);
-  // Every segment but the first is decoded from 24 frames before, every one but the last to 8 after.
-  assert.equal(figures.stageLatencyMs.decode?.count, 200 + 3 * 24 + 3 * 8);
+  // Every segment but the first is decoded from 24 frames before, every one but the last to 10 after.
+  assert.equal(figures.stageLatencyMs.decode?.count, 200 + 3 * 24 + 3 * 10);
   const { frames } = figures;
-  assert.equal(frames.acquired, 200 + 3 * 24 + 3 * 8);
+  assert.equal(frames.acquired, 200 + 3 * 24 + 3 * 10);
   assert.ok(frames.allocated <= frames.peakInFlight && frames.peakInFlight <= 30);
   assert.deepEqual([frames.bytesPerFrame, frames.limitBytes], [(64 * 48 * 3) / 2, (30 * 64 * 48 * 3) / 2]);
   assert.deepEqual([figures.hwaccel, figures.analysis], ['none', 'computed']);
@@ -280,7 +280,7 @@ test('the figures of a run say how the machine was used', async () => {
 test('too little memory for frames is refused with what is needed', async () => {
   await assertFails(start({ maxMemory: '16K' }), {
     kind: 'usage',
-    message: /--max-memory must be at least 1 MiB for 13 frames of 128x96 \(a look-ahead of 10\), got 16 KiB/,
+    message: /--max-memory must be at least 1 MiB for 15 frames of 128x96 \(a look-ahead of 12\), got 16 KiB/,
   });
 });
 
@@ -600,8 +600,8 @@ test('a dry run plans without writing and refuses what a run would refuse', asyn
   assert.equal(plan.encoder, 'libx264');
   assert.equal(plan.plan?.segments.length, 2);
   assert.equal(plan.estimate.frames, 330);
-  assert.equal(plan.estimate.frameBufferBytes, 17 * ((128 * 96 * 3) / 2));
-  assert.equal(plan.workers?.framesPerWorker, 17);
+  assert.equal(plan.estimate.frameBufferBytes, 18 * ((128 * 96 * 3) / 2));
+  assert.equal(plan.workers?.framesPerWorker, 18);
   assert.ok(plan.estimate.seconds > 1 && plan.estimate.seconds < 100, `${plan.estimate.seconds} s`);
   assert.deepEqual(
     plan.keptStreams.map(({ index, type }) => [index, type]),
