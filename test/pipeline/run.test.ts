@@ -621,7 +621,7 @@ test('a dry run plans without writing and refuses what a run would refuse', asyn
     count: 2,
     reason: 'as asked for',
     threadsPerModel: 3,
-    framesPerWorker: 17,
+    framesPerWorker: 18,
   });
   const image = await dryRun({ source: photo, target: still, output: join(outputs, 'out.png') });
   assert.deepEqual([image.kind, image.plan, image.estimate.frameBufferBytes], ['image', null, 51 * 37 * 3]);
