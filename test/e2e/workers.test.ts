@@ -17,9 +17,9 @@ const astronaut = fixture('astronaut.png');
 before(() =>
   makeClip({
     shots: [
-      { photo: 'astronaut.png', frames: 40 },
-      { photo: 'none', frames: 8 },
-      { photo: 'astronaut.png', frames: 45, seed: 5 },
+      { photo: 'astronaut.png', frames: 36 },
+      { photo: 'none', frames: 6 },
+      { photo: 'astronaut.png', frames: 43, seed: 5 },
     ],
     rate: { num: 3, den: 1 },
     output: ['-c:v', 'libx264', '-g', '15', '-crf', '18', target],
@@ -27,7 +27,7 @@ before(() =>
 );
 
 const render = (name: string, source: string, ...words: readonly string[]): Promise<RunReport> =>
-  runToReport(['-s', source, '-t', target, '-o', at(name), ...words], {
+  runToReport(['-s', source, '-t', target, '-o', at(name), '--output-video-preset', 'ultrafast', ...words], {
     environment: { FACESWAP_CACHE_DIR: cache },
   });
 
@@ -40,7 +40,7 @@ describe('workers', () => {
       const report = await render(`out-${workers}.mp4`, hopper, ...words);
       assert.equal(report.media.segments, 3);
       assert.equal(report.performance?.workers.count, workers);
-      assert.ok(report.quality.facesSwapped > 70);
+      assert.ok(report.quality.facesSwapped > 65);
       results.push({ sha256: report.outputSha256, quality: report.quality, rows: readRows(rows) });
     }
     assert.deepEqual(results[1], results[0]);
@@ -80,15 +80,16 @@ describe('what was found out about a target', () => {
   });
 
   test('is found out again where it was damaged', async () => {
-    const cold = await render('before.mp4', hopper);
+    const part = ['--trim-frame-end', '26'];
+    const cold = await render('before.mp4', hopper, ...part);
     const analyses = join(cache, 'analysis');
     for (const name of readdirSync(analyses)) {
       const file = join(analyses, name);
       writeFileSync(file, readFileSync(file).subarray(0, 5000));
     }
-    const mended = await render('mended.mp4', hopper);
+    const mended = await render('mended.mp4', hopper, ...part);
     assert.equal(mended.performance?.analysis, 'computed');
     assert.equal(mended.outputSha256, cold.outputSha256);
-    assert.equal((await render('again.mp4', hopper)).performance?.analysis, 'cached');
+    assert.equal((await render('again.mp4', hopper, ...part)).performance?.analysis, 'cached');
   });
 });
