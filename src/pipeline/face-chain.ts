@@ -159,7 +159,8 @@ export class FaceChain {
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
     this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
     const zones = zonesFor(settings);
-    this.#leniency = settings.occlusion === 'auto' ? leniencyOf(zones) : null;
+    // A swapper that works on crops lays them in by a mask of their own, in which nothing is closed.
+    this.#leniency = settings.occlusion === 'auto' && swapper === null ? leniencyOf(zones) : null;
     this.#analyser = new SegmentAnalyser(models, {
       zones,
       samples: this.#samples,
