@@ -38,8 +38,8 @@ try {
     const limits = ['--trim-frame-end', values.frames, '--log-level', 'error'];
     const bin = join(root, 'bin/faceswap.js');
     const json = execFileSync(process.execPath, [bin, ...words, ...limits, ...more], { maxBuffer: 2 ** 28 });
-    const { quality } = JSON.parse(json.toString()) as RunReport;
-    const { tpsnrOutputDb: out, tpsnrSourceDb: own, jitterShareBefore, jitterShareAfter } = quality;
+    const { report } = JSON.parse(json.toString()) as { readonly report: RunReport };
+    const { tpsnrOutputDb: out, tpsnrSourceDb: own, jitterShareBefore, jitterShareAfter } = report.quality;
     if (out === null || own === null) {
       console.log(`| ${basename(clip)} | no face in two frames after another | | | | |`);
       continue;
