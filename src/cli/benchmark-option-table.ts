@@ -5,7 +5,8 @@ import {
   benchmarkRunOptions,
   resolutionNames,
 } from '../pipeline/benchmark/benchmark-options.js';
-import { camelCase, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
+import { commandOptionEntries, type SameNames } from './command-options.js';
+import type { RunOptionEntry } from './run-option-table.js';
 
 /** Options of `faceswap benchmark` that `run` does not have, or has with another meaning, in the order of the help. */
 const ownOptions = [
@@ -91,28 +92,17 @@ const ownOptions = [
   },
 ] as const satisfies readonly RunOptionEntry[];
 
-/** Switches of the command itself, with the names and choices that they have for `run`. */
-const switchNames: readonly string[] = ['json', 'log-level'];
-
-const runNames: readonly string[] = benchmarkRunOptions;
-
 /** Every option of `faceswap benchmark`: its own, then those of `run` that decide its speed, then the command's switches. */
-export const benchmarkOptionEntries: readonly RunOptionEntry[] = [
-  ...ownOptions,
-  ...runOptionEntries.filter(({ name }) => runNames.includes(camelCase(name))),
-  ...runOptionEntries.filter(({ name }) => switchNames.includes(name)),
-];
+export const benchmarkOptionEntries: readonly RunOptionEntry[] = commandOptionEntries(
+  ownOptions,
+  benchmarkRunOptions,
+  ['json', 'log-level'],
+);
 
-type CamelCase<Name extends string> = Name extends `${infer Head}-${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : Name;
-
-/** Fields that the table has; the check below fails to compile when it and the type differ. */
-type OwnField = CamelCase<(typeof ownOptions)[number]['name']>;
-type KnownField = Exclude<keyof BenchmarkOptions, (typeof benchmarkRunOptions)[number]>;
-type SameFields = [Exclude<KnownField, OwnField>, Exclude<OwnField, KnownField>] extends [never, never]
-  ? true
-  : never;
+type OwnName = (typeof ownOptions)[number]['name'];
 
 /** True as a type: every option of the library's `benchmark()` stands in the table, and nothing else does. */
-export const benchmarkTableIsComplete: SameFields = true;
+export const benchmarkTableIsComplete: SameNames<
+  OwnName,
+  Exclude<keyof BenchmarkOptions, (typeof benchmarkRunOptions)[number]>
+> = true;
