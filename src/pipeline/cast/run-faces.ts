@@ -1,14 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { FaceswapError } from '../../errors.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { FrameCropper } from '../../imaging/frame-crop.js';
 import { frameFromRgb, turnRgb } from '../../imaging/rgb-frame.js';
-import { probeAnimation } from '../../media/animated-image.js';
 import { type SheetTile, writeContactSheet } from '../../media/contact-sheet.js';
-import { locateTools } from '../../media/ffmpeg-tools.js';
-import { sniffMediaKind } from '../../media/media-kind.js';
 import { rationalToNumber } from '../../media/rational.js';
 import { readStill } from '../../media/still-image.js';
 import { slotCount } from '../../media/target-media.js';
@@ -16,7 +11,7 @@ import { packageVersion } from '../../version.js';
 import { plainMachine } from '../face-chain.js';
 import { throwIfInterrupted, untilInterrupted } from '../interruption.js';
 import { chainSettings } from '../plan.js';
-import { checkWritten, inputIdentity, type TargetKind } from '../preflight.js';
+import { checkWritten, inputIdentity } from '../preflight.js';
 import type { ProgressChannel } from '../progress-channel.js';
 import { optionFlag } from '../resolve-run-options.js';
 import type { RunContext } from '../run.js';
@@ -24,6 +19,7 @@ import { boxBefore } from '../run-image.js';
 import type { WorkerClient } from '../worker-client.js';
 import { type FileToWrite, writeTogether } from '../written-files.js';
 import { withAnalysisParts } from './analysis-parts.js';
+import { analysisTargetKind, withAnimationAsVideo } from './analysis-target.js';
 import { buildCast } from './build-cast.js';
 import type { Cast, CastPerson } from './cast.js';
 import { cutTile, decodeTiles } from './face-tiles.js';
@@ -66,12 +62,6 @@ const checkFiles = async ({
       file: contactSheet,
     });
   }
-};
-
-const kindOf = async (target: string): Promise<TargetKind> => {
-  if ((await sniffMediaKind(target)) === 'video') return 'video';
-  const animation = await probeAnimation(target);
-  return animation !== undefined && animation.frameCount > 1 ? 'animation' : 'image';
 };
 
 const findInVideo = (
@@ -156,27 +146,13 @@ const findInImage = async (parts: FacesParts): Promise<FoundFaces> => {
   throw new FaceswapError('bug', 'A picture was not looked at from any side', { stage: 'cast' });
 };
 
-/** An animated image is looked at as the video that a run would make of it, in the system's temporary folder. */
-const findInAnimation = async (parts: FacesParts): Promise<FoundFaces> => {
-  const { config, signal } = parts;
-  const { withAnimationVideo } = await import('../run-animation.js');
-  const given = {
-    ...config.runConfig,
-    output: join(tmpdir(), 'faces.mkv'),
-    outputVideoEncoder: 'ffv1',
-    // What is found in a file that is made anew each time is of no use to later runs.
-    cache: false,
-  };
-  return withAnimationVideo(given, { tools: await locateTools(), signal }, async (video) => {
-    const found = await findInVideo(parts, {
-      runConfig: video.config,
-      runOptions: { ...config.runOptions, target: video.file },
-    });
+const findInAnimation = (parts: FacesParts): Promise<FoundFaces> =>
+  withAnimationAsVideo(parts, parts.config, async (video) => {
+    const found = await findInVideo(parts, video);
     // The video is gone when this returns.
-    const tiles = config.contactSheet === undefined ? [] : await found.tiles();
+    const tiles = parts.config.contactSheet === undefined ? [] : await found.tiles();
     return { ...found, tiles: () => Promise.resolve(tiles) };
   });
-};
 
 const personFor = (person: CastPerson, found: FoundFaces): FacesPerson => {
   const { id, frames, firstFrame, best, ageYears, male, seen } = person;
@@ -227,7 +203,7 @@ const search = async (parts: FacesParts, startMs: number): Promise<FacesReport> 
   throwIfInterrupted(signal);
   await checkFiles(parts);
   const { target, runOptions } = config;
-  const kind = await kindOf(target);
+  const kind = await analysisTargetKind(target);
   const idle = kind === 'video' ? undefined : kind === 'image' ? videoOptions : (['hwaccel'] as const);
   const given = idle?.find((name) => runOptions[name] !== undefined);
   if (given !== undefined) {

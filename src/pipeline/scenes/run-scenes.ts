@@ -1,12 +1,8 @@
 import { writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { FaceswapError } from '../../errors.js';
-import { probeAnimation } from '../../media/animated-image.js';
-import { locateTools } from '../../media/ffmpeg-tools.js';
-import { sniffMediaKind } from '../../media/media-kind.js';
 import { packageVersion } from '../../version.js';
 import { type AnalysisParts, withAnalysisParts } from '../cast/analysis-parts.js';
+import { analysisTargetKind, withAnimationAsVideo } from '../cast/analysis-target.js';
 import { withAnalysedVideo } from '../cast/video-analysis.js';
 import { throwIfInterrupted } from '../interruption.js';
 import { checkWritten, inputIdentity } from '../preflight.js';
@@ -32,24 +28,6 @@ const findInVideo = (
     }),
   );
 
-/** An animated image is looked at as the video that a run would make of it, in the system's temporary folder. */
-const findInAnimation = async (parts: AnalysisParts, config: ScenesConfig): Promise<FoundScenes> => {
-  const { withAnimationVideo } = await import('../run-animation.js');
-  const given = {
-    ...config.runConfig,
-    output: join(tmpdir(), 'scenes.mkv'),
-    outputVideoEncoder: 'ffv1',
-    // What is found in a file that is made anew each time is of no use to later runs.
-    cache: false,
-  };
-  return withAnimationVideo(given, { tools: await locateTools(), signal: parts.signal }, (video) =>
-    findInVideo(parts, {
-      runConfig: video.config,
-      runOptions: { ...config.runOptions, target: video.file },
-    }),
-  );
-};
-
 const search = async (parts: AnalysisParts, config: ScenesConfig, startMs: number): Promise<ScenesReport> => {
   const { target, output, overwrite } = config;
   throwIfInterrupted(parts.signal);
@@ -57,16 +35,18 @@ const search = async (parts: AnalysisParts, config: ScenesConfig, startMs: numbe
   if (output !== undefined) {
     await checkWritten('output', output, { config: { overwrite }, inputs, folders: 'there' });
   }
-  const isVideo = (await sniffMediaKind(target)) === 'video';
-  const animation = isVideo ? undefined : await probeAnimation(target);
-  if (!isVideo && (animation === undefined || animation.frameCount < 2)) {
+  const kind = await analysisTargetKind(target);
+  if (kind === 'image') {
     throw new FaceswapError('media', 'A picture that does not move has no scenes', {
       file: target,
       stage: 'scenes',
       hint: 'Give a video or an animated image',
     });
   }
-  const found = isVideo ? await findInVideo(parts, config) : await findInAnimation(parts, config);
+  const found =
+    kind === 'video'
+      ? await findInVideo(parts, config)
+      : await withAnimationAsVideo(parts, config, (video) => findInVideo(parts, video));
   throwIfInterrupted(parts.signal);
   if (output !== undefined) {
     const write = (temporary: string): Promise<void> =>
