@@ -1,7 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { loadRegistry, type ModelEntry, modelPath, sha256Hex } from '../src/inference/model-registry.js';
+import {
+  embeddedModelEntries,
+  type EmbeddedModelEntry,
+  modelPath,
+  sha256Hex,
+} from '../src/inference/model-registry.js';
 import { createSession } from '../src/inference/session.js';
 import { packageRootUrl } from '../src/version.js';
 import { embeddedModels } from './embedded-models.js';
@@ -20,7 +25,7 @@ import { convertToOnnx } from './tfjs-to-onnx.js';
 const goldenUrl = new URL('test/fixtures/embedded-golden-raw.json', packageRootUrl);
 const registryUrl = new URL('models/registry.json', packageRootUrl);
 
-type BuiltModel = { entry: ModelEntry; bytes: Uint8Array; sha256: string };
+type BuiltModel = { entry: EmbeddedModelEntry; bytes: Uint8Array; sha256: string };
 
 /** Folder with `<id>.json` and `<id>.bin`; by path, because the package's `exports` does not list them. */
 export function tfjsModelFolder(): string {
@@ -32,7 +37,7 @@ export function tfjsModelFolder(): string {
 /** Converts the models in memory and pairs them with their registry entries. */
 const buildAll = (): BuiltModel[] => {
   const folder = tfjsModelFolder();
-  const entries = loadRegistry().models;
+  const entries = embeddedModelEntries();
   return embeddedModels.map(({ id, outputs, docString }) => {
     const entry = entries.find((candidate) => candidate.id === id);
     if (entry === undefined) throw new Error(`models/registry.json has no entry "${id}"`);

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os';
 import { FaceswapError } from '../errors.js';
 import type { ProviderProbe } from '../inference/session.js';
-import { loadRegistry, verifyModelFile } from '../inference/model-registry.js';
+import { embeddedModelEntries, verifyModelFile } from '../inference/model-registry.js';
 import {
   type FfmpegTools,
   listEncoders,
@@ -182,7 +182,7 @@ const checkProviders = async (): Promise<readonly Check[]> => {
 
 const checkModels = async (): Promise<readonly Check[]> => {
   try {
-    const { models } = loadRegistry();
+    const models = embeddedModelEntries();
     return await Promise.all(
       models.map(async (entry): Promise<Check> => {
         try {

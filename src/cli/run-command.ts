@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
-import { optionFlag, unsupportedOptions } from '../pipeline/resolve-run-options.js';
+import { optionFlag } from '../pipeline/option-checks.js';
+import { unsupportedOptions } from '../pipeline/resolve-run-options.js';
 import { defaultTextOf, flagOf, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
 
 /** The end of `faceswap run --help`. */

@@ -1,3 +1,4 @@
+import { neuralOptionEntries } from './neural-option-table.js';
 import { optionChoices, runDefaults } from '../pipeline/resolve-run-options.js';
 import type { BatchOptions } from '../pipeline/run-batch-options.js';
 
@@ -28,7 +29,7 @@ export type OptionValueKind =
   | 'flag';
 
 /** The heading under which `--help` lists an option. */
-export type OptionGroup = 'Files' | 'Face' | 'Picture' | 'Video' | 'Quality' | 'Machine' | 'Run';
+export type OptionGroup = 'Files' | 'Face' | 'Models' | 'Picture' | 'Video' | 'Quality' | 'Machine' | 'Run';
 
 /**
  * One option of `faceswap run`: its flag, its key in `--config` and its line of help. The camelCase form of
@@ -129,14 +130,7 @@ export const runOptionTable = [
     choices: optionChoices.processors,
     description: 'what is done to each face, in this order',
   },
-  {
-    name: 'face-swapper-model',
-    group: 'Face',
-    kind: 'text',
-    placeholder: 'name',
-    choices: optionChoices.faceSwapperModel,
-    description: 'the swapper; mesh needs no download',
-  },
+  ...neuralOptionEntries,
   {
     name: 'face-selector-mode',
     group: 'Face',

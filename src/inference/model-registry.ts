@@ -4,48 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { FaceswapError } from '../errors.js';
 import { packageRootUrl } from '../version.js';
+import {
+  type EmbeddedModelEntry,
+  type ModelEntry,
+  type ModelRegistry,
+  modelRegistrySchema,
+} from './model-contracts.js';
 
-/** One input or output of a model; a string in `dims` is an axis that is free until the model runs. */
-export type TensorContract = {
-  name: string;
-  dims: readonly (number | string)[];
-  /** What the numbers are, in one sentence. */
-  meaning: string;
-};
-
-/** How to feed a model and read what it gives. */
-export type ModelContract = {
-  input: TensorContract & {
-    layout: 'NCHW';
-    colourOrder: 'RGB' | 'BGR';
-    /** Lowest and highest value that a pixel takes. */
-    valueRange: readonly [low: number, high: number];
-    /** How an 8-bit sample becomes an input value. */
-    normalisation: string;
-    /** Which part of the picture goes in. */
-    crop: string;
-  };
-  outputs: readonly TensorContract[];
-  /** From outputs to boxes, points and scores, step by step. */
-  decode: readonly string[];
-};
-
-export type ModelEntry = {
-  id: string;
-  role: 'detector' | 'landmarker' | 'recognizer';
-  /** Path below the package root, with forward slashes. */
-  file: string;
-  sizeBytes: number;
-  /** Lower-case hex. */
-  sha256: string;
-  contract: ModelContract;
-  licence: string;
-  vendor: string;
-  /** Who trained it and who shipped the form that we convert. */
-  origin: string;
-};
-
-export type ModelRegistry = { version: number; models: readonly ModelEntry[] };
+export type { EmbeddedModelEntry, ModelEntry, ModelRegistry };
 
 const registryUrl = new URL('models/registry.json', packageRootUrl);
 
@@ -68,32 +34,38 @@ export function loadRegistry(): ModelRegistry {
       hint: 'Reinstall the package',
     });
   }
-  if (!isRegistry(parsed)) {
+  const checked = modelRegistrySchema.safeParse(parsed);
+  if (!checked.success) {
     throw new FaceswapError('model', 'The model registry is malformed', {
       file,
+      cause: checked.error,
       hint: 'Reinstall the package',
     });
   }
-  return parsed;
+  return checked.data;
 }
 
+/** The models that come with the package, in the order of the registry. */
+export const embeddedModelEntries = (): readonly EmbeddedModelEntry[] =>
+  loadRegistry().models.filter((model) => model.embedded);
+
 /**
- * The registry entry of a model.
+ * The registry entry of a model that comes with the package.
  *
  * @throws FaceswapError `model` for an unknown id.
  */
-export function modelEntry(id: string): ModelEntry {
-  const { models } = loadRegistry();
+export function modelEntry(id: string): EmbeddedModelEntry {
+  const models = embeddedModelEntries();
   const entry = models.find((model) => model.id === id);
   if (entry !== undefined) return entry;
   const known = models.map((model) => model.id).join(', ');
-  throw new FaceswapError('model', `There is no model "${id}"; known are ${known}`, {
+  throw new FaceswapError('model', `No model "${id}" comes with the package; known are ${known}`, {
     file: fileURLToPath(registryUrl),
   });
 }
 
-/** Absolute path of an entry's file, whether it exists or not. */
-export function modelPath(entry: ModelEntry): string {
+/** Absolute path of an embedded model's file, whether it exists or not. */
+export function modelPath(entry: EmbeddedModelEntry): string {
   return fileURLToPath(new URL(entry.file, packageRootUrl));
 }
 
@@ -112,7 +84,7 @@ export function embeddedModelPath(id: string): string {
  *
  * @throws FaceswapError `model` when the file is missing or its content differs.
  */
-export async function verifyModelFile(entry: ModelEntry, path = modelPath(entry)): Promise<void> {
+export async function verifyModelFile(entry: EmbeddedModelEntry, path = modelPath(entry)): Promise<void> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
@@ -138,21 +110,3 @@ export async function verifyModelFile(entry: ModelEntry, path = modelPath(entry)
 export function sha256Hex(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
-
-/** Checks what the code relies on; the contract's prose is for readers. */
-const isRegistry = (value: unknown): value is ModelRegistry =>
-  isObject(value) && value.version === 1 && Array.isArray(value.models) && value.models.every(isEntry);
-
-const isEntry = (value: unknown): boolean =>
-  isObject(value) &&
-  typeof value.id === 'string' &&
-  typeof value.role === 'string' &&
-  typeof value.file === 'string' &&
-  typeof value.sizeBytes === 'number' &&
-  typeof value.sha256 === 'string' &&
-  isObject(value.contract) &&
-  isObject(value.contract.input) &&
-  Array.isArray(value.contract.outputs);
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null;

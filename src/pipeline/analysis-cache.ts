@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { loadRegistry } from '../inference/model-registry.js';
+import { embeddedModelEntries } from '../inference/model-registry.js';
 import { contentHash } from '../media/content-hash.js';
 import type { TargetMedia } from '../media/target-media.js';
 import { packageVersion } from '../version.js';
@@ -111,7 +111,7 @@ export class AnalysisCache {
       form: segmentAnalysisVersion,
       version: packageVersion(),
       code: await hashOfCode(),
-      models: loadRegistry().models.map(({ id, sha256 }) => [id, sha256]),
+      models: embeddedModelEntries().map(({ id, sha256 }) => [id, sha256]),
       settings: Object.fromEntries(Object.entries(settings).filter(([name]) => !laterSettings.has(name))),
       decoding,
       stream: target.video.streamIndex,

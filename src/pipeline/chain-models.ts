@@ -1,4 +1,6 @@
+import type { DetectorContract, ImageLandmarkerContract } from '../inference/model-contracts.js';
 import { embeddedModelPath } from '../inference/model-registry.js';
+import type { ModelFile } from '../inference/model-store.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { FaceDetector } from '../processors/face-detector/face-detector.js';
 import { FaceLandmarker } from '../processors/face-landmarker/face-landmarker.js';
@@ -14,8 +16,30 @@ export type ChainModelFiles = {
   readonly detector: string;
   readonly landmarker: string;
   readonly recognizer: string;
-  /** Null for the mesh swapper, which needs no model. */
+  /** Null for the mesh swapper, which needs no model, and where {@link NeuralModelFiles} has one. */
   readonly swapper: SwapperFile | null;
+  /** Null where all models are those of the package. */
+  readonly neural: NeuralModelFiles | null;
+};
+
+/** Files of models that were fetched, by their use in the chain; plain data. */
+export type NeuralModelFiles = {
+  /** Empty: blazeface. */
+  readonly detectors: readonly ModelFile<DetectorContract['kind']>[];
+  /** Empty: the mesh is not fitted to points of another model. */
+  readonly imageLandmarkers: readonly ModelFile<ImageLandmarkerContract['kind']>[];
+  /** There whenever an image landmarker is. */
+  readonly fiveToSixtyEight: ModelFile<'five-to-68'> | null;
+  /** Null: faceres. */
+  readonly classifier: ModelFile<'fairface'> | null;
+  /** For the embedding that a swapper takes; identity in reports and selection is faceres's. */
+  readonly recognizer: ModelFile<'arcface'> | null;
+  readonly converter: ModelFile<'embedding-converter'> | null;
+  readonly swapper: ModelFile<'swapper'> | null;
+  readonly deepSwapper: ModelFile<'dfm'> | null;
+  readonly enhancer: ModelFile<'enhancer'> | null;
+  readonly occluders: readonly ModelFile<'xseg'>[];
+  readonly parser: ModelFile<'bisenet'> | null;
 };
 
 /** The three models that come with the package, and the mesh swapper. */
@@ -24,6 +48,7 @@ export const embeddedModelFiles = (): ChainModelFiles => ({
   landmarker: embeddedModelPath('facemesh'),
   recognizer: embeddedModelPath('faceres'),
   swapper: null,
+  neural: null,
 });
 
 /** The models that sources and targets are looked at with, loaded; one set per worker thread. */
@@ -50,7 +75,13 @@ export async function loadChainModels(
   files: Omit<ChainModelFiles, 'swapper'> = embeddedModelFiles(),
 ): Promise<ChainModels> {
   const { executionProvider, executionThreadCount, faceDetectorScore } = settings;
-  const key = JSON.stringify([executionProvider, executionThreadCount, faceDetectorScore, files.detector]);
+  const key = JSON.stringify([
+    executionProvider,
+    executionThreadCount,
+    faceDetectorScore,
+    files.detector,
+    files.neural,
+  ]);
   if (loaded?.key === key) return loaded.models;
   await releaseChainModels();
   const models = open(settings, files);

@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { readFindings } from './cast/segment-findings.js';
+import type { ChainModelFiles } from './chain-models.js';
 import type { FrameComparer } from './compare/frame-comparer.js';
 import type { ChainMachine, ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
 import type { SourcePhoto } from './source-preparation.js';
@@ -29,6 +30,7 @@ export type ChainFactory = {
   readonly prepareSources: (
     photos: readonly SourcePhoto[],
     settings: ChainSettings,
+    models: ChainModelFiles | null,
   ) => Promise<PreparedSources>;
   readonly createComparer: () => ServedComparer;
   /** Frees the models that `prepareSources` loaded: without a chain nobody else does. */
@@ -69,7 +71,7 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
   const perform = async (command: WorkerCommand): Promise<WorkerResults[keyof WorkerResults]> => {
     switch (command.name) {
       case 'prepareSources':
-        return factory.prepareSources(command.photos, command.settings);
+        return factory.prepareSources(command.photos, command.settings, command.models);
       case 'init':
         // The next chain most likely uses the same models; `createChain` frees them where it does not.
         await chain?.dispose({ keepsModels: true });

@@ -16,6 +16,7 @@ import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
 import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
+import type { NeuralSettings } from './neural-options.js';
 import { OcclusionHistory } from './occlusion-history.js';
 import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
@@ -31,25 +32,26 @@ import type { ChainBatch, WorkerResults } from './worker-protocol.js';
 export type ChainFigures = Omit<WorkerResults['endSegment'], 'outputs'>;
 
 /** What the chain needs to know of the run; plain data, so that it can cross threads. */
-export type ChainSettings = Pick<
-  RunConfig,
-  | 'faceSelectorMode'
-  | 'faceSelectorOrder'
-  | 'faceSelectorRegions'
-  | 'faceDetectorScore'
-  | 'faceMaskBlur'
-  | 'faceMaskPadding'
-  | 'landmarkSmoother'
-  | 'smootherWindow'
-  | 'smootherAlpha'
-  | 'blend'
-  | 'colorMatch'
-  | 'matchGrain'
-  | 'occlusion'
-  | 'executionProvider'
-  | 'executionThreadCount'
-  | 'needsCast'
->;
+export type ChainSettings = NeuralSettings &
+  Pick<
+    RunConfig,
+    | 'faceSelectorMode'
+    | 'faceSelectorOrder'
+    | 'faceSelectorRegions'
+    | 'faceDetectorScore'
+    | 'faceMaskBlur'
+    | 'faceMaskPadding'
+    | 'landmarkSmoother'
+    | 'smootherWindow'
+    | 'smootherAlpha'
+    | 'blend'
+    | 'colorMatch'
+    | 'matchGrain'
+    | 'occlusion'
+    | 'executionProvider'
+    | 'executionThreadCount'
+    | 'needsCast'
+  >;
 
 /** How a chain may use the machine; nothing of it changes the pictures. Plain data, so that it can cross threads. */
 export type ChainMachine = {

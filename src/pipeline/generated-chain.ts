@@ -25,6 +25,7 @@ export const generatedChainFiles = (folder: string): ChainModelFiles => ({
   detector: join(folder, 'blazeface.onnx'),
   landmarker: join(folder, 'facemesh.onnx'),
   recognizer: join(folder, 'faceres.onnx'),
+  neural: null,
   swapper: {
     file: join(folder, 'swapper.onnx'),
     contract: {

@@ -1,14 +1,15 @@
 import { arch, platform } from 'node:process';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
 import { modelHash } from '../inference/model-hash.js';
-import { loadRegistry } from '../inference/model-registry.js';
+import { embeddedModelEntries } from '../inference/model-registry.js';
 import type { FfmpegTools } from '../media/ffmpeg-tools.js';
 import { packageVersion } from '../version.js';
+import { neuralFilesOf } from './chain-files.js';
 import type { ChainModelFiles } from './chain-models.js';
 import { hashOfCode } from './code-hash.js';
 import type { JobComponents } from './job-record.js';
 import { canonicalJson } from './plan.js';
-import { optionFlag } from './resolve-run-options.js';
+import { optionFlag } from './option-checks.js';
 import { faceMapText } from './selection/face-map.js';
 import type { RunConfig } from './run-options.js';
 import type { PreparedVideo } from './video-preparation.js';
@@ -55,14 +56,23 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 
 const modelComponents = async (models: ChainModelFiles | null): Promise<JobComponents> => {
   if (models === null) {
-    return Object.fromEntries(loadRegistry().models.map(({ id, sha256 }) => [`model ${id}`, sha256]));
+    return Object.fromEntries(embeddedModelEntries().map(({ id, sha256 }) => [`model ${id}`, sha256]));
   }
-  const { swapper, ...files } = models;
-  const all = { ...files, ...(swapper === null ? {} : { swapper: swapper.file }) };
+  const { swapper, neural, ...files } = models;
+  const fetched = neural === null ? [] : neuralFilesOf(neural);
+  const all = {
+    ...files,
+    ...(swapper === null ? {} : { swapper: swapper.file }),
+    ...Object.fromEntries(fetched.map(([use, { file }]) => [use, file])),
+  };
   const hashes = await Promise.all(
     Object.entries(all).map(async ([name, file]) => [`model ${name}`, await modelHash(file)] as const),
   );
-  return { ...Object.fromEntries(hashes), 'swapper contract': canonicalJson(swapper?.contract ?? null) };
+  return {
+    ...Object.fromEntries(hashes),
+    'swapper contract': canonicalJson(swapper?.contract ?? null),
+    ...Object.fromEntries(fetched.map(([use, { contract }]) => [`contract ${use}`, canonicalJson(contract)])),
+  };
 };
 
 /** Photos by their contents, in the places in which their paths stand in the configuration. */

@@ -5,8 +5,9 @@ import { formatRational, sameRational } from '../media/rational.js';
 import { slotCount, type TargetMedia, type TargetVideo } from '../media/target-media.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import type { ChainSettings } from './face-chain.js';
+import { neuralSettings } from './neural-options.js';
 import { convertedFramesBefore } from './frame-repeats.js';
-import { optionFlag } from './resolve-run-options.js';
+import { optionFlag } from './option-checks.js';
 import type { SegmentSelection } from './selection/segment-selection.js';
 import type { Rational, RunConfig, TrimPoint } from './run-options.js';
 
@@ -83,6 +84,7 @@ export const chainSettings = (config: RunConfig): ChainSettings => ({
   executionProvider: config.executionProvider,
   executionThreadCount: config.executionThreadCount,
   needsCast: config.needsCast,
+  ...neuralSettings(config),
 });
 
 /** JSON with sorted keys, so that equal values have equal text. Undefined members are left out. */
@@ -300,7 +302,6 @@ export function makePlan({
         colour: video.colour,
         deinterlacer: video.decoding?.deinterlacer,
         processors: config.processors,
-        faceSwapperModel: config.faceSwapperModel,
         // Threads of a model change no bit of what it gives, and their default is a matter of the machine.
         chain: { ...chainSettings(config), executionThreadCount: undefined },
         encoder: config.outputVideoEncoder,

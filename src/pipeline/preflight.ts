@@ -9,7 +9,7 @@ import { defaultVideoEncoder, isVideoFile, outputContainer } from '../media/outp
 import { stillFormatOf } from '../media/still-image.js';
 import { fileFailure } from './file-failure.js';
 import { nearestFolder } from './output-folder.js';
-import { optionFlag } from './resolve-run-options.js';
+import { optionFlag } from './option-checks.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 
 /** What a file is, whatever it is called. */

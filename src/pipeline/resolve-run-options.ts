@@ -11,6 +11,16 @@ import {
 import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
+import { neuralChoices, neuralDefaults, neuralKeys, resolveNeuralOptions } from './resolve-neural-options.js';
+import {
+  choiceOption,
+  numberOption,
+  optionFlag,
+  paddingOption,
+  refuse,
+  shown,
+  textOption,
+} from './option-checks.js';
 import type {
   BlendMode,
   ColorMatchMode,
@@ -19,7 +29,6 @@ import type {
   FaceSelectorMode,
   HardwareDecoding,
   LogLevel,
-  MaskPadding,
   NoFacePolicy,
   OcclusionMode,
   ProcessorName,
@@ -40,8 +49,8 @@ import { parseTrimTime } from './trim-time.js';
 
 /** The values that each option with a fixed vocabulary takes; help texts and shell completion read them here. */
 export const optionChoices = {
-  processors: ['face_swapper'] satisfies ProcessorName[],
-  faceSwapperModel: ['mesh'] as const,
+  ...neuralChoices,
+  processors: ['face_swapper', 'face_enhancer', 'deep_swapper'] satisfies ProcessorName[],
   faceSelectorMode: ['many', 'one', 'reference'] satisfies FaceSelectorMode[],
   faceSelectorOrder: faceOrders,
   faceSelectorGender: ['female', 'male'] satisfies FaceSelectorGender[],
@@ -65,8 +74,8 @@ const defaultThreadLimit = 4;
 
 /** The defaults that do not depend on the machine. */
 export const runDefaults = {
+  ...neuralDefaults,
   processors: ['face_swapper'],
-  faceSwapperModel: 'mesh',
   faceSelectorMode: 'many',
   faceSelectorOrder: 'large-small',
   referenceFaceDistance: defaultReferenceDistance,
@@ -102,8 +111,8 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   source: true,
   target: true,
   output: true,
+  ...neuralKeys,
   processors: true,
-  faceSwapperModel: true,
   faceSelectorMode: true,
   faceSelectorOrder: true,
   faceSelectorGender: true,
@@ -161,52 +170,6 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
 
 /** The names of all options, as `RunOptions` spells them. */
 export const runOptionNames = Object.keys(knownKeys) as readonly (keyof RunOptions)[];
-
-/** `faceMaskBlur` → `--face-mask-blur`. */
-export const optionFlag = (name: string): string =>
-  `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
-const shown = (value: unknown): string => {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'number') return String(value);
-  return JSON.stringify(value) ?? String(value);
-};
-
-const refuse = (name: keyof RunOptions, expected: string, value: unknown, hint?: string): FaceswapError =>
-  new FaceswapError('usage', `${optionFlag(name)} must be ${expected}, got ${shown(value)}`, { hint });
-
-const textOption = (name: keyof RunOptions, value: unknown, expected: string): string => {
-  if (typeof value !== 'string' || value === '' || value.includes('\0')) throw refuse(name, expected, value);
-  return value;
-};
-
-const choiceOption = <Choice extends string>(
-  name: keyof RunOptions,
-  value: unknown,
-  choices: readonly Choice[],
-): Choice => {
-  const found = choices.find((choice) => choice === value);
-  if (found !== undefined) return found;
-  const near = typeof value === 'string' ? nearestName(value, choices) : undefined;
-  const expected = choices.length === 1 ? String(choices[0]) : `one of ${choices.join(', ')}`;
-  throw refuse(name, expected, value, near === undefined ? undefined : `Did you mean ${near}?`);
-};
-
-type NumberRange = { readonly lowest: number; readonly highest: number; readonly integer: boolean };
-
-const numberOption = (name: keyof RunOptions, value: unknown, range: NumberRange): number => {
-  const { lowest, highest, integer } = range;
-  const fits =
-    typeof value === 'number' &&
-    value >= lowest &&
-    value <= highest &&
-    (integer ? Number.isSafeInteger(value) : Number.isFinite(value));
-  if (fits) return value;
-  const kind = integer ? 'a whole number' : 'a number';
-  const bounds =
-    highest === Number.MAX_SAFE_INTEGER ? `of at least ${lowest}` : `from ${lowest} to ${highest}`;
-  throw refuse(name, `${kind} ${bounds}`, value);
-};
 
 /** `auto`, or a whole number from 1 to 64. */
 const countOption = (name: 'workers' | 'batchSize', value: unknown): number | 'auto' => {
@@ -379,21 +342,6 @@ const resolveProcessors = (value: unknown): readonly ProcessorName[] => {
   return names;
 };
 
-const resolvePadding = (value: unknown): MaskPadding => {
-  const expected = 'one to four numbers from 0 to 100 (top, right, bottom, left)';
-  if (!Array.isArray(value) || value.length < 1 || value.length > 4) {
-    throw refuse('faceMaskPadding', expected, value);
-  }
-  const insets = value.map((inset: unknown) => {
-    if (typeof inset === 'number' && inset >= 0 && inset <= 100) return inset;
-    throw refuse('faceMaskPadding', expected, value);
-  });
-  const top = insets[0] ?? 0;
-  const right = insets[1] ?? top;
-  const bottom = insets[2] ?? top;
-  return { top, right, bottom, left: insets[3] ?? right };
-};
-
 const resolveFps = (value: unknown): Rational | undefined => {
   if (value === undefined) return undefined;
   const rate = typeof value === 'number' || typeof value === 'string' ? parseFrameRate(value) : undefined;
@@ -508,19 +456,19 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     ) as (typeof optionChoices)[Name][number];
   const colorMatch = choose('colorMatch');
   return {
+    ...resolveNeuralOptions(options),
     ...selection,
     needsCast: needsCast(selection),
     target: resolve(textOption('target', options.target, 'a video or image file')),
     output: resolve(textOption('output', options.output, 'the file to write')),
     processors: resolveProcessors(options.processors ?? runDefaults.processors),
-    faceSwapperModel: choose('faceSwapperModel'),
     faceDetectorScore: numberOption(
       'faceDetectorScore',
       options.faceDetectorScore ?? runDefaults.faceDetectorScore,
       unit,
     ),
     faceMaskBlur: numberOption('faceMaskBlur', options.faceMaskBlur ?? runDefaults.faceMaskBlur, unit),
-    faceMaskPadding: resolvePadding(options.faceMaskPadding ?? runDefaults.faceMaskPadding),
+    faceMaskPadding: paddingOption('faceMaskPadding', options.faceMaskPadding ?? runDefaults.faceMaskPadding),
     landmarkSmoother: choose('landmarkSmoother'),
     sceneCuts: resolveSceneCutsOption(options.sceneCuts ?? runDefaults.sceneCuts),
     smootherWindow: numberOption(

@@ -6,7 +6,7 @@ import { outputNames, reportNames } from './run-batch-names.js';
 import { fileFailure } from './file-failure.js';
 import { throwIfInterrupted } from './interruption.js';
 import { checkOutputFolder, videoOptions } from './preflight.js';
-import { optionFlag } from './resolve-run-options.js';
+import { optionFlag } from './option-checks.js';
 import type { BatchConfig } from './run-batch-options.js';
 import type { RunOptions } from './run-options.js';
 import type { RunWarning } from './run-report.js';

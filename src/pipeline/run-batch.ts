@@ -55,16 +55,19 @@ const prepareForAll = async (
   items: readonly PlannedItem[],
   { signal, shared: { workers, sourceMemory } }: BatchParts,
 ): Promise<void> => {
-  const [{ locateTools, requireEncoder }, { loadSourceSets }, { loadReferences }] = await Promise.all([
-    import('../media/ffmpeg-tools.js'),
-    import('./selection/source-sets.js'),
-    import('./selection/reference-faces.js'),
-  ]);
+  const [{ locateTools, requireEncoder }, { chainModelFiles }, { loadSourceSets }, { loadReferences }] =
+    await Promise.all([
+      import('../media/ffmpeg-tools.js'),
+      import('./chain-files.js'),
+      import('./selection/source-sets.js'),
+      import('./selection/reference-faces.js'),
+    ]);
   if (items.some(({ kind }) => kind === 'video')) {
     const tools = await locateTools();
     if (shared.outputVideoEncoder !== undefined) await requireEncoder(tools, shared.outputVideoEncoder);
   }
-  const loading = { worker: workers.open(0), cache: config.cache, memory: sourceMemory, signal };
+  const models = await chainModelFiles(config);
+  const loading = { worker: workers.open(0), models, cache: config.cache, memory: sourceMemory, signal };
   await untilInterrupted(
     loadSourceSets(config, loading).then(() => loadReferences(config, loading)),
     signal,

@@ -199,7 +199,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   progress.emit({ type: 'phase', phase: 'sources' });
   const worker = parts.openWorker();
   const settings = chainSettings(config);
-  const loading = { worker, cache: config.cache, memory: parts.sourceMemory, signal };
+  const loading = { worker, models: parts.models, cache: config.cache, memory: parts.sourceMemory, signal };
   const sources = await untilInterrupted(loadSourceSets(config, loading), signal);
   const references = await untilInterrupted(loadReferences(config, loading), signal);
   for (const warning of [...sources.warnings, ...references.warnings]) parts.warnings.add(warning);

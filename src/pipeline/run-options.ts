@@ -1,3 +1,4 @@
+import type { NeuralConfig, NeuralOptions } from './neural-options.js';
 import type { FaceMap, FaceMapOption } from './selection/face-map.js';
 import type { FaceSelectorOrder } from './selection/face-order.js';
 import type { FaceRegion } from './selection/face-region.js';
@@ -38,14 +39,14 @@ export type ResumeMode = 'auto' | 'never' | 'require';
 export type LogLevel = 'silent' | 'error' | 'warn' | 'info' | 'debug';
 
 /** The processors of the chain, in FaceFusion's vocabulary. */
-export type ProcessorName = 'face_swapper';
+export type ProcessorName = 'face_swapper' | 'face_enhancer' | 'deep_swapper';
 
 /**
  * What a caller may ask of `run()`. Only `source` (or `map`), `target` and `output` are required; every other field has the
  * default that `resolveRunOptions` fills in. Command-line flags and the keys of `--config` have the same names
  * in kebab-case.
  */
-export type RunOptions = {
+export type RunOptions = NeuralOptions & {
   /** Photographs of the face to put in (one person; several poses help). With `map`, the face for everybody else; may then be left out. */
   source?: string | readonly string[];
   /** The video or image to change. */
@@ -53,7 +54,6 @@ export type RunOptions = {
   /** Where the result goes; its extension chooses the container. */
   output: string;
   processors?: readonly ProcessorName[];
-  faceSwapperModel?: 'mesh';
   faceSelectorMode?: FaceSelectorMode;
   /** Which face of a frame comes first. */
   faceSelectorOrder?: FaceSelectorOrder;
@@ -168,13 +168,12 @@ export type TrimPoint =
  * The options with every default filled in and every value checked: what is hashed, logged and handed to
  * workers. Paths are absolute. Nothing here is optional except where "not given" has a meaning of its own.
  */
-export type RunConfig = {
+export type RunConfig = NeuralConfig & {
   /** For everybody whom no map names; empty only where there are maps. */
   readonly sources: readonly string[];
   readonly target: string;
   readonly output: string;
   readonly processors: readonly ProcessorName[];
-  readonly faceSwapperModel: 'mesh';
   readonly faceSelectorMode: FaceSelectorMode;
   readonly faceSelectorOrder: FaceSelectorOrder;
   /** Undefined: both. */

@@ -57,6 +57,7 @@ const runWithHashes = async (
   const { config, progress, signal, logger } = parts;
   const loadingPhotos = loadPhotos(config, {
     worker: parts.openWorker(),
+    models: parts.models,
     cache: config.cache,
     memory: parts.sourceMemory,
     signal,

@@ -245,7 +245,11 @@ const execute = async (
   const stop = new StopRequest({ signal: stopSignal, drain });
   const { signal } = stop;
   throwIfInterrupted(signal);
-  const { WorkerClient: Client } = await import('./worker-client.js');
+  const [{ WorkerClient: Client }, { chainModelFiles }] = await Promise.all([
+    import('./worker-client.js'),
+    import('./chain-files.js'),
+  ]);
+  const chainModels = models ?? (await chainModelFiles(config));
   const workers =
     givenWorkers ?? new WorkerSet(() => new Client({ logger, entry: workerEntry, memory: workerMemory }));
   const resources = new RunResources({
@@ -256,7 +260,7 @@ const execute = async (
   const parts: RunParts = {
     config,
     options,
-    models: models ?? null,
+    models: chainModels,
     startMs,
     openWorker: (number = 0) => workers.open(number),
     replaceWorker: (number) => workers.replace(number),

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { loadRegistry } from '../inference/model-registry.js';
+import { embeddedModelEntries } from '../inference/model-registry.js';
+import type { ChainModelFiles } from './chain-models.js';
 import { contentHash } from '../media/content-hash.js';
 import { readStill } from '../media/still-image.js';
 import { packageVersion } from '../version.js';
@@ -36,13 +37,18 @@ export const createSourceMemory = (setCount: number): SourceMemory => new LRUCac
 const preparedCache = new LRUCache<string, CachedSources>({ max: 16 });
 
 /** Names everything that the preparation's result depends on: photos in order, settings, models, our own code. */
-const preparedKey = (hashes: readonly string[], settings: ChainSettings): string =>
+const preparedKey = (
+  hashes: readonly string[],
+  settings: ChainSettings,
+  files: ChainModelFiles | null,
+): string =>
   createHash('sha256')
     .update(
       canonicalJson({
         hashes,
         settings,
-        models: loadRegistry().models.map(({ id, sha256 }) => [id, sha256]),
+        files,
+        models: embeddedModelEntries().map(({ id, sha256 }) => [id, sha256]),
         version: packageVersion(),
       }),
     )
@@ -73,6 +79,8 @@ const relocated = ({ files, prepared }: CachedSources, now: readonly string[]): 
 /** Who prepares the faces, and how. */
 export type SourceLoading = {
   readonly worker: WorkerClient;
+  /** Null or left out: the models of the package. */
+  readonly models?: ChainModelFiles | null | undefined;
   /** False: neither use nor keep anything of other runs. */
   readonly cache: boolean;
   /** Used instead of the process's own memory, also where `cache` is false: the runs of one batch are one run. */
@@ -84,7 +92,7 @@ export type SourceLoading = {
 const preparePhotos = async (
   files: readonly string[],
   settings: ChainSettings,
-  { worker, signal }: SourceLoading,
+  { worker, models = null, signal }: SourceLoading,
   decode: (file: string, index: number) => Promise<DecodedPhoto>,
 ): Promise<PreparedSources> => {
   const photos: SourcePhoto[] = [];
@@ -92,7 +100,7 @@ const preparePhotos = async (
     throwIfInterrupted(signal);
     photos.push({ index, file, ...(await decode(file, index)) });
   }
-  return worker.prepareSources(photos, settings);
+  return worker.prepareSources(photos, settings, models);
 };
 
 /**
@@ -110,7 +118,7 @@ export async function loadSourceFaces(
   if (memory === undefined) return preparePhotos(files, settings, loading, readPhoto);
   const hashes: string[] = [];
   for (const file of files) hashes.push(await contentHash(file, { signal: loading.signal }));
-  const key = preparedKey(hashes, settings);
+  const key = preparedKey(hashes, settings, loading.models ?? null);
   const cached = memory.get(key);
   if (cached !== undefined) return relocated(cached, files);
   const prepared = await preparePhotos(files, settings, loading, (file, index) =>

@@ -14,7 +14,12 @@ import { faceShape } from '../processors/face-swapper/face-shape.js';
 import { headPose } from '../processors/face-swapper/head-pose.js';
 import { facingOf, hideOutside } from '../processors/face-swapper/rectify.js';
 import { buildTexture, faceWidth, type SourceFace } from '../processors/face-swapper/source-face.js';
-import { type ChainModels, loadChainModels } from './chain-models.js';
+import {
+  type ChainModelFiles,
+  type ChainModels,
+  embeddedModelFiles,
+  loadChainModels,
+} from './chain-models.js';
 import type { ChainSettings } from './face-chain.js';
 import { zonesFor } from './mask-zones.js';
 import type { RunWarning } from './run-report.js';
@@ -51,8 +56,9 @@ const croppingBytesPerPixel = 16;
 export async function prepareSources(
   photos: readonly SourcePhoto[],
   settings: ChainSettings,
+  files: ChainModelFiles | null = null,
 ): Promise<{ faces: readonly SourceFace[]; warnings: readonly RunWarning[] }> {
-  const models = await loadChainModels(settings);
+  const models = await loadChainModels(settings, files ?? embeddedModelFiles());
   const zones = zonesFor(settings);
   const reader = new AppearanceReader(zones);
   const faces: SourceFace[] = [];

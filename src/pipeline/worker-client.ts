@@ -5,6 +5,7 @@ import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import { isAbandonedThread, noteAbandonedThread } from './abandoned-threads.js';
 import type { SegmentFindings } from './cast/segment-findings.js';
 import type { ComparedFrames, ComparisonOutputs, ComparisonSetup } from './compare/compared-frame.js';
+import type { ChainModelFiles } from './chain-models.js';
 import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
@@ -100,8 +101,12 @@ export class WorkerClient {
   }
 
   /** Finds and prepares the faces of source photos; see `prepareSources`. */
-  prepareSources(photos: readonly SourcePhoto[], settings: ChainSettings): Promise<PreparedSources> {
-    return this.#ask<'prepareSources'>({ name: 'prepareSources', photos, settings });
+  prepareSources(
+    photos: readonly SourcePhoto[],
+    settings: ChainSettings,
+    models: ChainModelFiles | null = null,
+  ): Promise<PreparedSources> {
+    return this.#ask<'prepareSources'>({ name: 'prepareSources', photos, settings, models });
   }
 
   /** Loads the models and makes the chain; gives how many faces go through the swapper's model in one run. */

@@ -1,5 +1,6 @@
 import type { ErrorRecord } from '../errors.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import type { ChainModelFiles } from './chain-models.js';
 import type { ChainFrame, ChainMachine, ChainOutput, ChainSegment, ChainSettings } from './face-chain.js';
 import type { SegmentFindings } from './cast/segment-findings.js';
 import type { ComparedFrames, ComparisonOutputs, ComparisonSetup } from './compare/compared-frame.js';
@@ -19,6 +20,8 @@ export type WorkerCommand =
       readonly name: 'prepareSources';
       readonly photos: readonly SourcePhoto[];
       readonly settings: ChainSettings;
+      /** Null: the embedded models. */
+      readonly models: ChainModelFiles | null;
     }
   | {
       readonly name: 'init';

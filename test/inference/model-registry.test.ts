@@ -6,7 +6,7 @@ import { after, describe, it } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import {
   embeddedModelPath,
-  loadRegistry,
+  embeddedModelEntries,
   modelEntry,
   sha256Hex,
   verifyModelFile,
@@ -25,7 +25,7 @@ describe('model registry', () => {
   after(() => rmSync(folder, { recursive: true }));
 
   it('lists one embedded model for each role', () => {
-    const roles = loadRegistry().models.map(({ id, role }) => [id, role]);
+    const roles = embeddedModelEntries().map(({ id, role }) => [id, role]);
     assert.deepEqual(roles, [
       ['blazeface', 'detector'],
       ['facemesh', 'landmarker'],
@@ -34,7 +34,7 @@ describe('model registry', () => {
   });
 
   it('each contract says what the model file says', async () => {
-    for (const { id, contract } of loadRegistry().models) {
+    for (const { id, contract } of embeddedModelEntries()) {
       const path = embeddedModelPath(id);
       assert.ok(isAbsolute(path));
       const session = await createSession(path, { providers: ['cpu'], intraOpThreads: 1 });
@@ -48,7 +48,7 @@ describe('model registry', () => {
   });
 
   it('the built files are those of the registry', async () => {
-    for (const entry of loadRegistry().models) await verifyModelFile(entry);
+    for (const entry of embeddedModelEntries()) await verifyModelFile(entry);
   });
 
   it('a missing and a changed file are refused with the file and the remedy', async () => {

@@ -80,7 +80,7 @@ test('models that the sources loaded are freed although no chain was made', asyn
     return reply;
   };
   try {
-    assert.equal((await ask(1, { name: 'prepareSources', photos: [], settings })).ok, true);
+    assert.equal((await ask(1, { name: 'prepareSources', photos: [], settings, models: null })).ok, true);
     assert.deepEqual(calls, ['prepare']);
     assert.equal((await ask(2, { name: 'dispose' })).ok, true);
     assert.deepEqual(calls, ['prepare', 'release']);

@@ -10,6 +10,8 @@ import {
 } from '../../src/pipeline/face-chain.js';
 import { loadChainModels } from '../../src/pipeline/chain-models.js';
 import { chainLookAheadFrames, chainNeighbourFrames } from '../../src/pipeline/chain-neighbours.js';
+import { chainSettings } from '../../src/pipeline/plan.js';
+import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 import { prepareSources, type SourcePhoto } from '../../src/pipeline/source-preparation.js';
 import { cosine } from '../../src/processors/face-recognizer/face-recognizer.js';
 import type { SourceFace } from '../../src/processors/face-swapper/source-face.js';
@@ -22,22 +24,9 @@ const format = formatOf(232, 216);
 const frameBytes = frameLayout(format).byteLength;
 
 const settings: ChainSettings = {
-  faceSelectorMode: 'many',
-  faceSelectorOrder: 'large-small',
-  faceSelectorRegions: [],
-  faceDetectorScore: 0.5,
+  ...chainSettings(resolveRunOptions({ source: 'a.png', target: 'b.mp4', output: 'c.mp4' })),
   faceMaskBlur: 0.3,
-  faceMaskPadding: { top: 0, right: 0, bottom: 0, left: 0 },
-  landmarkSmoother: 'window',
-  smootherWindow: 7,
-  smootherAlpha: 0.25,
-  blend: 'multiband',
-  colorMatch: 'moments',
-  matchGrain: false,
-  occlusion: 'auto',
-  executionProvider: 'cpu',
   executionThreadCount: 1,
-  needsCast: false,
 };
 
 const photoOf = async (name: PortraitName): Promise<SourcePhoto> => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { neuralChoices } from '../../src/pipeline/resolve-neural-options.js';
 import { test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { resolveRunOptions, runOptionNames } from '../../src/pipeline/resolve-run-options.js';
@@ -22,6 +23,28 @@ test('every default is filled in', () => {
     output: resolve('c.mp4'),
     processors: ['face_swapper'],
     faceSwapperModel: 'mesh',
+    faceSwapperWeight: 0.5,
+    faceSwapperPixelBoostPx: undefined,
+    deepSwapperModel: undefined,
+    deepSwapperMorph: 100,
+    faceEnhancerModel: 'detail',
+    faceEnhancerBlend: 0.8,
+    faceEnhancerWeight: 0.5,
+    faceEnhancerFaces: 'auto',
+    faceDetectorModel: 'blazeface',
+    faceDetectorSizePx: undefined,
+    faceDetectorAngles: [0],
+    faceDetectorMargin: { top: 0, right: 0, bottom: 0, left: 0 },
+    faceLandmarkerModel: 'facemesh',
+    faceLandmarkerScore: 0.5,
+    faceClassifierModel: 'faceres',
+    faceMaskTypes: ['box'],
+    faceMaskAreas: ['upper-face', 'lower-face', 'mouth'],
+    faceMaskRegions: [...neuralChoices.faceMaskRegions],
+    faceOccluderModel: 'xseg_1',
+    faceParserModel: 'bisenet_resnet_34',
+    modelDir: undefined,
+    compat: 'none',
     faceSelectorMode: 'many',
     faceSelectorOrder: 'large-small',
     faceSelectorGender: undefined,
@@ -102,14 +125,120 @@ const table: Record<keyof RunOptions, Case> = {
   processors: {
     good: plain('processors', ['face_swapper']),
     bad: [
-      [['face_swaper'], /^--processors must be face_swapper, got "face_swaper"$/],
-      [[], /^--processors must be a list of face_swapper, got \[\]$/],
+      [['face_swaper'], /^--processors must be one of face_swapper, .*, got "face_swaper"$/],
+      [[], /^--processors must be a list of face_swapper, .*, got \[\]$/],
       [['face_swapper', 'face_swapper'], /without repetitions/],
     ],
   },
   faceSwapperModel: {
-    good: plain('faceSwapperModel', 'mesh'),
-    bad: [['inswapper_128', /^--face-swapper-model must be mesh, got "inswapper_128"$/]],
+    good: plain('faceSwapperModel', 'mesh', 'inswapper_128'),
+    bad: [
+      ['inswaper_128', /^--face-swapper-model must be one of mesh, .*, got "inswaper_128"$/],
+      ['xseg_1', /^--face-swapper-model must be one of mesh, /],
+    ],
+  },
+  faceSwapperWeight: {
+    good: plain('faceSwapperWeight', 0, 1),
+    bad: [[1.1, /^--face-swapper-weight must be a number from 0 to 1, got 1.1$/]],
+  },
+  faceSwapperPixelBoost: {
+    good: [
+      { given: '512x512', key: 'faceSwapperPixelBoostPx', resolved: 512 },
+      { given: 1024, key: 'faceSwapperPixelBoostPx', resolved: 1024 },
+    ],
+    bad: [
+      ['512x256', /^--face-swapper-pixel-boost must be the side of a square in pixels/],
+      ['big', /^--face-swapper-pixel-boost must be the side of a square in pixels/],
+    ],
+  },
+  deepSwapperModel: {
+    good: [{ given: 'me.dfm', key: 'deepSwapperModel', resolved: resolve('me.dfm') }],
+    bad: [['someone', /^--deep-swapper-model must be the name of a model or a .dfm file, got "someone"$/]],
+  },
+  deepSwapperMorph: {
+    good: plain('deepSwapperMorph', 0, 100),
+    bad: [[101, /^--deep-swapper-morph must be a whole number from 0 to 100, got 101$/]],
+  },
+  faceEnhancerModel: {
+    good: plain('faceEnhancerModel', 'detail', 'gfpgan_1.4'),
+    bad: [['mesh', /^--face-enhancer-model must be one of detail, /]],
+  },
+  faceEnhancerBlend: {
+    good: [{ given: 50, key: 'faceEnhancerBlend', resolved: 0.5 }],
+    bad: [[0.5, /^--face-enhancer-blend must be a whole number from 0 to 100, got 0.5$/]],
+  },
+  faceEnhancerWeight: {
+    good: plain('faceEnhancerWeight', 0.3),
+    bad: [[2, /^--face-enhancer-weight must be a number from 0 to 1, got 2$/]],
+  },
+  faceEnhancerFaces: {
+    good: plain('faceEnhancerFaces', 'auto', 'all'),
+    bad: [['some', /^--face-enhancer-faces must be one of auto, all, got "some"$/]],
+  },
+  faceDetectorModel: {
+    good: [
+      ...plain('faceDetectorModel', 'blazeface', 'many', 'scrfd_2.5g'),
+      { given: 'yolo_face', key: 'faceDetectorModel', resolved: 'yoloface_8n' },
+    ],
+    bad: [['yolo', /^--face-detector-model must be one of blazeface, many, .*, got "yolo"$/]],
+  },
+  faceDetectorSize: {
+    good: [{ given: '640x640', key: 'faceDetectorSizePx', resolved: 640 }],
+    bad: [['640x480', /^--face-detector-size must be the side of a square/]],
+  },
+  faceDetectorAngles: {
+    good: plain('faceDetectorAngles', [0, 90, 180, 270]),
+    bad: [
+      [[45], /^--face-detector-angles must be a list of 0, 90, 180, 270/],
+      [[0, 0], /^--face-detector-angles must be a list of 0, 90, 180, 270/],
+    ],
+  },
+  faceDetectorMargin: {
+    good: [{ given: [5], key: 'faceDetectorMargin', resolved: { top: 5, right: 5, bottom: 5, left: 5 } }],
+    bad: [[[101], /^--face-detector-margin must be one to four numbers/]],
+  },
+  faceLandmarkerModel: {
+    good: plain('faceLandmarkerModel', 'facemesh', '2dfan4', 'many'),
+    bad: [['3dfan4', /^--face-landmarker-model must be one of facemesh, /]],
+  },
+  faceLandmarkerScore: {
+    good: plain('faceLandmarkerScore', 0),
+    bad: [[-1, /^--face-landmarker-score must be a number from 0 to 1, got -1$/]],
+  },
+  faceClassifierModel: {
+    good: plain('faceClassifierModel', 'faceres', 'fairface'),
+    bad: [['unfair', /^--face-classifier-model must be one of faceres, fairface, got "unfair"$/]],
+  },
+  faceMaskTypes: {
+    good: plain('faceMaskTypes', ['box', 'occlusion']),
+    bad: [
+      [['bx'], /^--face-mask-types must be one of box, occlusion, area, region, got "bx"$/],
+      [['box', 'box'], /^--face-mask-types must be a list without repetitions/],
+    ],
+  },
+  faceMaskAreas: {
+    good: plain('faceMaskAreas', ['mouth']),
+    bad: [[[], /^--face-mask-areas must be a list of upper-face, lower-face, mouth, got \[\]$/]],
+  },
+  faceMaskRegions: {
+    good: plain('faceMaskRegions', ['skin', 'nose']),
+    bad: [[['hair'], /^--face-mask-regions must be one of skin, .*, got "hair"$/]],
+  },
+  faceOccluderModel: {
+    good: plain('faceOccluderModel', 'xseg_3', 'many'),
+    bad: [['xseg', /^--face-occluder-model must be one of many, /]],
+  },
+  faceParserModel: {
+    good: plain('faceParserModel', 'bisenet_resnet_18'),
+    bad: [['many', /^--face-parser-model must be one of bisenet/]],
+  },
+  modelDir: {
+    good: [{ given: 'models', key: 'modelDir', resolved: resolve('models') }],
+    bad: [['', /^--model-dir must be a folder, got ""$/]],
+  },
+  compat: {
+    good: plain('compat', 'none', 'facefusion'),
+    bad: [['roop', /^--compat must be one of none, facefusion, got "roop"$/]],
   },
   faceSelectorMode: {
     good: plain('faceSelectorMode', 'many', 'one'),

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { FaceswapError } from '../../errors.js';
 import { nearestName } from '../nearest-name.js';
-import { optionFlag, resolveRunOptions } from '../resolve-run-options.js';
+import { optionFlag } from '../option-checks.js';
+import { resolveRunOptions } from '../resolve-run-options.js';
 import type { RunOptions } from '../run-options.js';
 import {
   type BenchmarkConfig,

@@ -1,4 +1,4 @@
-import { optionFlag } from '../resolve-run-options.js';
+import { optionFlag } from '../option-checks.js';
 import type { BenchmarkConfig } from './benchmark-options.js';
 
 /** The files of one measured run. */

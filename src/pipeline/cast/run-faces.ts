@@ -13,7 +13,7 @@ import { throwIfInterrupted, untilInterrupted } from '../interruption.js';
 import { chainSettings } from '../plan.js';
 import { checkWritten, inputIdentity } from '../preflight.js';
 import type { ProgressChannel } from '../progress-channel.js';
-import { optionFlag } from '../resolve-run-options.js';
+import { optionFlag } from '../option-checks.js';
 import type { RunContext } from '../run.js';
 import { boxBefore } from '../run-image.js';
 import type { WorkerClient } from '../worker-client.js';

@@ -1,0 +1,86 @@
+import { basename } from 'node:path';
+import { FaceswapError } from '../errors.js';
+import type { ModelContract } from '../inference/model-contracts.js';
+import { type AnyModelFile, externalModel, type ModelFile, requireModel } from '../inference/model-store.js';
+import { type ChainModelFiles, embeddedModelFiles, type NeuralModelFiles } from './chain-models.js';
+import type { RunConfig } from './run-options.js';
+
+/** The detectors that `many` stands for, as in FaceFusion. */
+const manyDetectors = ['retinaface_10g', 'scrfd_2.5g', 'yoloface_8n'];
+const manyLandmarkers = ['2dfan4', 'peppa_wutz'];
+const manyOccluders = ['xseg_1', 'xseg_2', 'xseg_3'];
+
+/**
+ * The files of a run's models, or null where it needs none but those of the package.
+ *
+ * @throws FaceswapError `model` with the command that fetches it for one that is not there.
+ */
+export async function chainModelFiles(config: RunConfig): Promise<ChainModelFiles | null> {
+  const folder = config.modelDir;
+  const require = <Kind extends ModelContract['kind']>(
+    id: string,
+    ...kinds: readonly Kind[]
+  ): ModelFile<Kind> => requireModel(externalModel(id), kinds, folder);
+  const listed = (name: string, own: string, many: readonly string[]): readonly string[] =>
+    name === own ? [] : name === 'many' ? many : [name];
+  const swaps = config.processors.includes('face_swapper');
+  const enhances = config.processors.includes('face_enhancer');
+  const deep = config.processors.includes('deep_swapper');
+
+  const swapper =
+    swaps && config.faceSwapperModel !== 'mesh' ? require(config.faceSwapperModel, 'swapper') : null;
+  const source = swapper?.contract.source;
+  const landmarkers = listed(config.faceLandmarkerModel, 'facemesh', manyLandmarkers);
+  const masksFaces = swapper !== null || deep;
+  const neural: NeuralModelFiles = {
+    detectors: listed(config.faceDetectorModel, 'blazeface', manyDetectors).map((id) =>
+      require(id, 'anchor-distances', 'yolo-face', 'yunet'),
+    ),
+    imageLandmarkers: landmarkers.map((id) => require(id, 'heatmap-68', 'points-68')),
+    fiveToSixtyEight: landmarkers.length > 0 ? require('fan_68_5', 'five-to-68') : null,
+    classifier:
+      config.faceClassifierModel === 'faceres' ? null : require(config.faceClassifierModel, 'fairface'),
+    recognizer: source?.kind === 'embedding' ? require('arcface_w600k_r50', 'arcface') : null,
+    converter:
+      source?.kind === 'embedding' && source.converter !== undefined
+        ? require(source.converter, 'embedding-converter')
+        : null,
+    swapper,
+    deepSwapper: deep ? deepSwapperFile(config, require) : null,
+    enhancer:
+      enhances && config.faceEnhancerModel !== 'detail'
+        ? require(config.faceEnhancerModel, 'enhancer')
+        : null,
+    occluders:
+      masksFaces && config.faceMaskTypes.includes('occlusion')
+        ? listed(config.faceOccluderModel, '', manyOccluders).map((id) => require(id, 'xseg'))
+        : [],
+    parser:
+      masksFaces && config.faceMaskTypes.includes('region')
+        ? require(config.faceParserModel, 'bisenet')
+        : null,
+  };
+  return neuralFilesOf(neural).length === 0 ? null : { ...embeddedModelFiles(), neural };
+}
+
+const deepSwapperFile = (
+  { deepSwapperModel }: RunConfig,
+  require: (id: string, kind: 'dfm') => ModelFile<'dfm'>,
+): ModelFile<'dfm'> => {
+  if (deepSwapperModel === undefined) {
+    throw new FaceswapError('usage', '--deep-swapper-model must come with the processor deep_swapper');
+  }
+  if (!deepSwapperModel.endsWith('.dfm')) return require(deepSwapperModel, 'dfm');
+  const contract = { kind: 'dfm', template: 'dfl_whole_face' } as const;
+  return { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
+};
+
+/** All models of a set that are fetched, with what they are used for. */
+export function neuralFilesOf(
+  files: NeuralModelFiles,
+): readonly (readonly [use: string, model: AnyModelFile])[] {
+  return Object.entries(files).flatMap(([use, value]) => {
+    const models: readonly AnyModelFile[] = value === null ? [] : 'id' in value ? [value] : [...value];
+    return models.map((model) => [`${use} ${model.id}`, model] as const);
+  });
+}
