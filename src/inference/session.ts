@@ -312,6 +312,8 @@ const nativeOptions = (
   graphOptimizationLevel: 'all',
   executionMode: 'sequential',
   intraOpNumThreads: intraOpThreads,
+  // Threads that wait for the next run by spinning take the cores from ffmpeg and the pixels: a third of a run's processor time.
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
   interOpNumThreads: 1,
   // 4 = fatal only; as for the library as a whole, see loadRuntime.
   logSeverityLevel: 4,
