@@ -17,6 +17,8 @@ export type TrialSetting = {
   readonly folder: string;
   readonly clip: string;
   readonly cache: string;
+  /** Who gets which face, and other options of the runs. */
+  readonly words: readonly string[];
   readonly sha256: string;
   /** From the start, and from the beginning of the rendering, to the end. */
   readonly wallMs: number;
@@ -74,8 +76,11 @@ type Started = {
   readonly ended: Promise<{ readonly code: number | null; readonly stdout: string; readonly stderr: string }>;
 };
 
+/** What a run needs to be started. */
+type RunSetting = Pick<TrialSetting, 'clip' | 'cache' | 'words'>;
+
 const startRun = (
-  { clip, cache }: Pick<TrialSetting, 'clip' | 'cache'>,
+  { clip, cache, words: options }: RunSetting,
   output: string,
   workers: number,
   onStderr: (stderr: string) => void = () => {},
@@ -83,8 +88,8 @@ const startRun = (
   marks += 1;
   const [name, value] = ['FACESWAP_TRIAL', `${process.pid}-${marks}`];
   const words = ['run', '--json', '--progress', 'json', '--workers', String(workers)];
-  const files = ['-s', photoOf('grace_hopper.jpg'), '-t', clip, '-o', output];
-  const child = spawn(process.execPath, [binPath, ...words, ...files, '--output-video-preset', 'ultrafast'], {
+  const files = ['-t', clip, '-o', output, '--output-video-preset', 'ultrafast'];
+  const child = spawn(process.execPath, [binPath, ...words, ...files, ...options], {
     env: { ...process.env, FACESWAP_CACHE_DIR: cache, [name]: value },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
@@ -113,7 +118,7 @@ type Answer = {
 
 /** A run that must succeed. */
 const runToEnd = async (
-  setting: Pick<TrialSetting, 'clip' | 'cache'>,
+  setting: RunSetting,
   output: string,
   workers: number,
   onStderr: (stderr: string) => void = () => {},
@@ -125,8 +130,20 @@ const runToEnd = async (
 
 const rendering = /"phase":"render"/;
 
+/** A face for everybody. */
+const oneSource = ['-s', photoOf('grace_hopper.jpg')];
+
+/** A face for one person of the clip, whom a photo names, laid in by its gradients. */
+export const mappedSource = [
+  ...['--map', `${photoOf('astronaut.png')}=${photoOf('grace_hopper.jpg')}`],
+  ...['--blend', 'seamless'],
+];
+
 /** Makes the clip and renders it twice. @param folder is made, and deleted by the caller. */
-export const prepareTrials = async (folder: string): Promise<TrialSetting> => {
+export const prepareTrials = async (
+  folder: string,
+  words: readonly string[] = oneSource,
+): Promise<TrialSetting> => {
   mkdirSync(folder, { recursive: true });
   const clip = join(folder, 'clip.mp4');
   const cache = join(folder, 'cache');
@@ -156,16 +173,16 @@ export const prepareTrials = async (folder: string): Promise<TrialSetting> => {
   ]);
   const output = join(folder, 'whole.mp4');
   // The first run fills the cache; the time of the second is that of those that are killed.
-  const { outputSha256: sha256 } = await runToEnd({ clip, cache }, output, 1);
+  const { outputSha256: sha256 } = await runToEnd({ clip, cache, words }, output, 1);
   rmSync(output);
   const startMs = performance.now();
   let renderStartMs = startMs;
-  const again = await runToEnd({ clip, cache }, output, 1, (stderr) => {
+  const again = await runToEnd({ clip, cache, words }, output, 1, (stderr) => {
     if (renderStartMs === startMs && rendering.test(stderr)) renderStartMs = performance.now();
   });
   const endMs = performance.now();
   assert.equal(again.outputSha256, sha256);
-  return { folder, clip, cache, sha256, wallMs: endMs - startMs, renderMs: endMs - renderStartMs };
+  return { folder, clip, cache, words, sha256, wallMs: endMs - startMs, renderMs: endMs - renderStartMs };
 };
 
 /**

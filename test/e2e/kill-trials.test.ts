@@ -3,14 +3,14 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { killTrial, prepareTrials, type TrialSetting } from '../kill-trials.js';
+import { killTrial, mappedSource, prepareTrials, type TrialSetting } from '../kill-trials.js';
 
 const skip = existsSync('/proc/self/environ') ? {} : { skip: 'the children can be found on Linux only' };
 const folder = mkdtempSync(join(tmpdir(), 'faceswap-kill-test-'));
 let setting: TrialSetting | undefined;
 
 before(async () => {
-  if (skip.skip === undefined) setting = await prepareTrials(folder);
+  if (skip.skip === undefined) setting = await prepareTrials(folder, mappedSource);
 });
 after(() => rmSync(folder, { recursive: true, force: true }));
 
