@@ -37,38 +37,32 @@ const middleOf = (points: Float32Array): readonly [number, number] => {
   return [x / meshPointCount, y / meshPointCount];
 };
 
-/** Error of the middle in each frame without its mean, as shares of the distance of the eye corners. */
-const middleErrors = (found: MeshPath, truth: MeshPath): (readonly [number, number])[] => {
-  const errors = found.map((mesh, t) => {
-    const scale = interOcular(truth[t]!);
-    const [x, y] = middleOf(mesh);
-    const [trueX, trueY] = middleOf(truth[t]!);
-    return [(x - trueX) / scale, (y - trueY) / scale] as const;
-  });
-  const mean = [0, 1].map((c) => errors.reduce((sum, error) => sum + at(error, c), 0) / errors.length);
-  return errors.map(([x, y]) => [x - at(mean, 0), y - at(mean, 1)] as const);
-};
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /**
- * Lag in frames: the delay that explains most of the middle's error, as the slope of the error over the true velocity (central differences; the
- * ends do not count). Both without their means: at an even speed a lag cannot be told from a constant error, and is 0 here.
+ * Lag in frames: the delay that explains most of the landmarks' error, as the slope of their errors over their true velocities (central
+ * differences; the ends do not count). Both without the mean of their landmark: at an even speed a lag cannot be told from a constant error, and is
+ * 0 here.
  */
 export const lagFrames = (found: MeshPath, truth: MeshPath): number => {
-  const errors = middleErrors(found, truth);
+  const scales = truth.map(interOcular);
   let product = 0;
   let square = 0;
-  for (const c of [0, 1]) {
-    const velocities = truth.slice(1, -1).map((mesh, i) => {
-      const step = at(middleOf(truth[i + 2]!), c) - at(middleOf(truth[i]!), c);
-      return step / 2 / interOcular(mesh);
-    });
-    const mean = velocities.reduce((sum, value) => sum + value, 0) / velocities.length;
-    for (const [i, velocity] of velocities.entries()) {
-      product += at(errors[i + 1]!, c) * (velocity - mean);
-      square += (velocity - mean) ** 2;
+  for (let i = 0; i < meshPointCount; i++) {
+    for (const k of [3 * i, 3 * i + 1]) {
+      const errors = found.map((mesh, t) => (at(mesh, k) - at(truth[t]!, k)) / at(scales, t));
+      const velocities = truth
+        .slice(1, -1)
+        .map((_, t) => (at(truth[t + 2]!, k) - at(truth[t]!, k)) / 2 / at(scales, t + 1));
+      const [error, velocity] = [meanOf(errors), meanOf(velocities)];
+      for (const [t, value] of velocities.entries()) {
+        product += (at(errors, t + 1) - error) * (value - velocity);
+        square += (value - velocity) ** 2;
+      }
     }
   }
-  return square < 1e-6 ? 0 : -product / square;
+  return square / meshPointCount < 1e-6 ? 0 : -product / square;
 };
 
 /**
