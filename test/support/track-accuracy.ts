@@ -1,4 +1,8 @@
-import { meshPointCount } from '../../src/processors/face-landmarker/mesh-indices.js';
+import {
+  leftEyeOuter,
+  meshPointCount,
+  rightEyeOuter,
+} from '../../src/processors/face-landmarker/mesh-indices.js';
 import { interOcular } from '../../src/processors/landmark-smoother/landmark-smoother.js';
 import { at } from './unit-values.js';
 
@@ -40,25 +44,44 @@ const middleOf = (points: Float32Array): readonly [number, number] => {
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
+/** Direction of the line between the outer eye corners: its cosine and sine. */
+const uprightOf = (points: Float32Array): readonly [number, number] => {
+  const x = at(points, 3 * leftEyeOuter) - at(points, 3 * rightEyeOuter);
+  const y = at(points, 3 * leftEyeOuter + 1) - at(points, 3 * rightEyeOuter + 1);
+  const length = Math.hypot(x, y);
+  return [x / length, y / length];
+};
+
 /**
  * Lag in frames: the delay that explains most of the landmarks' error, as the slope of their errors over their true velocities (central
- * differences; the ends do not count). Both without the mean of their landmark: at an even speed a lag cannot be told from a constant error, and is
- * 0 here.
+ * differences; the ends do not count). Both as the face sees them, upright and without the mean of their landmark, since the model's own idea of a
+ * face turns with it; at an even speed a lag cannot be told from a constant error, and is 0 here.
  */
 export const lagFrames = (found: MeshPath, truth: MeshPath): number => {
   const scales = truth.map(interOcular);
+  const upright = truth.map(uprightOf);
+  const inFace = (t: number, x: number, y: number): readonly [number, number] => {
+    const [cos, sin] = upright[t]!;
+    return [(x * cos + y * sin) / at(scales, t), (y * cos - x * sin) / at(scales, t)];
+  };
   let product = 0;
   let square = 0;
-  for (let i = 0; i < meshPointCount; i++) {
-    for (const k of [3 * i, 3 * i + 1]) {
-      const errors = found.map((mesh, t) => (at(mesh, k) - at(truth[t]!, k)) / at(scales, t));
-      const velocities = truth
-        .slice(1, -1)
-        .map((_, t) => (at(truth[t + 2]!, k) - at(truth[t]!, k)) / 2 / at(scales, t + 1));
-      const [error, velocity] = [meanOf(errors), meanOf(velocities)];
+  for (let k = 0; k < 3 * meshPointCount; k += 3) {
+    const difference = (to: Float32Array, from: Float32Array): readonly [number, number] => [
+      at(to, k) - at(from, k),
+      at(to, k + 1) - at(from, k + 1),
+    ];
+    const errors = found.map((mesh, t) => inFace(t, ...difference(mesh, truth[t]!)));
+    const velocities = truth.slice(1, -1).map((_, t) => {
+      const [x, y] = difference(truth[t + 2]!, truth[t]!);
+      return inFace(t + 1, x / 2, y / 2);
+    });
+    for (const c of [0, 1]) {
+      const error = meanOf(errors.map((value) => at(value, c)));
+      const velocity = meanOf(velocities.map((value) => at(value, c)));
       for (const [t, value] of velocities.entries()) {
-        product += (at(errors, t + 1) - error) * (value - velocity);
-        square += (value - velocity) ** 2;
+        product += (at(errors[t + 1]!, c) - error) * (at(value, c) - velocity);
+        square += (at(value, c) - velocity) ** 2;
       }
     }
   }
