@@ -43,8 +43,8 @@ const hostOf = (text: string): ModelHost => {
   } catch {
     throw refuse();
   }
-  const isWeb = url.protocol === 'https:' || url.protocol === 'http:';
-  if (!isWeb || !text.includes('{file}') || url.username !== '' || url.password !== '') throw refuse();
+  const namesFile = /^https?:\/\/[^/{}]+\/.*\{file\}/.test(text);
+  if (!namesFile || url.username !== '' || url.password !== '') throw refuse();
   return { name: url.host, template: text, hasDeepFaceLive: true };
 };
 
