@@ -42,7 +42,10 @@ Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a 
 `;
 
 /** Names of FaceFusion's commands that have another name here. */
-const facefusionCommands: Readonly<Record<string, string>> = { 'headless-run': 'run' };
+const facefusionCommands: Readonly<Record<string, string>> = {
+  'headless-run': 'run',
+  'force-download': 'models pull',
+};
 
 /**
  * One line out of commander's message: no `error:` in front, its "Did you mean" as the hint.

@@ -91,8 +91,10 @@ export const addModelsCommand = (program: Command, onExit: (code: ExitCode) => v
   );
   add('pull <ids...>', 'fetch models and what they need; DeepFaceLive models as deepfacelive/<scope>/<name>')
     .option(
-      '--host <host...>',
-      'where from, in this order: github, huggingface, hf-mirror, or a URL with {base} and {file}; default: FACESWAP_MODEL_HOSTS, else these three',
+      '--host <host>',
+      'where from: github, huggingface, hf-mirror, or a URL with {base} and {file}; several are tried in their order; default: FACESWAP_MODEL_HOSTS, else these three',
+      // Not variadic: the names of models that follow would be taken for hosts.
+      (host: string, hosts: readonly string[] = []) => [...hosts, host],
     )
     .option('--offline', 'ask no host: fails where something is not there')
     .option('--accept-license', 'accept the licences of what is fetched; they are asked for once')

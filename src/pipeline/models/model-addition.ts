@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { readBoundedFile } from '../../bounded-file.js';
 import { FaceswapError } from '../../errors.js';
 import { needsOf, roleOf } from '../../inference/contract-role.js';

@@ -246,7 +246,10 @@ const fetchOnce = async (url: string, task: DownloadTask, tools: DownloadTools):
       haveBytes > 0 &&
       range?.start === haveBytes &&
       // Of a file of another length the part is a part of something else.
-      (note?.totalBytes == null || range.totalBytes === null || range.totalBytes === note.totalBytes);
+      (note === null ||
+        note.totalBytes === null ||
+        range.totalBytes === null ||
+        range.totalBytes === note.totalBytes);
     if (!goesOn && haveBytes > 0) return again();
     if (!goesOn) {
       answer.body.destroy();
