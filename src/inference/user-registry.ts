@@ -2,8 +2,11 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaceswapError } from '../errors.js';
 
-/** Models that users have added lie in this file of the model folder. */
-export const userRegistryFile = (folder: string): string => join(folder, 'registry.json');
+/**
+ * Models that users have added lie in this file of the model folder. It is not called as the package's own registry is, whose folder may be given
+ * as well.
+ */
+export const userRegistryFile = (folder: string): string => join(folder, 'added-models.json');
 
 /** Largest registry of a user's own: some thousand models. */
 const maxRegistryBytes = 4 * 2 ** 20;

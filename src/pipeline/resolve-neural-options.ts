@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { deepFaceLiveId, deepFaceLiveScopes, parseDeepFaceLive } from '../inference/deep-face-live.js';
+import { deepFaceLiveId, parseDeepFaceLive } from '../inference/deep-face-live.js';
 import type { ModelRole } from '../inference/model-contracts.js';
 import { findModelName, modelNames } from '../inference/model-names.js';
 import { nearestName } from './nearest-name.js';
@@ -158,7 +158,7 @@ const anglesOption = (value: unknown): readonly number[] => {
 /** A registry id, a file that ends in `.dfm`, or an author and a name such as `iperov/somebody`. */
 const deepSwapperOption = (value: unknown, folder: string | undefined): string | undefined => {
   if (value === undefined) return undefined;
-  const expected = `the name of a model, one of ${deepFaceLiveScopes.join('|')} with a name such as iperov/somebody, or a .dfm file`;
+  const expected = 'the name of a model or a .dfm file';
   const text = textOption('deepSwapperModel', value, expected);
   const known = findModelName(text, folder);
   if (known?.role === 'deep-swapper') return known.id;

@@ -112,7 +112,7 @@ describe('the models of a run', () => {
         },
       },
     };
-    put('registry.json', Buffer.from(JSON.stringify({ version: 1, models: [entry] })));
+    put('added-models.json', Buffer.from(JSON.stringify({ version: 1, models: [entry] })));
     await assert.rejects(
       chainModelFiles(config({ faceSwapperModel: 'mine' })),
       refusal(4, /The model "mine" is not there.*Bring it with: faceswap models import FILE --as mine/),

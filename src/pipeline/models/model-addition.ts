@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { z } from 'zod';
-import { readBoundedFile } from '../../bounded-file.js';
+import { FileNotRead, readBoundedFile } from '../../bounded-file.js';
 import { FaceswapError } from '../../errors.js';
 import { needsOf, roleOf } from '../../inference/contract-role.js';
 import {
@@ -43,8 +43,12 @@ const readContract = async (file: string): Promise<z.infer<typeof describedSchem
   try {
     value = JSON.parse((await readBoundedFile(file, maxContractBytes)).toString('utf8'));
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw fileFailure(error, file, 'models');
-    throw new FaceswapError('usage', 'The contract is no JSON', { file, cause: error });
+    const what =
+      error instanceof FileNotRead
+        ? `The contract cannot be read: ${error.message}`
+        : 'The contract is no JSON';
+    if (!(error instanceof FileNotRead) && !(error instanceof SyntaxError)) throw error;
+    throw new FaceswapError('usage', what, { file, cause: error });
   }
   const isBare = typeof value === 'object' && value !== null && 'kind' in value;
   const checked = describedSchema.safeParse(isBare ? { contract: value } : value);

@@ -314,7 +314,11 @@ describe('adding a model', () => {
       [{ id: 'a b' }, 2, /cannot be called "a b"/],
       [{ contract: { ...swapper, sizePx: 128 } }, 4, /must take "face" \[\?, 3, 128, 128\]/],
       [{ source: join(elsewhere, 'nothing.onnx') }, 3, /does not exist/],
-      [{ contractFile: join(elsewhere, 'nothing.json') }, 3, /does not exist.*nothing\.json/],
+      [
+        { contractFile: join(elsewhere, 'nothing.json') },
+        2,
+        /cannot be read: there is no such file.*nothing\.json/,
+      ],
     ];
     for (const [more, code, line] of cases) {
       await assert.rejects(addModel(addition(more), folder, wait), error(code, line));
@@ -325,13 +329,13 @@ describe('adding a model', () => {
   });
 
   it('is refused where the list of added models is damaged', async () => {
-    put('registry.json', Buffer.from('{"version":1,"models":[{"id":"x"}]}'));
+    put('added-models.json', Buffer.from('{"version":1,"models":[{"id":"x"}]}'));
     await assert.rejects(
       addModel(addition(), folder, wait),
       error(4, /list of added models is malformed: 0\./),
     );
-    put('registry.json', Buffer.from('nonsense'));
-    assert.throws(() => findModelName('x', folder), error(4, /cannot be read.*registry\.json/));
+    put('added-models.json', Buffer.from('nonsense'));
+    assert.throws(() => findModelName('x', folder), error(4, /cannot be read.*added-models\.json/));
   });
 });
 
@@ -369,7 +373,7 @@ describe('removing a model', () => {
     );
     await removeModel('mine', folder, { forget: false, wait });
     assert.equal(findModelName('mine', folder), undefined);
-    assert.deepEqual(readdirSync(folder), ['registry.json']);
+    assert.deepEqual(readdirSync(folder), ['added-models.json']);
   });
 
   it('leaves those of the package alone', async () => {
