@@ -14,6 +14,8 @@ export type Behaviour =
   | { readonly do: 'whole'; readonly cutAfterBytes?: number }
   /** Sends without saying how long it is. */
   | { readonly do: 'endless' }
+  /** Says that it is so long, whatever it is. */
+  | { readonly do: 'claim'; readonly totalBytes: number }
   | { readonly do: 'status'; readonly status: number }
   | { readonly do: 'redirect'; readonly to: string };
 
@@ -108,6 +110,11 @@ export class ModelServer {
     if (behaviour.do === 'endless') {
       response.writeHead(200, { etag });
       response.end(bytes);
+      return;
+    }
+    if (behaviour.do === 'claim') {
+      response.writeHead(200, { etag, 'content-length': behaviour.totalBytes });
+      response.write(bytes);
       return;
     }
     const asked = /^bytes=(\d+)-$/.exec(range ?? '')?.[1];

@@ -175,11 +175,29 @@ const checkRoom = async (folder: string, needBytes: number): Promise<void> => {
   );
 };
 
+const writeAll = async (handle: FileHandle, bytes: Buffer, at: number, part: string): Promise<void> => {
+  try {
+    // One call may write less than it is given.
+    for (let done = 0; done < bytes.length; ) {
+      done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten;
+    }
+  } catch (error) {
+    throw fileFailure(error, part, 'models');
+  }
+};
+
+type WritePlace = {
+  readonly part: string;
+  readonly start: number;
+  readonly totalBytes: number | null;
+  readonly limitBytes: number;
+};
+
 /** Writes what an answer holds into the part file and puts it on the disk. */
 const writeBody = async (
   answer: HostAnswer,
   handle: FileHandle,
-  place: { readonly start: number; readonly totalBytes: number | null; readonly limitBytes: number },
+  place: WritePlace,
   { signal, onProgress }: DownloadTools,
 ): Promise<void> => {
   const { totalBytes, limitBytes } = place;
@@ -192,11 +210,7 @@ const writeBody = async (
           ? tooLarge(limitBytes)
           : new HostFailure('it sent more than it said', false);
       }
-      try {
-        await handle.write(bytes, 0, bytes.length, done);
-      } catch (error) {
-        throw fileFailure(error, 'model', 'models');
-      }
+      await writeAll(handle, bytes, done, place.part);
       done += bytes.length;
       onProgress(done, totalBytes);
     }
@@ -205,11 +219,13 @@ const writeBody = async (
     throw networkFailure(error, signal);
   } finally {
     answer.body.destroy();
-    await handle.sync();
   }
   if (totalBytes !== null && done < totalBytes) {
     throw new HostFailure(`it ended after ${done} of ${totalBytes} bytes`, true);
   }
+  await handle.sync().catch((error: unknown) => {
+    throw fileFailure(error, place.part, 'models');
+  });
 };
 
 /**
@@ -272,7 +288,7 @@ const fetchOnce = async (url: string, task: DownloadTask, tools: DownloadTools):
       throw fileFailure(error, task.part, 'models');
     });
     try {
-      await writeBody(answer, handle, { start, totalBytes, limitBytes }, tools);
+      await writeBody(answer, handle, { part: task.part, start, totalBytes, limitBytes }, tools);
     } finally {
       await handle.close();
     }
@@ -285,11 +301,10 @@ const fetchOnce = async (url: string, task: DownloadTask, tools: DownloadTools):
 /** Fetches a file from one host and looks at it. */
 const fetchChecked = async (
   url: string,
-  hashUrl: string,
+  publishedCrc32: string | null,
   task: DownloadTask,
   tools: DownloadTools,
 ): Promise<DownloadedFile> => {
-  const publishedCrc32 = await fetchCrc32(hashUrl, task.id, tools);
   const resumed = await fetchOnce(url, task, tools);
   const digest = await digestFile(task.part);
   if (publishedCrc32 !== null && publishedCrc32 !== digest.crc32) {
@@ -325,9 +340,11 @@ export async function downloadModel(task: DownloadTask, tools: DownloadTools): P
     const hashUrl = fileUrl(host, task.base, task.remoteFile.replace(/\.[^.]+$/, '.hash'));
     if (url === undefined || hashUrl === undefined) continue;
     let farthest = (await regularFileBytes(task.part)) ?? 0;
+    let published: string | null | undefined;
     for (let failures = 0; ; ) {
       try {
-        return await fetchChecked(url, hashUrl, task, tools);
+        if (published === undefined) published = await fetchCrc32(hashUrl, task.id, tools);
+        return await fetchChecked(url, published, task, tools);
       } catch (error) {
         if (signal.aborted || !(error instanceof HostFailure)) throw error;
         const now = (await regularFileBytes(task.part)) ?? 0;

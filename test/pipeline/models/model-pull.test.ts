@@ -337,6 +337,18 @@ describe('a host that fails', () => {
     assert.ok(!existsSync(part) || statSync(part).size <= limitBytes, 'no more than the limit is written');
   });
 
+  it('that has more than the disk has room for is told before anything is written', async () => {
+    server.publish(arcfacePath(), arcfaceBytes());
+    server.expect(arcfacePath(), { do: 'claim', totalBytes: 10 ** 14 });
+    await assert.rejects(pull([arcface], { limitBytes: 10 ** 15 }), (error) => {
+      assert.ok(error instanceof FaceswapError, String(error));
+      assert.equal(error.exitCode, 8);
+      assert.match(String(error), /^There are .* free, and the model needs 91 TiB more/);
+      return true;
+    });
+    assert.deepEqual(left(), []);
+  });
+
   it('that says no length can be read all the same', async () => {
     const bytes = arcfaceBytes(300_000);
     server.publish(arcfacePath(), bytes);
@@ -348,9 +360,11 @@ describe('a host that fails', () => {
   it('that publishes no checksum is used with a warning', async () => {
     warnings.length = 0;
     server.publish(arcfacePath(), arcfaceBytes(), null);
+    server.expect(arcfacePath(), { do: 'status', status: 500 }, { do: 'send' });
     const [result] = await pull([arcface]);
     assert.equal(result?.outcome, 'fetched');
-    assert.match(warnings.join('\n'), /its publisher gives no checksum/);
+    assert.equal(warnings.length, 1, warnings.join('\n'));
+    assert.match(warnings[0] ?? '', /its publisher gives no checksum/);
   });
 });
 
