@@ -15,7 +15,7 @@ import {
   verifyModels,
 } from '../pipeline/models/model-listing.js';
 import type { LockWait } from '../pipeline/models/model-lock.js';
-import { type PlannedPull, pullModels } from '../pipeline/models/model-pull.js';
+import type { PlannedPull } from '../pipeline/models/model-pull.js';
 import { systemClock } from '../pipeline/retry.js';
 import { printableLine } from '../printable-text.js';
 import {
@@ -183,8 +183,10 @@ export const pullAction = (ids: readonly string[], switches: PullSwitches): Prom
   };
   return answer(
     switches,
-    (signal) =>
-      pullModels(
+    async (signal) => {
+      // It alone brings the library that talks to hosts.
+      const { pullModels } = await import('../pipeline/models/model-pull.js');
+      return pullModels(
         ids,
         {
           folder: folderOf(switches),
@@ -200,7 +202,8 @@ export const pullAction = (ids: readonly string[], switches: PullSwitches): Prom
           onEnd: () => display.end(),
           warn: (message) => display.writeLine(`warning: ${printableLine(message)}`),
         },
-      ),
+      );
+    },
     { name: 'models', format: formatPull },
   );
 };

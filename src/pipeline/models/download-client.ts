@@ -1,19 +1,9 @@
 import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, ProxyAgent, request } from 'undici';
 import { packageVersion } from '../../version.js';
+import { HostFailure } from './host-failure.js';
 import { proxyFor } from './proxy-choice.js';
-
-/** Why a host did not give a file. */
-export class HostFailure extends Error {
-  override readonly name = 'HostFailure';
-  /** Whether the same request may succeed later. */
-  readonly again: boolean;
-
-  constructor(message: string, again: boolean, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.again = again;
-  }
-}
+import { redirectTarget } from './redirect-target.js';
 
 /** What a host answered; whoever has it reads or destroys the body. */
 export type HostAnswer = {
@@ -114,13 +104,7 @@ export class DownloadClient {
         return { status, headers: answered, body };
       }
       body.destroy();
-      if (!URL.canParse(location, url.href))
-        throw new HostFailure('it sends to a place that is no URL', false);
-      const next = new URL(location, url);
-      if (!/^https?:$/.test(next.protocol) || (url.protocol === 'https:' && next.protocol === 'http:')) {
-        throw new HostFailure(`it sends to a place that is not safe (${next.protocol}//${next.host})`, false);
-      }
-      url = next;
+      url = redirectTarget(url, location);
     }
     throw new HostFailure('it sends from place to place without an end', false);
   }

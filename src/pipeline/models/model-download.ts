@@ -1,21 +1,16 @@
-import { type FileHandle, open, rm } from 'node:fs/promises';
-import { z } from 'zod';
+import { type FileHandle, open } from 'node:fs/promises';
 import { FaceswapError } from '../../errors.js';
 import { maxModelBytes } from '../../inference/onnx-window.js';
 import { formatBytes } from '../byte-size.js';
 import { freeBytes } from '../disk-space.js';
 import { fileFailure } from '../file-failure.js';
-import { readOwnJson, regularFileBytes, writeWhole } from '../job-file.js';
+import { regularFileBytes } from '../job-file.js';
 import { backoffMs, type Clock, type RetryPolicy } from '../retry.js';
-import {
-  type DownloadClient,
-  headerText,
-  type HostAnswer,
-  HostFailure,
-  networkFailure,
-} from './download-client.js';
+import { type DownloadClient, headerText, type HostAnswer, networkFailure } from './download-client.js';
 import { digestFile, type FileDigest } from './file-digest.js';
+import { HostFailure } from './host-failure.js';
 import { fileUrl, type ModelHost } from './model-hosts.js';
+import { deletePart, readPart, writeResumeNote } from './part-file.js';
 
 /** One model file to fetch. */
 export type DownloadTask = {
@@ -52,43 +47,11 @@ export type DownloadedFile = {
   readonly publishedCrc32: string | null;
 };
 
-/** What is kept beside a part file, so that a later process can go on. */
-const resumeSchema = z.strictObject({
-  url: z.string().max(4096),
-  /** ETag or date of the file, where it is one by which equal bytes are known. */
-  validator: z.string().max(1000).nullable(),
-  totalBytes: z.int().min(0).nullable(),
-});
-
-type ResumeNote = z.infer<typeof resumeSchema>;
-
-/** Name of the note beside a part file. */
-export const resumeFile = (part: string): string => `${part}.json`;
-
-const maxNoteBytes = 8192;
-
 /** A `.hash` file has eight characters. */
 const maxHashBytes = 1024;
 
 /** So much more than ever before makes the tries count anew: a bad line brings a large file all the same. */
 const progressBytes = 2 ** 20;
-
-/** Deletes a part file and what is kept beside it. */
-export async function deletePart(part: string): Promise<void> {
-  await rm(part, { force: true });
-  await rm(resumeFile(part), { force: true });
-}
-
-/** Bytes of a part file that a download can go on from, and what is known of them. */
-const readPart = async (
-  part: string,
-): Promise<{ readonly haveBytes: number; readonly note: ResumeNote | null }> => {
-  const haveBytes = (await regularFileBytes(part)) ?? 0;
-  const note = resumeSchema.safeParse(await readOwnJson(resumeFile(part), maxNoteBytes)).data;
-  if (haveBytes > 0 && note !== undefined) return { haveBytes, note };
-  await deletePart(part);
-  return { haveBytes: 0, note: null };
-};
 
 /** A strong ETag, or the date of the last change: what `If-Range` takes. */
 const validatorOf = (answer: HostAnswer): string | null => {
@@ -282,8 +245,7 @@ const fetchOnce = async (url: string, task: DownloadTask, tools: DownloadTools):
     if (totalBytes !== null) await checkRoom(task.folder, totalBytes - start);
     // A whole answer takes the place of what is there, which then must not be taken for a part of it.
     if (start === 0) await deletePart(task.part);
-    const fresh: ResumeNote = { url, validator: validatorOf(answer), totalBytes };
-    await writeWhole(resumeFile(task.part), `${JSON.stringify(fresh)}\n`);
+    await writeResumeNote(task.part, { url, validator: validatorOf(answer), totalBytes });
     const handle = await open(task.part, start === 0 ? 'w' : 'r+').catch((error: unknown) => {
       throw fileFailure(error, task.part, 'models');
     });

@@ -20,7 +20,6 @@ import {
   publishedModels,
 } from '../../inference/model-store.js';
 import { codeOf } from '../job-file.js';
-import { deletePart } from './model-download.js';
 import { forgetAddedModel } from './model-addition.js';
 import { type LockWait, withModelLock } from './model-lock.js';
 import {
@@ -31,6 +30,8 @@ import {
   publishedCrc32Beside,
   recordFirstSight,
 } from './model-record.js';
+
+import { deletePart } from './part-file.js';
 
 /**
  * `embedded`: comes with the package; `there`: what was seen first; `unverified`: there, and nobody has looked at it yet; `damaged`: not what was

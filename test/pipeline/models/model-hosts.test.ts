@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { FaceswapError } from '../../../src/errors.js';
 import { fileUrl, modelHosts } from '../../../src/pipeline/models/model-hosts.js';
 import { proxyFor } from '../../../src/pipeline/models/proxy-choice.js';
+import { redirectTarget } from '../../../src/pipeline/models/redirect-target.js';
 
 const usage =
   (line: RegExp) =>
@@ -54,6 +55,28 @@ describe('hosts', () => {
       'https://{file}',
     ]) {
       assert.throws(() => modelHosts([text], undefined), usage(/^A model host must be one of github/), text);
+    }
+  });
+});
+
+describe('a redirect', () => {
+  const to = (from: string, location: string): string => redirectTarget(new URL(from), location).href;
+
+  it('leads anywhere over https, and from http over http as well', () => {
+    assert.equal(to('https://a.example/x/y', '/z?q'), 'https://a.example/z?q');
+    assert.equal(to('https://a.example/', 'https://cdn.example/f'), 'https://cdn.example/f');
+    assert.equal(to('http://a.example/', '//b.example/f'), 'http://b.example/f');
+    assert.equal(to('http://a.example/', 'https://b.example/f'), 'https://b.example/f');
+  });
+
+  it('never leaves https, nor the web', () => {
+    for (const [from, location] of [
+      ['https://a.example/', 'http://a.example/'],
+      ['https://a.example/', 'file:///etc/passwd'],
+      ['http://a.example/', 'data:text/plain,x'],
+      ['https://a.example/', 'https://'],
+    ] as const) {
+      assert.throws(() => to(from, location), /it sends to a place that is n/, location);
     }
   });
 });
