@@ -1,7 +1,9 @@
-import { statfs } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { access, statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os';
 import { FaceswapError } from '../errors.js';
 import type { ProviderProbe } from '../inference/session.js';
+import { modelFolder } from '../inference/model-folder.js';
 import { embeddedModelEntries, verifyModelFile } from '../inference/model-registry.js';
 import {
   type FfmpegTools,
@@ -11,6 +13,7 @@ import {
   tryHardwareDevice,
 } from '../media/ffmpeg-tools.js';
 import { hardwareMethods } from '../media/hardware-decoder.js';
+import { listModels } from '../pipeline/models/model-listing.js';
 import { probeProviders } from '../pipeline/provider-probe.js';
 
 /** `warn`: works, with a limit worth knowing; `fail`: a face swap cannot run. */
@@ -25,6 +28,7 @@ export type Check = {
     | 'hwaccel'
     | 'provider'
     | 'model'
+    | 'models'
     | 'memory'
     | 'cores'
     | 'disk';
@@ -203,6 +207,64 @@ const failedModel = (error: unknown): Check => {
   return { area: 'model', status: 'fail', detail: message, advice: context.hint ?? 'Reinstall the package' };
 };
 
+/** What {@link checkModelFolder} says is decided by. */
+export type ModelFolderFacts = {
+  readonly folder: string;
+  readonly isThere: boolean;
+  readonly isWritable: boolean;
+  readonly thereCount: number;
+  /** Ids of models that are not what was seen first. */
+  readonly damaged: readonly string[];
+};
+
+/** The folder with the models that were fetched or brought. */
+export const checkModelFolder = ({
+  folder,
+  isThere,
+  isWritable,
+  thereCount,
+  damaged,
+}: ModelFolderFacts): Check => {
+  if (!isThere)
+    return { area: 'models', status: 'ok', detail: `${folder}: not there yet; nothing was fetched` };
+  const count = `${thereCount} ${thereCount === 1 ? 'model' : 'models'}`;
+  const detail = `${folder}: ${count}${isWritable ? '' : ', cannot be written'}`;
+  if (damaged.length > 0) {
+    return {
+      area: 'models',
+      status: 'warn',
+      detail: `${detail}, damaged: ${damaged.join(', ')}`,
+      advice: `Fetch again: faceswap models pull --force ${damaged.join(' ')}`,
+    };
+  }
+  if (isWritable) return { area: 'models', status: 'ok', detail };
+  return { area: 'models', status: 'warn', detail, advice: 'Models can be used there, and none fetched' };
+};
+
+const checkFetchedModels = async (): Promise<Check> => {
+  const folder = modelFolder();
+  try {
+    const isThere = existsSync(folder);
+    const isWritable = await access(folder, constants.W_OK).then(
+      () => true,
+      () => false,
+    );
+    const models = isThere
+      ? (await listModels(folder)).filter(({ file, state }) => state !== 'missing' && file.startsWith(folder))
+      : [];
+    const damaged = models.filter(({ state }) => state === 'damaged').map(({ id }) => id);
+    return checkModelFolder({ folder, isThere, isWritable, thereCount: models.length, damaged });
+  } catch (error) {
+    const { message, context } = FaceswapError.from(error);
+    return {
+      area: 'models',
+      status: 'warn',
+      detail: `${folder}: ${message}`,
+      advice: context.hint ?? 'Check the folder, or give another with FACESWAP_MODEL_DIR',
+    };
+  }
+};
+
 /**
  * Memory that this process may use.
  *
@@ -251,10 +313,11 @@ const checkFolder = async (folder: string): Promise<Check> => {
 
 /** Looks at this machine. Takes about a second: ffmpeg is asked, models are hashed, each provider runs a tiny model. */
 export const collectChecks = async (): Promise<readonly Check[]> => {
-  const [ffmpeg, providers, models, here, temporary] = await Promise.all([
+  const [ffmpeg, providers, models, fetched, here, temporary] = await Promise.all([
     checkFfmpeg(),
     checkProviders(),
     checkModels(),
+    checkFetchedModels(),
     checkFolder(process.cwd()),
     checkFolder(tmpdir()),
   ]);
@@ -263,6 +326,7 @@ export const collectChecks = async (): Promise<readonly Check[]> => {
     ...ffmpeg,
     ...providers,
     ...models,
+    fetched,
     checkMemory(totalmem(), freemem(), process.constrainedMemory()),
     { area: 'cores', status: 'ok', detail: `${availableParallelism()} for this process` },
     here,

@@ -7,6 +7,7 @@ import { addDoctorCommand } from './doctor-command.js';
 import { addFacesCommand } from './faces-command.js';
 import { reportFailure } from './failure.js';
 import { addJobsCommand } from './jobs-command.js';
+import { addModelsCommand } from './models-command.js';
 import { ignoreClosedPipes } from './output.js';
 import { addReportCommand } from './report-command.js';
 import { addRunCommand } from './run-command.js';
@@ -28,6 +29,9 @@ Examples:
     $ faceswap benchmark
   Which runs were not finished:
     $ faceswap jobs list
+  Which models there are, and how to get one:
+    $ faceswap models list
+    $ faceswap models pull inswapper_128
   What a run came to, as a page with plots:
     $ faceswap report swapped.json -o swapped.html
   How it compares with the result of another tool:
@@ -38,7 +42,10 @@ Exit codes: 0 done, 2 wrong usage, 3 media, 4 model, 5 no face, 7 slower than a 
 `;
 
 /** Names of FaceFusion's commands that have another name here. */
-const facefusionCommands: Readonly<Record<string, string>> = { 'headless-run': 'run' };
+const facefusionCommands: Readonly<Record<string, string>> = {
+  'headless-run': 'run',
+  'force-download': 'models pull',
+};
 
 /**
  * One line out of commander's message: no `error:` in front, its "Did you mean" as the hint.
@@ -91,6 +98,7 @@ export const createProgram = (onExit: (code: ExitCode) => void): Command => {
   addDoctorCommand(program, onExit);
   addBenchmarkCommand(program, onExit);
   addJobsCommand(program, onExit);
+  addModelsCommand(program, onExit);
   addReportCommand(program, onExit);
   addCompareCommand(program, onExit);
   throwFrom(program);

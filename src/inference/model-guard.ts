@@ -1,18 +1,13 @@
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
-
-/** What protobuf can hold in one message; larger models keep their weights in other files. */
-const maxModelBytes = 2 ** 31 - 1;
+import { BrokenEncoding, type FileWindow, readOnnxFile, readVarint } from './onnx-window.js';
 
 /** Subgraphs inside of nodes inside of subgraphs; real models have three or four levels of messages per graph, and few graphs. */
 const maxDepth = 64;
 
 /** Messages that are looked into. Large models have some ten thousand nodes with a few attributes each. */
 const maxMessages = 2 ** 22;
-
-/** Longest path of a file with weights. */
-const maxPathBytes = 4096;
 
 type MessageKind =
   | 'model'
@@ -39,54 +34,6 @@ const paths: Readonly<Record<MessageKind, Readonly<Record<number, MessageKind>>>
   sparse: { 1: 'tensor', 2: 'tensor' },
   tensor: { 13: 'pair' },
   pair: {},
-};
-
-/** Thrown inside for bytes that are no protobuf message. */
-class BrokenEncoding extends Error {
-  override readonly name = 'BrokenEncoding';
-}
-
-/** Reads a file in windows, forwards mostly. */
-class FileWindow {
-  readonly size: number;
-  readonly #file: number;
-  readonly #bytes = Buffer.alloc(64 * 1024);
-  #start = 0;
-  #length = 0;
-
-  constructor(file: number, size: number) {
-    this.#file = file;
-    this.size = size;
-  }
-
-  byte(at: number): number {
-    if (at < this.#start || at >= this.#start + this.#length) {
-      this.#start = at;
-      this.#length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, at);
-      if (this.#length === 0) throw new BrokenEncoding('the file ends early');
-    }
-    return this.#bytes[at - this.#start] ?? 0;
-  }
-
-  text(start: number, end: number): string {
-    const bytes = Buffer.alloc(Math.min(end - start, maxPathBytes));
-    const length = readSync(this.#file, bytes, 0, bytes.length, start);
-    return bytes.toString('utf8', 0, length);
-  }
-}
-
-type Varint = { readonly value: number; readonly next: number };
-
-const readVarint = (window: FileWindow, start: number, end: number): Varint => {
-  let value = 0;
-  for (let k = 0; k < 10; k += 1) {
-    if (start + k >= end) throw new BrokenEncoding('a number is cut off');
-    const byte = window.byte(start + k);
-    // Beyond 2^53 it is rounded, which is larger than any length all the same.
-    value += (byte & 0x7f) * 2 ** (7 * k);
-    if (byte < 0x80) return { value, next: start + k + 1 };
-  }
-  throw new BrokenEncoding('a number is too long');
 };
 
 /** Collects where the tensors of a model say that their numbers lie. */
@@ -135,44 +82,18 @@ class TensorWalk {
   }
 }
 
-const placesOf = (path: string, name: string): ReadonlySet<string> => {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (cause) {
-    throw new FaceswapError('model', 'The model file is missing or unreadable', { file: name, cause });
-  }
-  try {
-    const info = fstatSync(file);
-    if (!info.isFile())
-      throw new FaceswapError('model', 'The model cannot be loaded: it is not a regular file', {
-        file: name,
-      });
-    if (info.size === 0)
-      throw new FaceswapError('model', 'The model cannot be loaded: the file is empty', { file: name });
-    if (info.size > maxModelBytes) {
-      throw new FaceswapError(
-        'model',
-        'The model file is larger than 2 GiB, the most that an ONNX file can be',
-        {
-          file: name,
-        },
-      );
-    }
-    const walk = new TensorWalk(new FileWindow(file, info.size));
-    walk.message('model', 0, info.size, 0);
+/**
+ * Where a model says that weights of it lie, as it says it; empty for a model in one file.
+ *
+ * @param name the file that errors name, where the one that is read is a copy.
+ * @throws FaceswapError `model` for what is no whole ONNX file.
+ */
+export const externalPlaces = (path: string, name = path): ReadonlySet<string> =>
+  readOnnxFile(path, name, (window) => {
+    const walk = new TensorWalk(window);
+    walk.message('model', 0, window.size, 0);
     return walk.places;
-  } catch (error) {
-    if (!(error instanceof BrokenEncoding)) throw error;
-    throw new FaceswapError(
-      'model',
-      `The model cannot be loaded: it is no whole ONNX file (${error.message})`,
-      { file: name, cause: error },
-    );
-  } finally {
-    closeSync(file);
-  }
-};
+  });
 
 /**
  * Looks through a model file before onnxruntime gets it: that it is a whole protobuf message of a size that ONNX can have, and that
@@ -184,7 +105,7 @@ const placesOf = (path: string, name: string): ReadonlySet<string> => {
  */
 export function guardModelFile(path: string, name = path): void {
   const folder = dirname(resolve(path));
-  for (const place of placesOf(path, name)) {
+  for (const place of externalPlaces(path, name)) {
     const refuse = (what: string, cause?: unknown): FaceswapError =>
       new FaceswapError('model', `The model keeps weights in ${JSON.stringify(place)}, ${what}`, {
         file: name,

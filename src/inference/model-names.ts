@@ -3,6 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { FaceswapError } from '../errors.js';
 import { packageRootUrl } from '../version.js';
 import type { ModelRole } from './model-contracts.js';
+import { modelFolder } from './model-folder.js';
+import { readUserEntries } from './user-registry.js';
 
 /** What options need to know of a model. */
 export type ModelName = {
@@ -18,14 +20,16 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 let known: readonly ModelName[] | undefined;
 
 /**
- * The models that can be fetched. Reads the registry without checking its contracts, which would load the library that does: options are
- * checked before anything heavy is there.
+ * The models that can be fetched, and those that a user has added to a folder. Reads the registries without checking their contracts, which
+ * would load the library that does: options are checked before anything heavy is there.
  *
- * @throws FaceswapError `model` when the registry is missing or malformed.
+ * @param folder where models lie; undefined: {@link modelFolder}
+ * @throws FaceswapError `model` when a registry is missing or malformed.
  */
-export function externalModelNames(): readonly ModelName[] {
+export function externalModelNames(folder: string = modelFolder()): readonly ModelName[] {
   known ??= readNames();
-  return known;
+  const added = namesOf(readUserEntries(folder));
+  return added.length === 0 ? known : [...known, ...added];
 }
 
 const readNames = (): readonly ModelName[] => {
@@ -43,7 +47,11 @@ const readNames = (): readonly ModelName[] => {
     throw failure(error);
   }
   if (!isObject(parsed) || !Array.isArray(parsed.models)) throw failure();
-  return parsed.models.filter(isObject).flatMap(({ id, role, aliases, embedded }) =>
+  return namesOf(parsed.models.filter(isObject));
+};
+
+const namesOf = (entries: readonly Record<string, unknown>[]): readonly ModelName[] =>
+  entries.flatMap(({ id, role, aliases, embedded }) =>
     typeof id === 'string' && typeof role === 'string' && embedded === false
       ? [
           {
@@ -56,14 +64,13 @@ const readNames = (): readonly ModelName[] => {
         ]
       : [],
   );
-};
 
-/** The model with this id or alias; undefined where there is none. */
-export const findModelName = (name: string): ModelName | undefined =>
-  externalModelNames().find(({ id, aliases }) => id === name || aliases.includes(name));
+/** The model with this id or alias; undefined where there is none. Folder and errors as for {@link externalModelNames}. */
+export const findModelName = (name: string, folder?: string): ModelName | undefined =>
+  externalModelNames(folder).find(({ id, aliases }) => id === name || aliases.includes(name));
 
-/** Ids and aliases of all models of a role, as options take them. */
-export const modelNames = (role: ModelRole): readonly string[] =>
-  externalModelNames()
+/** Ids and aliases of all models of a role, as options take them. Folder and errors as for {@link externalModelNames}. */
+export const modelNames = (role: ModelRole, folder?: string): readonly string[] =>
+  externalModelNames(folder)
     .filter((model) => model.role === role)
     .flatMap(({ id, aliases }) => [...aliases, id]);

@@ -1,7 +1,15 @@
+import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { FaceswapError } from '../errors.js';
-import type { ModelContract } from '../inference/model-contracts.js';
-import { type AnyModelFile, externalModel, type ModelFile, requireModel } from '../inference/model-store.js';
+import type { ExternalModelEntry, ModelContract } from '../inference/model-contracts.js';
+import {
+  type AnyModelFile,
+  externalModel,
+  isModelThere,
+  missingModels,
+  type ModelFile,
+  modelFileOf,
+} from '../inference/model-store.js';
 import { type ChainModelFiles, embeddedModelFiles, type NeuralModelFiles } from './chain-models.js';
 import type { RunConfig } from './run-options.js';
 
@@ -11,16 +19,21 @@ const manyLandmarkers = ['2dfan4', 'peppa_wutz'];
 const manyOccluders = ['xseg_1', 'xseg_2', 'xseg_3'];
 
 /**
- * The files of a run's models, or null where it needs none but those of the package.
+ * The files of a run's models, or null where it needs none but those of the package. Each is the one that was seen first: see `assureModel`.
  *
- * @throws FaceswapError `model` with the command that fetches it for one that is not there.
+ * @throws FaceswapError `model` when models are not there, all of them in one error with the command that fetches them, or when one has changed.
  */
 export async function chainModelFiles(config: RunConfig): Promise<ChainModelFiles | null> {
   const folder = config.modelDir;
+  const missing = new Map<string, ExternalModelEntry>();
   const require = <Kind extends ModelContract['kind']>(
     id: string,
     ...kinds: readonly Kind[]
-  ): ModelFile<Kind> => requireModel(externalModel(id), kinds, folder);
+  ): ModelFile<Kind> => {
+    const entry = externalModel(id, folder);
+    if (!isModelThere(entry, folder)) missing.set(entry.id, entry);
+    return modelFileOf(entry, kinds, folder);
+  };
   const listed = (name: string, own: string, many: readonly string[]): readonly string[] =>
     name === own ? [] : name === 'many' ? many : [name];
   const swaps = config.processors.includes('face_swapper');
@@ -60,7 +73,13 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
         ? require(config.faceParserModel, 'bisenet')
         : null,
   };
-  return neuralFilesOf(neural).length === 0 ? null : { ...embeddedModelFiles(), neural };
+  if (missing.size > 0) throw missingModels([...missing.values()], folder);
+  const files = neuralFilesOf(neural);
+  if (files.length === 0) return null;
+  const { assureModel } = await import('./models/model-record.js');
+  // A file that was named by its path is none of the model folder's.
+  for (const [, { id, file }] of files) if (file !== config.deepSwapperModel) await assureModel(id, file);
+  return { ...embeddedModelFiles(), neural };
 }
 
 const deepSwapperFile = (
@@ -71,6 +90,12 @@ const deepSwapperFile = (
     throw new FaceswapError('usage', '--deep-swapper-model must come with the processor deep_swapper');
   }
   if (!deepSwapperModel.endsWith('.dfm')) return require(deepSwapperModel, 'dfm');
+  if (statSync(deepSwapperModel, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new FaceswapError('model', 'The model of --deep-swapper-model is not there', {
+      file: deepSwapperModel,
+      hint: 'Give the path of a .dfm file, or a name such as iperov/somebody',
+    });
+  }
   const contract = { kind: 'dfm', template: 'dfl_whole_face' } as const;
   return { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
 };

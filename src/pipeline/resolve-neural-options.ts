@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { deepFaceLiveId, parseDeepFaceLive } from '../inference/deep-face-live.js';
 import type { ModelRole } from '../inference/model-contracts.js';
 import { findModelName, modelNames } from '../inference/model-names.js';
 import { nearestName } from './nearest-name.js';
@@ -103,14 +104,14 @@ const ownNames: Readonly<
   faceParserModel: { role: 'parser', names: [] },
 };
 
-/** A model's id, for its name in an option. */
-const modelOption = (name: ModelOption, value: unknown): string => {
+/** A model's id, for its name in an option; `folder` may have models of the user's own. */
+const modelOption = (name: ModelOption, value: unknown, folder: string | undefined): string => {
   const { role, names } = ownNames[name];
   const text = textOption(name, value, 'the name of a model');
   if (names.includes(text)) return text;
-  const entry = findModelName(text);
+  const entry = findModelName(text, folder);
   if (entry?.role === role) return entry.id;
-  const known = [...names, ...modelNames(role)];
+  const known = [...names, ...modelNames(role, folder)];
   const near = nearestName(text, known);
   throw refuse(
     name,
@@ -154,13 +155,17 @@ const anglesOption = (value: unknown): readonly number[] => {
   return value as readonly number[];
 };
 
-/** A registry id, or a file: whatever ends in `.dfm` or has a separator. */
-const deepSwapperOption = (value: unknown): string | undefined => {
+/** A registry id, a file that ends in `.dfm`, or an author and a name such as `iperov/somebody`. */
+const deepSwapperOption = (value: unknown, folder: string | undefined): string | undefined => {
   if (value === undefined) return undefined;
-  const text = textOption('deepSwapperModel', value, 'the name of a model or a .dfm file');
-  if (findModelName(text)?.role === 'deep-swapper') return text;
+  const expected = 'the name of a model or a .dfm file';
+  const text = textOption('deepSwapperModel', value, expected);
+  const known = findModelName(text, folder);
+  if (known?.role === 'deep-swapper') return known.id;
   if (text.endsWith('.dfm')) return resolve(text);
-  throw refuse('deepSwapperModel', 'the name of a model or a .dfm file', value);
+  const deep = parseDeepFaceLive(text);
+  if (deep !== undefined) return deepFaceLiveId(deep);
+  throw refuse('deepSwapperModel', expected, value);
 };
 
 /**
@@ -174,13 +179,17 @@ export function resolveNeuralOptions(options: NeuralOptions): NeuralConfig {
   const { faceMaskAreas: areas, faceMaskRegions: regions } = neuralChoices;
   const unit = { lowest: 0, highest: 1, integer: false };
   const percent = { lowest: 0, highest: 100, integer: true };
+  const modelDir =
+    options.modelDir === undefined
+      ? undefined
+      : resolve(textOption('modelDir', options.modelDir, 'a folder'));
   return {
-    faceSwapperModel: modelOption('faceSwapperModel', get('faceSwapperModel')),
+    faceSwapperModel: modelOption('faceSwapperModel', get('faceSwapperModel'), modelDir),
     faceSwapperWeight: numberOption('faceSwapperWeight', get('faceSwapperWeight'), unit),
     faceSwapperPixelBoostPx: sideOption('faceSwapperPixelBoost', options.faceSwapperPixelBoost),
-    deepSwapperModel: deepSwapperOption(options.deepSwapperModel),
+    deepSwapperModel: deepSwapperOption(options.deepSwapperModel, modelDir),
     deepSwapperMorph: numberOption('deepSwapperMorph', get('deepSwapperMorph'), percent),
-    faceEnhancerModel: modelOption('faceEnhancerModel', get('faceEnhancerModel')),
+    faceEnhancerModel: modelOption('faceEnhancerModel', get('faceEnhancerModel'), modelDir),
     faceEnhancerBlend: numberOption('faceEnhancerBlend', get('faceEnhancerBlend'), percent) / 100,
     faceEnhancerWeight: numberOption('faceEnhancerWeight', get('faceEnhancerWeight'), unit),
     faceEnhancerFaces: choiceOption(
@@ -188,22 +197,19 @@ export function resolveNeuralOptions(options: NeuralOptions): NeuralConfig {
       get('faceEnhancerFaces'),
       neuralChoices.faceEnhancerFaces,
     ),
-    faceDetectorModel: modelOption('faceDetectorModel', get('faceDetectorModel')),
+    faceDetectorModel: modelOption('faceDetectorModel', get('faceDetectorModel'), modelDir),
     faceDetectorSizePx: sideOption('faceDetectorSize', options.faceDetectorSize),
     faceDetectorAngles: anglesOption(get('faceDetectorAngles')),
     faceDetectorMargin: paddingOption('faceDetectorMargin', get('faceDetectorMargin')),
-    faceLandmarkerModel: modelOption('faceLandmarkerModel', get('faceLandmarkerModel')),
+    faceLandmarkerModel: modelOption('faceLandmarkerModel', get('faceLandmarkerModel'), modelDir),
     faceLandmarkerScore: numberOption('faceLandmarkerScore', get('faceLandmarkerScore'), unit),
-    faceClassifierModel: modelOption('faceClassifierModel', get('faceClassifierModel')),
+    faceClassifierModel: modelOption('faceClassifierModel', get('faceClassifierModel'), modelDir),
     faceMaskTypes: listOption('faceMaskTypes', get('faceMaskTypes'), neuralChoices.faceMaskTypes),
     faceMaskAreas: listOption('faceMaskAreas', options.faceMaskAreas ?? areas, areas),
     faceMaskRegions: listOption('faceMaskRegions', options.faceMaskRegions ?? regions, regions),
-    faceOccluderModel: modelOption('faceOccluderModel', get('faceOccluderModel')),
-    faceParserModel: modelOption('faceParserModel', get('faceParserModel')),
-    modelDir:
-      options.modelDir === undefined
-        ? undefined
-        : resolve(textOption('modelDir', options.modelDir, 'a folder')),
+    faceOccluderModel: modelOption('faceOccluderModel', get('faceOccluderModel'), modelDir),
+    faceParserModel: modelOption('faceParserModel', get('faceParserModel'), modelDir),
+    modelDir,
     compat: choiceOption('compat', get('compat'), neuralChoices.compat),
   };
 }

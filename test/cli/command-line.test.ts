@@ -61,6 +61,11 @@ describe('the faceswap command', () => {
       line: /^error: unknown command 'headless-run'\. Its name here is "run"\. See faceswap --help$/,
     },
     {
+      name: "FaceFusion's force-download is answered with models pull",
+      words: ['force-download'],
+      line: /^error: unknown command 'force-download'\. Its name here is "models pull"\. See faceswap --help$/,
+    },
+    {
       name: 'an option without its value is named',
       words: ['run', '--source'],
       line: /^error: option '-s, --source <image\.\.\.>' argument missing\. See faceswap run --help$/,

@@ -10,6 +10,7 @@ import { dryRun } from '../../src/index.js';
 import { CostCache } from '../../src/inference/cost-cache.js';
 import { freeBatch } from '../../src/inference/free-batch.js';
 import { guardModelFile } from '../../src/inference/model-guard.js';
+import { readSignature } from '../../src/inference/model-signature.js';
 import { inspectModel } from '../../src/inference/onnx-file.js';
 import { createSession } from '../../src/inference/session.js';
 import { FrameDecoder } from '../../src/media/decoder.js';
@@ -356,6 +357,7 @@ export const fuzzKinds: Readonly<Record<string, FuzzKind>> = {
         (): unknown => inspectModel(bytes),
         (): unknown => freeBatch(bytes),
         (): unknown => guardModelFile(file),
+        (): unknown => readSignature(file),
       ];
       for (const attempt of attempts) {
         try {
