@@ -50,7 +50,7 @@ const startTarget = async (
     import('../pipeline/run.js'),
     import('../pipeline/generated-chain.js'),
   ]);
-  return { handle: startRun(options, context, { models: generatedChainFiles(benchmarkModels) }) };
+  return { handle: startRun(options, context, { models: generatedChainFiles(benchmarkModels), withoutPolicy: true }) };
 };
 
 type RenderSetting = {

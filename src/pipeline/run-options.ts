@@ -1,4 +1,5 @@
 import type { NeuralConfig, NeuralOptions } from './neural-options.js';
+import type { PolicyConfig, PolicyOptions } from './policy/policy-options.js';
 import type { FaceMap, FaceMapOption } from './selection/face-map.js';
 import type { FaceSelectorOrder } from './selection/face-order.js';
 import type { FaceRegion } from './selection/face-region.js';
@@ -46,7 +47,8 @@ export type ProcessorName = 'face_swapper' | 'face_enhancer' | 'deep_swapper';
  * default that `resolveRunOptions` fills in. Command-line flags and the keys of `--config` have the same names
  * in kebab-case.
  */
-export type RunOptions = NeuralOptions & {
+export type RunOptions = NeuralOptions &
+  PolicyOptions & {
   /** Photographs of the face to put in (one person; several poses help). With `map`, the face for everybody else; may then be left out. */
   source?: string | readonly string[];
   /** The video or image to change. */
@@ -168,7 +170,8 @@ export type TrimPoint =
  * The options with every default filled in and every value checked: what is hashed, logged and handed to
  * workers. Paths are absolute. Nothing here is optional except where "not given" has a meaning of its own.
  */
-export type RunConfig = NeuralConfig & {
+export type RunConfig = NeuralConfig &
+  PolicyConfig & {
   /** For everybody whom no map names; empty only where there are maps. */
   readonly sources: readonly string[];
   readonly target: string;
