@@ -9,7 +9,8 @@ export const policyOptionEntries = [
     kind: 'text',
     placeholder: 'when',
     choices: policyChoices.contentAnalyser,
-    description: 'look for content that is refused: auto when its models are there, require else refuses the run',
+    description:
+      'look for content that is refused: auto when its models are there, require else refuses the run',
   },
   {
     name: 'policy-command',

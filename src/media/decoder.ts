@@ -158,7 +158,9 @@ export class FrameDecoder {
         `Frames [${range.start}, ${range.end}) are outside the ${target.video.frameCount} of the target`,
       );
     }
-    const isInOrder = only?.every((frame, at) => frame < range.end && (at === 0 || frame > (only[at - 1] ?? 0)));
+    const isInOrder = only?.every(
+      (frame, at) => frame < range.end && (at === 0 || frame > (only[at - 1] ?? 0)),
+    );
     if (only !== undefined && !(isInOrder === true && only[0] === range.start)) {
       throw new FaceswapError('bug', 'The frames to be decoded are not in order');
     }

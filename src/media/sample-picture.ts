@@ -9,7 +9,11 @@ import { FaceswapError } from '../errors.js';
  */
 export async function writeSamplePicture(
   file: string,
-  { widthPx, heightPx, rgb }: { readonly widthPx: number; readonly heightPx: number; readonly rgb: Uint8Array },
+  {
+    widthPx,
+    heightPx,
+    rgb,
+  }: { readonly widthPx: number; readonly heightPx: number; readonly rgb: Uint8Array },
 ): Promise<void> {
   try {
     await sharp(rgb, { raw: { width: widthPx, height: heightPx, channels: 3 } })

@@ -3,7 +3,10 @@ import { type DecodedFrame, FrameDecoder, type FrameDecoderOptions } from './dec
 /** The filter that chooses frames names each of them: so many make a command line of some ten kilobytes. */
 const framesPerChild = 400;
 
-export type SampledFramesOptions = Pick<FrameDecoderOptions, 'tools' | 'target' | 'acquire' | 'release' | 'signal'> & {
+export type SampledFramesOptions = Pick<
+  FrameDecoderOptions,
+  'tools' | 'target' | 'acquire' | 'release' | 'signal'
+> & {
   /** Frame indexes, ascending. */
   readonly frames: readonly number[];
 };

@@ -11,7 +11,12 @@ import {
 import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
-import { policyChoices, policyDefaults, policyKeys, resolvePolicyOptions } from './policy/resolve-policy-options.js';
+import {
+  policyChoices,
+  policyDefaults,
+  policyKeys,
+  resolvePolicyOptions,
+} from './policy/resolve-policy-options.js';
 import { neuralChoices, neuralDefaults, neuralKeys, resolveNeuralOptions } from './resolve-neural-options.js';
 import {
   choiceOption,

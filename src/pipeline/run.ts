@@ -55,7 +55,7 @@ export type RunInternals = {
   readonly sourceMemory?: SourceMemory | undefined;
   /** Memory of each worker thread. */
   readonly workerMemory?: WorkerMemory | undefined;
-  /** No check looks at the run: generated models put nobody's face anywhere. */
+  /** No check looks at the run: its target is a clip that a benchmark made. */
   readonly withoutPolicy?: boolean | undefined;
   readonly retryPolicy?: RetryPolicy | undefined;
   readonly stallLimits?: StallLimits | undefined;

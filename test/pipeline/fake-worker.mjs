@@ -13,6 +13,7 @@
 //   exhaust    takes all memory of its thread at frame 100
 //   hang       never comes back from frame 100
 // With FAKE_CHAIN_ONCE, the name of a file, `throw`, `exhaust` and `hang` make that file and behave well when it is there.
+//   redden     says that it swapped one face in every frame, and paints 8-bit 4:2:0 frames red
 //   hoard      gives nothing back before the end of the segment
 import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
@@ -88,6 +89,11 @@ class FakeChain {
       const bytes = new Uint8Array(buffer);
       bytes[0] = 255 - bytes[0];
     }
+    if (behaviour === 'redden') {
+      const bytes = new Uint8Array(buffer);
+      const luma = (bytes.length / 3) * 2;
+      bytes.fill(81, 0, luma).fill(90, luma, luma * 1.25).fill(240, luma * 1.25);
+    }
     return {
       index,
       buffer,
@@ -128,6 +134,25 @@ class FakeChain {
   async dispose() {}
 }
 
+/** The real inspector, which has to be loaded first; tests without policy checks do not wait for that. */
+class LateInspector {
+  #inspector;
+
+  async begin(setup) {
+    const { SampleInspector } = await tsImport('../../src/pipeline/policy/sample-inspector.ts', import.meta.url);
+    this.#inspector ??= new SampleInspector();
+    await this.#inspector.begin(setup);
+  }
+
+  inspect(frame) {
+    return this.#inspector.inspect(frame);
+  }
+
+  async finish() {
+    await this.#inspector?.finish();
+  }
+}
+
 serveChain(parentPort, {
   createChain: async () => new FakeChain(),
   prepareSources: async (photos) => ({
@@ -137,5 +162,6 @@ serveChain(parentPort, {
   createComparer: () => {
     throw new Error('nothing is compared here');
   },
+  createInspector: () => new LateInspector(),
   releaseModels: async () => {},
 });

@@ -84,8 +84,10 @@ export function verdictOf(answer: ProgramAnswer, timeoutMs: number): CommandVerd
   if (!isObject(value)) return refused('its answer is not one JSON object');
   const { allow, reason, details } = value;
   if (typeof allow !== 'boolean') return refused('its answer has no "allow" that is true or false');
-  if (reason !== undefined && typeof reason !== 'string') return refused('the "reason" of its answer is no text');
-  if (details !== undefined && !isObject(details)) return refused('the "details" of its answer are no object');
+  if (reason !== undefined && typeof reason !== 'string')
+    return refused('the "reason" of its answer is no text');
+  if (details !== undefined && !isObject(details))
+    return refused('the "details" of its answer are no object');
   const said = reason === undefined ? '' : shortLine(reason);
   if (!allow) return refused(said === '' ? 'it gave no reason' : said);
   return { allow: true, said: said === '' ? 'allowed' : said, details: details ?? null };

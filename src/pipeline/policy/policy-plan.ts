@@ -44,7 +44,11 @@ export function planPolicy({
     throw new FaceswapError(
       'model',
       `The content analyser is required and its models are not there: ${missing.join(', ')}`,
-      { file: firstFile, stage: 'policy', hint: `Fetch them with: faceswap models pull ${missing.join(' ')}` },
+      {
+        file: firstFile,
+        stage: 'policy',
+        hint: `Fetch them with: faceswap models pull ${missing.join(' ')}`,
+      },
     );
   }
   return {

@@ -33,20 +33,31 @@ export type PolicyParts = {
 };
 
 /** What was looked at, at one point. */
-type Looked = { readonly tally: ContentTally; readonly photos: number; readonly samples: readonly CommandSample[] };
+type Looked = {
+  readonly tally: ContentTally;
+  readonly photos: number;
+  readonly samples: readonly CommandSample[];
+};
 
 const checkTitles: Readonly<Record<PolicyCheckName, string>> = {
   'content-analyser': 'The content analyser',
   'policy-command': 'The policy command',
 };
 
-const pointTexts: Readonly<Record<PolicyPoint, string>> = { before: 'before rendering', after: 'after rendering' };
+const pointTexts: Readonly<Record<PolicyPoint, string>> = {
+  before: 'before rendering',
+  after: 'after rendering',
+};
 
 const refusal = (
   check: PolicyCheckName,
   point: PolicyPoint,
   what: string,
-  { reason, file, frame }: { readonly reason: string; readonly file: string; readonly frame?: number | undefined },
+  {
+    reason,
+    file,
+    frame,
+  }: { readonly reason: string; readonly file: string; readonly frame?: number | undefined },
 ): FaceswapError =>
   new FaceswapError('policy', `${checkTitles[check]} refused ${what} (${pointTexts[point]}): ${reason}`, {
     file,
@@ -209,7 +220,8 @@ const keepPicture = async (
   { frame, timeSeconds }: Pick<CommandSample, 'frame' | 'timeSeconds'>,
   { picture }: InspectionResult,
 ): Promise<CommandSample> => {
-  if (picture === null) throw new FaceswapError('bug', 'A worker gave no picture back', { frame, stage: 'policy' });
+  if (picture === null)
+    throw new FaceswapError('bug', 'A worker gave no picture back', { frame, stage: 'policy' });
   const file = join(folder, `frame-${String(frame).padStart(8, '0')}.png`);
   await writeSamplePicture(file, picture);
   return { timeSeconds, frame, file };

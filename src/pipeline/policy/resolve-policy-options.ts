@@ -30,8 +30,9 @@ const word = /(?:[^\s"']|"[^"]*"|'[^']*')+/g;
 export function commandWords(text: string): readonly string[] | undefined {
   if (text.replace(word, '').trim() !== '') return undefined;
   return (text.match(word) ?? []).map((found) =>
-    found.replace(/"([^"]*)"|'([^']*)'/g, (_, double: string | undefined, single: string | undefined) =>
-      double ?? single ?? '',
+    found.replace(
+      /"([^"]*)"|'([^']*)'/g,
+      (_, double: string | undefined, single: string | undefined) => double ?? single ?? '',
     ),
   );
 }

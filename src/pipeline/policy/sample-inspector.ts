@@ -3,7 +3,12 @@ import { kernels } from '../../imaging/kernels/kernels.js';
 import { type PlanarFrame, wrapFrame } from '../../imaging/planar-frame.js';
 import { createSession, type ModelSession } from '../../inference/session.js';
 import { type AnalyserModel, ContentAnalyser } from '../../processors/content-analyser/content-analyser.js';
-import type { InspectedFrame, InspectionResult, InspectionSetup, ReducedPicture } from './sample-inspection.js';
+import type {
+  InspectedFrame,
+  InspectionResult,
+  InspectionSetup,
+  ReducedPicture,
+} from './sample-inspection.js';
 
 /** The longer side of pictures that a program looks at, at most. */
 export const reducedSidePx = 640;

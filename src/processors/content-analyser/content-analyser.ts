@@ -32,7 +32,10 @@ const croppingBytesPerPixel = 24;
 
 /** Models that tell whether a picture may be worked on. One per thread; owns its buffers. */
 export class ContentAnalyser {
-  readonly #models: readonly (AnalyserModel & { readonly input: Float32Array; readonly levels: Float32Array })[];
+  readonly #models: readonly (AnalyserModel & {
+    readonly input: Float32Array;
+    readonly levels: Float32Array;
+  })[];
   readonly #fit = new PictureFit();
   readonly #shrinking: Shrinking;
 

@@ -83,7 +83,11 @@ export class PictureFit {
           const upper = channel * line;
           const value = between(
             between(lines[upper + left] as number, lines[upper + right] as number, x - left),
-            between(lines[upper + widthPx + left] as number, lines[upper + widthPx + right] as number, x - left),
+            between(
+              lines[upper + widthPx + left] as number,
+              lines[upper + widthPx + right] as number,
+              x - left,
+            ),
             y - above,
           );
           out[channel * area + to] = Math.round(value);
