@@ -19,7 +19,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { tsImport } from 'tsx/esm/api';
 
-const { serveChain } = await tsImport('../../src/pipeline/chain-server.ts', import.meta.url);
+const { createInspector, serveChain } = await tsImport('./fake-worker-parts.ts', import.meta.url);
 const behaviour = process.env.FAKE_CHAIN ?? 'swap';
 const lookAhead = 4;
 
@@ -92,7 +92,10 @@ class FakeChain {
     if (behaviour === 'redden') {
       const bytes = new Uint8Array(buffer);
       const luma = (bytes.length / 3) * 2;
-      bytes.fill(81, 0, luma).fill(90, luma, luma * 1.25).fill(240, luma * 1.25);
+      bytes
+        .fill(81, 0, luma)
+        .fill(90, luma, luma * 1.25)
+        .fill(240, luma * 1.25);
     }
     return {
       index,
@@ -134,13 +137,11 @@ class FakeChain {
   async dispose() {}
 }
 
-/** The real inspector, which has to be loaded first; tests without policy checks do not wait for that. */
 class LateInspector {
   #inspector;
 
   async begin(setup) {
-    const { SampleInspector } = await tsImport('../../src/pipeline/policy/sample-inspector.ts', import.meta.url);
-    this.#inspector ??= new SampleInspector();
+    this.#inspector ??= await createInspector();
     await this.#inspector.begin(setup);
   }
 

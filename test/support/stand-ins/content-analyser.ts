@@ -73,5 +73,6 @@ export function writeContentAnalysers(folder: string): void {
       { factors: [-25, -25, 25, 25], constants: [0, 0, 0, 0], outputDims: [1, 4] },
     ),
   };
-  for (const [id, model] of Object.entries(models)) writeFileSync(join(folder, `${id}.onnx`), encodeModel(model));
+  for (const [id, model] of Object.entries(models))
+    writeFileSync(join(folder, `${id}.onnx`), encodeModel(model));
 }
