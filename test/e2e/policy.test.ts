@@ -18,7 +18,7 @@ const hopper = fixture('grace_hopper.jpg');
 before(async () => {
   writeContentAnalysers(models);
   makeClip({
-    shots: [{ photo: 'astronaut.png', frames: 30 }],
+    shots: [{ photo: 'astronaut.png', frames: 12 }],
     rate: { num: 25, den: 1 },
     output: ['-c:v', 'libx264', '-preset', 'ultrafast', clip],
   });
@@ -49,10 +49,10 @@ test('a video that no check objects to is swapped, and report and page say what 
   assert.equal(report.status, 'swapped');
   const said = report.policy.checks.map(({ check, point, frames, photos }) => [check, point, frames, photos]);
   assert.deepEqual(said, [
-    ['content-analyser', 'before', 2, 1],
-    ['policy-command', 'before', 2, 0],
-    ['content-analyser', 'after', 2, 0],
-    ['policy-command', 'after', 2, 0],
+    ['content-analyser', 'before', 1, 1],
+    ['policy-command', 'before', 1, 0],
+    ['content-analyser', 'after', 1, 0],
+    ['policy-command', 'after', 1, 0],
   ]);
   assert.deepEqual((JSON.parse(readFileSync(rows, 'utf8')) as RunReport).policy, report.policy);
   const questions = readFileSync(seen, 'utf8').trimEnd().split('\n');
@@ -70,20 +70,13 @@ test('a video that no check objects to is swapped, and report and page say what 
   for (const file of [output, rows, page]) rmSync(file);
 });
 
-test('a flagged picture is refused in one line, and as JSON', async () => {
-  const words = ['run', '-s', hopper, '-t', red, '-o', join(folder, 'out.png'), '--model-dir', models];
-  assertFailure(await faceswap(words), {
+test('a flagged picture is refused in one line', async () => {
+  const output = join(folder, 'out.png');
+  assertFailure(await faceswap(['run', '-s', hopper, '-t', red, '-o', output, '--model-dir', models]), {
     exitCode: 6,
     line: /^error: The content analyser refused the target \(before rendering\): it is flagged \(nsfw_1 .*\) \(".*red\.png", stage policy\)\. Nothing was written\./,
     folder,
   });
-  const { exitCode, stdout } = await faceswap([...words, '--json']);
-  assert.equal(exitCode, 6);
-  const { ok, error } = JSON.parse(stdout) as { ok: boolean; error: Record<string, unknown> };
-  assert.equal(ok, false);
-  assert.equal(error['kind'], 'policy');
-  assert.equal(error['file'], red);
-  assert.match(String(error['message']), /^The content analyser refused the target/);
 });
 
 test('Ctrl-C while a policy command works ends both', async () => {

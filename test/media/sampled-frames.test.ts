@@ -9,7 +9,7 @@ import { sampledFrames } from '../../src/media/sampled-frames.js';
 import type { TargetMedia } from '../../src/media/target-media.js';
 import { ffmpegOutput, inFolder, referenceHashes, tools } from './media-fixtures.js';
 
-/** Hashes of some frames, and how many buffers that took. */
+/** Hashes and indexes of some frames. */
 const sample = async (
   target: TargetMedia,
   frames: readonly number[],
@@ -33,7 +33,7 @@ const sample = async (
 
 const openGop = ['-c:v', 'libx264', '-x264opts', 'keyint=12:open-gop=1:bframes=3', '-threads', '1'];
 
-for (const name of ['clip.mp4', 'clip.mkv', 'clip.ts']) {
+for (const name of ['clip.mp4', 'clip.ts']) {
   test(`chosen frames of a ${name} are those of a whole decode`, () =>
     inFolder(async (folder) => {
       const file = join(folder, name);

@@ -114,6 +114,10 @@ const checkInput = (model: AnalyserModel): void => {
   if (!fits) throw mismatch(model, `${wanted}, it is ${shapeText(info.dims)}`);
 };
 
+/** How many places a YOLO head looks at in a square picture: one for each cell of its three grids. */
+const yoloCandidates = (sizePx: number): number =>
+  [8, 16, 32].reduce((sum, stride) => sum + Math.floor(sizePx / stride) ** 2, 0);
+
 /** The values of the first output from a row of its second axis on; its shape is `[1, rows, candidates]`. */
 const rowsFrom = (model: AnalyserModel, values: Float32Array, fromRow: number): Float32Array => {
   const { dims = [], name = '' } = model.session.outputs[0] ?? {};
@@ -123,7 +127,7 @@ const rowsFrom = (model: AnalyserModel, values: Float32Array, fromRow: number): 
       ? values.length / rows
       : typeof candidates === 'number'
         ? candidates
-        : Number.NaN;
+        : yoloCandidates(model.contract.sizePx);
   const isShape = dims.length === 3 && Number.isInteger(count) && values.length % count === 0;
   if (!isShape || values.length <= fromRow * count) {
     throw mismatch(

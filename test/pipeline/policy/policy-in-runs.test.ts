@@ -12,7 +12,10 @@ import { startRun } from '../../../src/pipeline/run.js';
 import { startBatch } from '../../../src/pipeline/run-batch.js';
 import type { BatchOptions } from '../../../src/pipeline/run-batch-options.js';
 import type { RunOptions } from '../../../src/pipeline/run-options.js';
+import { silentLogger } from '../../../src/pipeline/run-logger.js';
 import type { RunReport } from '../../../src/pipeline/run-report.js';
+import { WorkerClient } from '../../../src/pipeline/worker-client.js';
+import { WorkerSet } from '../../../src/pipeline/worker-set.js';
 import { ffmpegOutput } from '../../media/media-fixtures.js';
 import { writeContentAnalysers } from '../../support/stand-ins/content-analyser.js';
 
@@ -102,7 +105,10 @@ before(async () => {
   });
 });
 
-after(() => rm(root, { recursive: true, force: true }));
+after(async () => {
+  await workers.close();
+  await rm(root, { recursive: true, force: true });
+});
 
 beforeEach(() => {
   outputs = join(root, `out-${questions++}`);
@@ -114,14 +120,18 @@ beforeEach(() => {
 });
 
 after(() => {
-  for (const name of ['FAKE_CHAIN', 'FACESWAP_MODEL_DIR']) delete process.env[name];
+  delete process.env['FAKE_CHAIN'];
+  delete process.env['FACESWAP_MODEL_DIR'];
 });
+
+/** For all runs but those whose chain does something else than the first one's: starting one takes longer than most runs. */
+const workers = new WorkerSet(() => new WorkerClient({ logger: silentLogger, entry: workerEntry }));
 
 const start = (options: Partial<RunOptions>) =>
   startRun(
     { source: still.blue, target: blue, output: join(outputs, 'out.mp4'), cache: false, ...options },
     {},
-    { workerEntry },
+    process.env['FAKE_CHAIN'] === 'swap' ? { workers } : { workerEntry },
   );
 
 /** Command lines of the children that this process has; empty where there is no /proc. */
@@ -165,6 +175,7 @@ const assertRefused = async (
     assert.ok(error instanceof FaceswapError, String(error));
     assert.equal(error.kind, 'policy', String(error));
     assert.equal(error.exitCode, 6);
+    assert.deepEqual([error.toRecord().kind, error.toRecord().message], ['policy', error.message]);
     assert.match(error.message, message);
     assert.equal(String(error).includes('\n'), false);
     assert.equal(error.context.stage, 'policy');

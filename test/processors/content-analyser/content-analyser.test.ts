@@ -214,6 +214,32 @@ describe('how the models decide', () => {
     assert.equal(contractOf('nsfw_1').decision.above, 0.2);
   });
 
+  test('nsfw_1 without lengths in its signature: rows of the 8400 cells that three grids of 640 pixels have', async () => {
+    const values = new Float32Array(6 * 8400).fill(9, 0, 4 * 8400);
+    values[4 * 8400] = 0.3;
+    values[6 * 8400 - 1] = 0.5;
+    const model = says(640, [1, 6, 8400], [...values]);
+    const nodes = model.nodes.flatMap((node) =>
+      node.name === 'output'
+        ? [
+            op('Cast', ['zero'], 'whole zero', { to: { type: 'int', value: 7 } }),
+            op('Add', ['shape', 'whole zero'], 'late shape'),
+            op('Reshape', ['sum', 'late shape'], 'output'),
+          ]
+        : [node],
+    );
+    const outputs = [{ name: 'output', elementType: 'float32' as const, dims: ['n', 'rows', 'places'] }];
+    const free = { ...model, nodes, outputs };
+    const contract = contractOf('nsfw_1');
+    const session = await open(free);
+    assert.ok(
+      session.outputs[0]?.dims.every((dim) => typeof dim === 'string'),
+      'no length is known',
+    );
+    const [reading] = await new ContentAnalyser([{ id: 'nsfw_1', contract, session }], 'averaged').read(grey);
+    assertClose(reading?.score ?? Number.NaN, 0.5, 1e-6);
+  });
+
   test('nsfw_2: the first less the second', async () => {
     assertClose(await scoreOf('nsfw_2', [1, 2], [0.75, 0.25]), 0.5, 1e-6);
     assert.equal(contractOf('nsfw_2').decision.above, 0.25);
