@@ -1,10 +1,16 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { FaceswapError } from '../../errors.js';
+import { modelFolder } from '../../inference/model-folder.js';
 import { externalModel, type ModelFile, requireModel } from '../../inference/model-store.js';
 import type { RunConfig } from '../run-options.js';
 import type { MissedPolicyCheck } from './policy-report.js';
 
 /** The models of the content analyser; two of them must object. */
 export const contentAnalyserModels = ['nsfw_1', 'nsfw_2', 'nsfw_3'] as const;
+
+/** Name of a model's file, as the registry says it as well. */
+const fileOf = (id: (typeof contentAnalyserModels)[number]): string => `${id}.onnx`;
 
 /** The checks of a run. */
 export type PolicyPlan = {
@@ -28,31 +34,26 @@ export function planPolicy({
   policyCommand,
   modelDir,
 }: Pick<RunConfig, 'contentAnalyser' | 'policyCommand' | 'modelDir'>): PolicyPlan {
-  const found: ModelFile<'content-analyser'>[] = [];
-  const missing: string[] = [];
-  let firstFile: string | undefined;
-  for (const id of contentAnalyserModels) {
-    try {
-      found.push(requireModel(externalModel(id), ['content-analyser'], modelDir));
-    } catch (error) {
-      if (!(error instanceof FaceswapError) || error.kind !== 'model') throw error;
-      missing.push(id);
-      firstFile ??= error.context.file;
-    }
-  }
-  if (missing.length > 0 && contentAnalyser === 'require') {
+  const folder = modelDir ?? modelFolder();
+  // Asked before the registry is read, which takes longer than all that a run without checks may spend here.
+  const missing = contentAnalyserModels.filter((id) => !existsSync(join(folder, fileOf(id))));
+  const [first] = missing;
+  if (first !== undefined && contentAnalyser === 'require') {
     throw new FaceswapError(
       'model',
       `The content analyser is required and its models are not there: ${missing.join(', ')}`,
       {
-        file: firstFile,
+        file: join(folder, fileOf(first)),
         stage: 'policy',
         hint: `Fetch them with: faceswap models pull ${missing.join(' ')}`,
       },
     );
   }
   return {
-    analysers: missing.length === 0 ? found : [],
+    analysers:
+      missing.length === 0
+        ? contentAnalyserModels.map((id) => requireModel(externalModel(id), ['content-analyser'], folder))
+        : [],
     command: policyCommand ?? null,
     notRun:
       missing.length === 0

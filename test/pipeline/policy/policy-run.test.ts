@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
 import { FaceswapError } from '../../../src/errors.js';
+import { externalModel } from '../../../src/inference/model-store.js';
 import type { SampledMedia } from '../../../src/pipeline/policy/policy-media.js';
-import { planPolicy } from '../../../src/pipeline/policy/policy-plan.js';
+import { contentAnalyserModels, planPolicy } from '../../../src/pipeline/policy/policy-plan.js';
 import { type InspectingWorker, PolicyRun } from '../../../src/pipeline/policy/policy-run.js';
 import { SampleInspector } from '../../../src/pipeline/policy/sample-inspector.js';
 import { resolveRunOptions } from '../../../src/pipeline/resolve-run-options.js';
@@ -199,6 +200,10 @@ describe('the content analyser', () => {
       /1 of 1 frame flagged/,
       { file, frame: 0 },
     );
+  });
+
+  test('looks for the files that the registry names', () => {
+    for (const id of contentAnalyserModels) assert.equal(externalModel(id).file, `${id}.onnx`);
   });
 
   test('runs when all three models are there', () => {
