@@ -37,7 +37,12 @@ export type CommandVerdict =
       readonly said: string;
       readonly details: Readonly<Record<string, unknown>> | null;
     }
-  | { readonly allow: false; readonly reason: string };
+  | {
+      readonly allow: false;
+      readonly reason: string;
+      /** Whether it answered as it should; else the reason is what went wrong. */
+      readonly answered: boolean;
+    };
 
 /** An answer is a few lines; whatever is longer is none. */
 const maxAnswerBytes = 1024 * 1024;
@@ -53,7 +58,7 @@ const shortLine = (text: string): string => {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const refused = (reason: string): CommandVerdict => ({ allow: false, reason });
+const failed = (reason: string): CommandVerdict => ({ allow: false, reason, answered: false });
 
 const parsed = (text: string): unknown => {
   try {
@@ -67,29 +72,28 @@ const parsed = (text: string): unknown => {
 export function verdictOf(answer: ProgramAnswer, timeoutMs: number): CommandVerdict {
   switch (answer.outcome) {
     case 'not-started':
-      return refused(`it could not be started: ${answer.reason}`);
+      return failed(`it could not be started: ${answer.reason}`);
     case 'too-slow':
-      return refused(`it did not answer within ${timeoutMs / 1000} s and was ended`);
+      return failed(`it did not answer within ${timeoutMs / 1000} s and was ended`);
     case 'too-much-output':
-      return refused(`it wrote more than ${maxAnswerBytes} bytes and was ended`);
+      return failed(`it wrote more than ${maxAnswerBytes} bytes and was ended`);
     case 'ended':
       break;
   }
   const { exit, stdout, stderr } = answer;
   if (exit.code !== 0) {
     const last = stderr.at(-1);
-    return refused(`it ended with ${describeExit(exit)}${last === undefined ? '' : `: ${shortLine(last)}`}`);
+    return failed(`it ended with ${describeExit(exit)}${last === undefined ? '' : `: ${shortLine(last)}`}`);
   }
   const value = parsed(stdout);
-  if (!isObject(value)) return refused('its answer is not one JSON object');
+  if (!isObject(value)) return failed('its answer is not one JSON object');
   const { allow, reason, details } = value;
-  if (typeof allow !== 'boolean') return refused('its answer has no "allow" that is true or false');
+  if (typeof allow !== 'boolean') return failed('its answer has no "allow" that is true or false');
   if (reason !== undefined && typeof reason !== 'string')
-    return refused('the "reason" of its answer is no text');
-  if (details !== undefined && !isObject(details))
-    return refused('the "details" of its answer are no object');
+    return failed('the "reason" of its answer is no text');
+  if (details !== undefined && !isObject(details)) return failed('the "details" of its answer are no object');
   const said = reason === undefined ? '' : shortLine(reason);
-  if (!allow) return refused(said === '' ? 'it gave no reason' : said);
+  if (!allow) return { allow, reason: said === '' ? 'it gave no reason' : said, answered: true };
   return { allow: true, said: said === '' ? 'allowed' : said, details: details ?? null };
 }
 

@@ -49,21 +49,28 @@ const pointTexts: Readonly<Record<PolicyPoint, string>> = {
   after: 'after rendering',
 };
 
+const otherMedia = 'Use another source or target; docs/policy.md tells what is looked at';
+const otherCommand = 'Repair the command: docs/policy.md tells how it has to answer';
+
+type RefusalContext = {
+  readonly reason: string;
+  readonly file: string;
+  readonly frame?: number | undefined;
+  /** What to do about it. */
+  readonly advice?: string;
+};
+
 const refusal = (
   check: PolicyCheckName,
   point: PolicyPoint,
   what: string,
-  {
-    reason,
-    file,
-    frame,
-  }: { readonly reason: string; readonly file: string; readonly frame?: number | undefined },
+  { reason, file, frame, advice = otherMedia }: RefusalContext,
 ): FaceswapError =>
   new FaceswapError('policy', `${checkTitles[check]} refused ${what} (${pointTexts[point]}): ${reason}`, {
     file,
     frame,
     stage: 'policy',
-    hint: 'Nothing was written. Use another source or target; docs/policy.md tells what is looked at',
+    hint: `Nothing was written. ${advice}`,
   });
 
 /** The checks of one run, at least one. */
@@ -209,7 +216,11 @@ export class PolicyRun implements PolicyHook {
       },
       { timeoutMs: config.policyTimeoutMs, logger, signal },
     );
-    if (!verdict.allow) throw refusal('policy-command', point, 'the run', { reason: verdict.reason, file });
+    if (!verdict.allow) {
+      const { reason, answered } = verdict;
+      const advice = answered ? otherMedia : otherCommand;
+      throw refusal('policy-command', point, 'the run', { reason, file, advice });
+    }
     const { said, details } = verdict;
     this.#checks.push({ check: 'policy-command', point, frames: samples.length, photos: 0, said, details });
   }

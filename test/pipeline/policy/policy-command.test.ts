@@ -128,6 +128,7 @@ for (const [what, words, reason] of refusals) {
     const verdict = await ask(words());
     assert.equal(verdict.allow, false);
     if (verdict.allow) return;
+    assert.equal(verdict.answered, what === 'says no' || what === 'says no without a reason');
     if (typeof reason === 'string') assert.equal(verdict.reason, reason);
     else assert.match(verdict.reason, reason);
   });
@@ -161,7 +162,11 @@ test('a command that does not answer in time is ended with what it has started, 
     console.error(process.pid + ' ' + child.pid);
     setInterval(() => {}, 1e6);`);
   const verdict = await ask(words, { timeoutMs: 1000, said });
-  assert.deepEqual(verdict, { allow: false, reason: 'it did not answer within 1 s and was ended' });
+  assert.deepEqual(verdict, {
+    allow: false,
+    reason: 'it did not answer within 1 s and was ended',
+    answered: false,
+  });
   const pids = (said[0] ?? '').match(/\d+/g) ?? [];
   assert.ok(said.length === 0 || pids.length === 2, said.join());
   // It has been killed; the system takes a moment to end it.
