@@ -69,7 +69,7 @@ const parsed = (text: string): unknown => {
 };
 
 /** What an answer means: all but a well-formed permission is a refusal. */
-export function verdictOf(answer: ProgramAnswer, timeoutMs: number): CommandVerdict {
+function verdictOf(answer: ProgramAnswer, timeoutMs: number): CommandVerdict {
   switch (answer.outcome) {
     case 'not-started':
       return failed(`it could not be started: ${answer.reason}`);

@@ -11,7 +11,7 @@ import type {
 } from './sample-inspection.js';
 
 /** The longer side of pictures that a program looks at, at most. */
-export const reducedSidePx = 640;
+const reducedSidePx = 640;
 
 /** Kernel memory that cropping takes at most for each pixel of a picture: three planes of words, and the reduced ones. */
 const croppingBytesPerPixel = 24;

@@ -14,7 +14,7 @@ export type ContentReading = {
 };
 
 /** How many models must object. */
-export const objectingModels = 2;
+const objectingModels = 2;
 
 /** Whether enough models object to a picture. */
 export const isFlagged = (readings: readonly ContentReading[]): boolean =>

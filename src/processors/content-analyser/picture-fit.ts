@@ -2,7 +2,7 @@ import { FrameCropper } from '../../imaging/frame-crop.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 
 /** Where a picture lies in a square that it is fitted into, in pixels of the square. */
-export type FittedPlace = {
+type FittedPlace = {
   readonly left: number;
   readonly top: number;
   readonly widthPx: number;
@@ -10,7 +10,7 @@ export type FittedPlace = {
 };
 
 /** As large as it fits, also where that enlarges it, in the middle; odd rests are right and below. */
-export function fittedPlace(
+function fittedPlace(
   { widthPx, heightPx }: Pick<FittedPlace, 'widthPx' | 'heightPx'>,
   sizePx: number,
 ): FittedPlace {
