@@ -37,6 +37,14 @@ export type { JobComponents } from './pipeline/job-record.js';
 export { type DryRun, dryRun } from './pipeline/dry-run.js';
 export type { PlanSegment, RenderPlan } from './pipeline/plan.js';
 export type { ProgressEvent, RunPhase } from './pipeline/progress.js';
+export type {
+  MissedPolicyCheck,
+  PolicyCheckName,
+  PolicyCheckReport,
+  PolicyPoint,
+  PolicyReport,
+} from './pipeline/policy/policy-report.js';
+export type { ContentAnalyserMode } from './pipeline/policy/policy-options.js';
 export { run, type RunContext, type RunHandle } from './pipeline/run.js';
 export { type BatchHandle, runBatch } from './pipeline/run-batch.js';
 export { type BatchDryRun, type BatchDryRunItem, dryRunBatch } from './pipeline/run-batch-dry-run.js';

@@ -1,4 +1,5 @@
 import { neuralOptionEntries } from './neural-option-table.js';
+import { policyOptionEntries } from './policy-option-table.js';
 import { optionChoices, runDefaults } from '../pipeline/resolve-run-options.js';
 import type { BatchOptions } from '../pipeline/run-batch-options.js';
 
@@ -29,7 +30,16 @@ export type OptionValueKind =
   | 'flag';
 
 /** The heading under which `--help` lists an option. */
-export type OptionGroup = 'Files' | 'Face' | 'Models' | 'Picture' | 'Video' | 'Quality' | 'Machine' | 'Run';
+export type OptionGroup =
+  | 'Files'
+  | 'Face'
+  | 'Models'
+  | 'Picture'
+  | 'Video'
+  | 'Quality'
+  | 'Policy'
+  | 'Machine'
+  | 'Run';
 
 /**
  * One option of `faceswap run`: its flag, its key in `--config` and its line of help. The camelCase form of
@@ -401,6 +411,7 @@ export const runOptionTable = [
     placeholder: 'share',
     description: 'the same if more of the faces were left alone, such as 2%',
   },
+  ...policyOptionEntries,
   {
     name: 'execution-provider',
     alias: 'execution-providers',

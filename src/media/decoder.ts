@@ -26,6 +26,8 @@ export type FrameDecoderOptions = {
   readonly tools: FfmpegTools;
   readonly target: TargetMedia;
   readonly range: FrameRange;
+  /** Only these frames of the range, ascending, its first among them: ffmpeg decodes the others and throws them away. */
+  readonly only?: readonly number[] | undefined;
   /** Gives a buffer of exactly one frame; decoding waits until it resolves. */
   readonly acquire: () => Promise<ArrayBuffer>;
   /** Takes back a buffer that was acquired and never delivered (failure, early stop). */
@@ -117,6 +119,22 @@ export const decoderArguments = ({ video }: TargetMedia): readonly string[] => {
 };
 
 /**
+ * What ffmpeg's `select` filter must compute to let these frames pass: a balanced tree over their times, which does not depend on where a
+ * seek has landed.
+ */
+const selectExpression = (target: TargetMedia, frames: readonly number[]): string => {
+  const middle = frames.length >> 1;
+  const [frame = 0] = frames;
+  if (middle === 0) {
+    return `lt(abs(t-(${frameSeconds(target, frame)})),${halfStepSeconds(target, frame)})`;
+  }
+  const second = frames[middle] ?? 0;
+  const border = frameSeconds(target, second) - halfStepSeconds(target, second);
+  const [before, after] = [frames.slice(0, middle), frames.slice(middle)];
+  return `if(lt(t,${border}),${selectExpression(target, before)},${selectExpression(target, after)})`;
+};
+
+/**
  * Decodes a range of frames with one ffmpeg child: planar rawvideo in the stream's own pixel format, upright,
  * every frame checked against the packet table by its timestamp and size. The check costs about 3 % of the
  * decoding time (1080p H.264) and is what makes a seek trustworthy: some containers land frames late.
@@ -133,12 +151,18 @@ export class FrameDecoder {
   #isClosed = false;
 
   constructor(options: FrameDecoderOptions) {
-    const { range, target } = options;
+    const { range, target, only } = options;
     if (range.start < 0 || range.end > target.video.frameCount || range.start > range.end) {
       throw new FaceswapError(
         'bug',
         `Frames [${range.start}, ${range.end}) are outside the ${target.video.frameCount} of the target`,
       );
+    }
+    const isInOrder = only?.every(
+      (frame, at) => frame < range.end && (at === 0 || frame > (only[at - 1] ?? 0)),
+    );
+    if (only !== undefined && !(isInOrder === true && only[0] === range.start)) {
+      throw new FaceswapError('bug', 'The frames to be decoded are not in order');
     }
     this.#options = options;
   }
@@ -223,12 +247,17 @@ export class FrameDecoder {
   }
 
   #arguments({ seekSeconds, mayComeEarlier }: Approach): string[] {
-    const { tools, target, range, threads, hardware } = this.#options;
+    const { tools, target, range, only, threads, hardware } = this.#options;
     const { pixelFormat, colour, streamIndex, decoding } = target.video;
     // The note is taken before the samples are laid out anew, so that it tells what the decoder gave.
     const relay =
       hardware === undefined ? (decoding?.layoutFilters ?? []) : relayFilters(colour.range, pixelFormat);
-    const filters = [...(decoding?.pictureFilters ?? []), 'showinfo=checksum=0', ...relay];
+    const filters = [
+      ...(decoding?.pictureFilters ?? []),
+      ...(only === undefined ? [] : [`select='${selectExpression(target, only)}'`]),
+      'showinfo=checksum=0',
+      ...relay,
+    ];
     return [
       ...['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'repeat+level+info'],
       ...inputProtection,
@@ -239,13 +268,13 @@ export class FrameDecoder {
       ...['-i', target.file, '-map', `0:${streamIndex}`],
       ...['-vf', filters.join(',')],
       ...passthroughArguments(tools),
-      ...(mayComeEarlier ? [] : ['-frames:v', String(range.end - range.start)]),
+      ...(mayComeEarlier ? [] : ['-frames:v', String(only?.length ?? range.end - range.start)]),
       ...['-f', 'rawvideo', '-pix_fmt', pixelFormat, 'pipe:1'],
     ];
   }
 
   async *#decode(approach: Approach): AsyncGenerator<DecodedFrame, void, void> {
-    const { tools, range, target, signal, acquire } = this.#options;
+    const { tools, range, only, target, signal, acquire } = this.#options;
     if (this.#isClosed) return;
     const notes = new FrameNotes();
     const pipe = await openBytePipe();
@@ -267,9 +296,11 @@ export class FrameDecoder {
     child.process.stderr?.once('close', () => notes.end());
     child.process.once('error', () => notes.end());
     const { byteLength } = frameLayout(target.video.format);
+    const count = only?.length ?? range.end - range.start;
     try {
-      let index = range.start;
-      while (index < range.end) {
+      let position = 0;
+      while (position < count) {
+        const index = only?.[position] ?? range.start + position;
         this.#held ??= await acquire();
         const held = this.#held;
         if (held.byteLength !== byteLength) {
@@ -288,7 +319,7 @@ export class FrameDecoder {
         }
         this.#held = undefined;
         yield { index, buffer: held };
-        index += 1;
+        position += 1;
       }
       if (!approach.mayComeEarlier) await this.#expectEnd(pipe);
     } finally {

@@ -5,6 +5,7 @@ import { readFindings } from './cast/segment-findings.js';
 import type { ChainModelFiles } from './chain-models.js';
 import type { FrameComparer } from './compare/frame-comparer.js';
 import type { ChainMachine, ChainOutput, ChainSettings, FaceChain } from './face-chain.js';
+import type { SampleInspector } from './policy/sample-inspector.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type {
   PreparedSources,
@@ -20,6 +21,9 @@ export type ServedChain = Pick<FaceChain, 'batch' | 'begin' | 'push' | 'finish' 
 /** The part of {@link FrameComparer} that a worker drives. */
 export type ServedComparer = Pick<FrameComparer, 'begin' | 'push' | 'finish'>;
 
+/** The part of {@link SampleInspector} that a worker drives. */
+export type ServedInspector = Pick<SampleInspector, 'begin' | 'inspect' | 'finish'>;
+
 /** Where the server gets its chain from; tests give their own. */
 export type ChainFactory = {
   readonly createChain: (
@@ -33,8 +37,15 @@ export type ChainFactory = {
     models: ChainModelFiles | null,
   ) => Promise<PreparedSources>;
   readonly createComparer: () => ServedComparer;
+  readonly createInspector: () => ServedInspector;
   /** Frees the models that `prepareSources` loaded: without a chain nobody else does. */
   readonly releaseModels: () => Promise<void>;
+};
+
+/** The stage that a failure without one belongs to. */
+const stageOf = ({ name }: WorkerCommand): string => {
+  if (name === 'prepareSources') return 'sources';
+  return name === 'beginInspection' || name === 'inspectFrame' ? 'policy' : 'swap';
 };
 
 const buffersOf = (outputs: readonly ChainOutput[]): readonly ArrayBuffer[] =>
@@ -43,6 +54,10 @@ const buffersOf = (outputs: readonly ChainOutput[]): readonly ArrayBuffer[] =>
 const transferList = (result: WorkerResults[keyof WorkerResults]): readonly ArrayBuffer[] => {
   if (result === null) return [];
   if ('spent' in result) return result.spent.flat();
+  if ('frameBuffer' in result) {
+    const { frameBuffer, picture } = result;
+    return picture === null ? [frameBuffer] : [frameBuffer, picture.rgb.buffer];
+  }
   if (!('outputs' in result)) return [];
   const buffers = buffersOf(result.outputs);
   return 'analysis' in result && result.analysis !== null ? [...buffers, result.analysis] : buffers;
@@ -66,6 +81,12 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
   const comparer = (): ServedComparer => {
     onlyComparer ??= factory.createComparer();
     return onlyComparer;
+  };
+
+  let onlyInspector: ServedInspector | undefined;
+  const inspector = (): ServedInspector => {
+    onlyInspector ??= factory.createInspector();
+    return onlyInspector;
   };
 
   const perform = async (command: WorkerCommand): Promise<WorkerResults[keyof WorkerResults]> => {
@@ -96,7 +117,16 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
         return comparer().push(command.frames);
       case 'endComparison':
         return comparer().finish();
+      case 'beginInspection':
+        await inspector().begin(command.setup);
+        return null;
+      case 'inspectFrame':
+        return inspector().inspect(command.frame);
+      case 'endInspection':
+        await inspector().finish();
+        return null;
       case 'dispose':
+        await onlyInspector?.finish();
         await chain?.dispose();
         chain = undefined;
         await factory.releaseModels();
@@ -112,7 +142,7 @@ export function serveChain(port: MessagePort, factory: ChainFactory): void {
       const result = await perform(command);
       port.postMessage({ id, ok: true, result } satisfies WorkerReply, transferList(result));
     } catch (error) {
-      const failure = FaceswapError.from(error, command.name === 'prepareSources' ? 'sources' : 'swap');
+      const failure = FaceswapError.from(error, stageOf(command));
       const stack = error instanceof Error ? error.stack : undefined;
       port.postMessage({ id, ok: false, error: failure.toRecord(), stack } satisfies WorkerReply);
     }

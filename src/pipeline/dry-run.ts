@@ -1,5 +1,6 @@
 import { FaceswapError } from '../errors.js';
 import { throwIfInterrupted } from './interruption.js';
+import type { MissedPolicyCheck, PolicyCheckName } from './policy/policy-report.js';
 import type { OutputFolders } from './preflight.js';
 import type { RenderPlan } from './plan.js';
 import { resolveRunOptions } from './resolve-run-options.js';
@@ -43,10 +44,18 @@ export type DryRun = {
     readonly type: string;
     readonly reason: string;
   }[];
+  /** Checks that would look at the run, before rendering and after; and one that looks by itself and would not. */
+  readonly policy: {
+    readonly checks: readonly PolicyCheckName[];
+    readonly notRun: readonly MissedPolicyCheck[];
+  };
   readonly warnings: readonly RunWarning[];
 };
 
-const planImage = async (config: RunConfig): Promise<DryRun> => {
+/** A plan, before it is known which checks there are. */
+type PlannedTarget = Omit<DryRun, 'policy'>;
+
+const planImage = async (config: RunConfig): Promise<PlannedTarget> => {
   const { readStill, stillFormatOf, stillLosses } = await import('../media/still-image.js');
   const image = await readStill(config.target, 'target');
   const { widthPx, heightPx } = image;
@@ -82,7 +91,7 @@ const planAnimation = async (
   config: RunConfig,
   options: RunOptions,
   signal: AbortSignal | undefined,
-): Promise<DryRun> => {
+): Promise<PlannedTarget> => {
   const { locateTools } = await import('../media/ffmpeg-tools.js');
   const { animationFormatOf } = await import('../media/animated-image.js');
   const { withAnimationVideo } = await import('./run-animation.js');
@@ -103,7 +112,7 @@ const planVideo = async (
   config: RunConfig,
   options: RunOptions,
   signal: AbortSignal | undefined,
-): Promise<DryRun> => {
+): Promise<PlannedTarget> => {
   const { locateTools } = await import('../media/ffmpeg-tools.js');
   const { prepareVideo } = await import('./video-preparation.js');
   const { planWorkersHere } = await import('./worker-plan.js');
@@ -154,10 +163,15 @@ export async function planTarget(
     const config = resolveRunOptions(options);
     throwIfInterrupted(signal);
     const { checkFiles } = await import('./preflight.js');
+    const { planPolicy } = await import('./policy/policy-plan.js');
+    const { analysers, command, notRun } = planPolicy(config);
     const kind = await checkFiles(config, options, folders);
-    if (kind === 'image') return await planImage(config);
     const plan = kind === 'animation' ? planAnimation : planVideo;
-    return await plan(config, options, signal);
+    const planned = kind === 'image' ? await planImage(config) : await plan(config, options, signal);
+    const checks: PolicyCheckName[] = [];
+    if (analysers.length > 0) checks.push('content-analyser');
+    if (command !== null) checks.push('policy-command');
+    return { ...planned, policy: { checks, notRun } };
   } catch (error) {
     throw FaceswapError.from(error);
   }

@@ -50,6 +50,10 @@ const otherFields: ReadonlySet<string> = new Set([
   'hwaccel',
   'outputVideoEncoder',
   'outputVideoFps',
+  // What may refuse a run changes nothing of it.
+  'contentAnalyser',
+  'policyCommand',
+  'policyTimeoutMs',
 ] satisfies (keyof RunConfig)[]);
 
 const textOf = (value: unknown): string => (typeof value === 'string' ? value : canonicalJson(value));

@@ -5,6 +5,7 @@ import type { RunWarning } from './run-report.js';
 export type RunPhase =
   | 'probe'
   | 'plan'
+  | 'policy'
   | 'sources'
   | 'scenes'
   | 'cast'

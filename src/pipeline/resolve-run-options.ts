@@ -11,6 +11,12 @@ import {
 import { parseByteSize } from './byte-size.js';
 import { parseFrameRate } from './frame-rate.js';
 import { nearestName } from './nearest-name.js';
+import {
+  policyChoices,
+  policyDefaults,
+  policyKeys,
+  resolvePolicyOptions,
+} from './policy/resolve-policy-options.js';
 import { neuralChoices, neuralDefaults, neuralKeys, resolveNeuralOptions } from './resolve-neural-options.js';
 import {
   choiceOption,
@@ -50,6 +56,7 @@ import { parseTrimTime } from './trim-time.js';
 /** The values that each option with a fixed vocabulary takes; help texts and shell completion read them here. */
 export const optionChoices = {
   ...neuralChoices,
+  ...policyChoices,
   processors: ['face_swapper', 'face_enhancer', 'deep_swapper'] satisfies ProcessorName[],
   faceSelectorMode: ['many', 'one', 'reference'] satisfies FaceSelectorMode[],
   faceSelectorOrder: faceOrders,
@@ -75,6 +82,7 @@ const defaultThreadLimit = 4;
 /** The defaults that do not depend on the machine. */
 export const runDefaults = {
   ...neuralDefaults,
+  ...policyDefaults,
   processors: ['face_swapper'],
   faceSelectorMode: 'many',
   faceSelectorOrder: 'large-small',
@@ -112,6 +120,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   target: true,
   output: true,
   ...neuralKeys,
+  ...policyKeys,
   processors: true,
   faceSelectorMode: true,
   faceSelectorOrder: true,
@@ -457,6 +466,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
   const colorMatch = choose('colorMatch');
   return {
     ...resolveNeuralOptions(options),
+    ...resolvePolicyOptions(options),
     ...selection,
     needsCast: needsCast(selection),
     target: resolve(textOption('target', options.target, 'a video or image file')),

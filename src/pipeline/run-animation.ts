@@ -28,6 +28,7 @@ import { fileFailure } from './file-failure.js';
 import { throwIfInterrupted } from './interruption.js';
 import { noFaceReason } from './no-face.js';
 import { checkEncoder } from './preflight.js';
+import type { PolicyHook } from './policy/policy-hook.js';
 import type { ProgressChannel } from './progress-channel.js';
 import type { RunConfig } from './run-options.js';
 import { addStageTimes, noStageTimes, type RunParts, type RunResult } from './run-parts.js';
@@ -245,6 +246,21 @@ const finishAnimation = async (
   };
 };
 
+/** Checks that are shown the video that an animation was made into, as the animation. */
+const policyFor = (policy: PolicyHook, { file, delaysMs }: Animation): PolicyHook => ({
+  before: (target) =>
+    policy.before(async () => ({
+      ...(await target()),
+      file,
+      kind: 'animation',
+      timesSeconds: shownTimesMs(delaysMs).map((timeMs) => timeMs / 1000),
+    })),
+  after: (output, file) => policy.after(output, file),
+  get report() {
+    return policy.report;
+  },
+});
+
 /**
  * Swaps faces in an animated image. Its pictures take the way of a video: into a lossless one with their own times, through
  * {@link runVideo}, and for a `.gif` or `.webp` output back into an animation with the target's delays, loops and transparency.
@@ -263,7 +279,8 @@ export async function runAnimation(parts: RunParts, tools: FfmpegTools): Promise
       const file = renamed(warning.file, video.file, config.target);
       return file === undefined ? warning : { ...warning, file };
     });
-    const rendered = await runVideo({ ...parts, config: video.config, warnings: told }, tools);
+    const policy = policyFor(parts.policy, video.animation);
+    const rendered = await runVideo({ ...parts, config: video.config, policy, warnings: told }, tools);
     if (!isImageOutput) return rendered;
     return finishAnimation(parts, video, { tools, rendered });
   });

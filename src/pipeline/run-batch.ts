@@ -55,18 +55,25 @@ const prepareForAll = async (
   items: readonly PlannedItem[],
   { signal, shared: { workers, sourceMemory } }: BatchParts,
 ): Promise<void> => {
-  const [{ locateTools, requireEncoder }, { chainModelFiles }, { loadSourceSets }, { loadReferences }] =
-    await Promise.all([
-      import('../media/ffmpeg-tools.js'),
-      import('./chain-files.js'),
-      import('./selection/source-sets.js'),
-      import('./selection/reference-faces.js'),
-    ]);
+  const [
+    { locateTools, requireEncoder },
+    { chainModelFiles },
+    { planPolicy },
+    { loadSourceSets },
+    { loadReferences },
+  ] = await Promise.all([
+    import('../media/ffmpeg-tools.js'),
+    import('./chain-files.js'),
+    import('./policy/policy-plan.js'),
+    import('./selection/source-sets.js'),
+    import('./selection/reference-faces.js'),
+  ]);
   if (items.some(({ kind }) => kind === 'video')) {
     const tools = await locateTools();
     if (shared.outputVideoEncoder !== undefined) await requireEncoder(tools, shared.outputVideoEncoder);
   }
   const models = await chainModelFiles(config);
+  planPolicy(config);
   const loading = { worker: workers.open(0), models, cache: config.cache, memory: sourceMemory, signal };
   await untilInterrupted(
     loadSourceSets(config, loading).then(() => loadReferences(config, loading)),

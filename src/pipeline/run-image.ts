@@ -196,6 +196,10 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   const image = await readStill(config.target, 'target');
   checkRegions(config.faceSelectorRegions, image, config.target);
   checkReferenceFrame(config, wholeRange);
+  await parts.policy.before(async () => {
+    const { stillMedia } = await import('./policy/policy-media.js');
+    return stillMedia(config.target);
+  });
   progress.emit({ type: 'phase', phase: 'sources' });
   const worker = parts.openWorker();
   const settings = chainSettings(config);

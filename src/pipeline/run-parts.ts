@@ -1,6 +1,7 @@
 import type { ChainModelFiles } from './chain-models.js';
 import type { StopRequest } from './interruption.js';
 import type { Job, JobRequest } from './job.js';
+import type { PolicyHook } from './policy/policy-hook.js';
 import type { ProgressChannel } from './progress-channel.js';
 import type { Clock, RetryPolicy } from './retry.js';
 import type { RunLogger } from './run-logger.js';
@@ -36,6 +37,8 @@ export type RunParts = {
   readonly openJobFolder: () => Promise<string>;
   /** Finds or begins the job of a video; the runner closes it. To be called once. */
   readonly openJob: (request: JobRequest) => Promise<Job>;
+  /** Checks that may refuse the run. */
+  readonly policy: PolicyHook;
   readonly progress: ProgressChannel;
   readonly warnings: WarningList;
   readonly logger: RunLogger;

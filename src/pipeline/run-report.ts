@@ -1,3 +1,4 @@
+import type { PolicyReport } from './policy/policy-report.js';
 import type { RunMachine } from './run-machine.js';
 import type { RunConfig } from './run-options.js';
 
@@ -279,6 +280,8 @@ export type RunReport = {
   readonly gates: readonly GateResult[];
   /** What was taken over from an earlier run of the same job; null when everything was rendered by this one. */
   readonly resumed: { readonly segments: number; readonly frames: number } | null;
+  /** Which checks looked at the run, and what they said; a refusal leaves no report. */
+  readonly policy: PolicyReport;
   readonly machine: RunMachine;
   readonly warnings: readonly RunWarning[];
 };

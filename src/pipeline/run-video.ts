@@ -72,6 +72,10 @@ const runWithHashes = async (
   });
   for (const warning of prepared.warnings) parts.warnings.add(warning, warning.message);
   throwIfInterrupted(signal);
+  await parts.policy.before(async () => {
+    const { videoMedia } = await import('./policy/policy-media.js');
+    return videoMedia(tools, prepared.target, prepared.plan.range);
+  });
   // Who gets which face is a part of what a job is found by.
   const earlyJob = config.needsCast ? null : await openJob(parts, prepared, { tools, hashes });
   const workerPlan = await planWorkersHere(config, parts.options, {

@@ -14,6 +14,7 @@ import { partTotals } from './quality-totals.js';
 import { resolveRunOptions } from './resolve-run-options.js';
 import { type Clock, defaultRetryPolicy, type RetryPolicy, systemClock } from './retry.js';
 import { type RunLogger, silentLogger } from './run-logger.js';
+import { openPolicy } from './policy/policy-hook.js';
 import type { RunConfig, RunOptions } from './run-options.js';
 import type { RunParts, RunResult } from './run-parts.js';
 import type { RunReport } from './run-report.js';
@@ -54,6 +55,8 @@ export type RunInternals = {
   readonly sourceMemory?: SourceMemory | undefined;
   /** Memory of each worker thread. */
   readonly workerMemory?: WorkerMemory | undefined;
+  /** No check looks at the run: its target is a clip that a benchmark made. */
+  readonly withoutPolicy?: boolean | undefined;
   readonly retryPolicy?: RetryPolicy | undefined;
   readonly stallLimits?: StallLimits | undefined;
   readonly clock?: Clock | undefined;
@@ -157,7 +160,7 @@ const runTarget = async (parts: RunParts): Promise<ToolResult> => {
 const makeReport = (
   config: RunConfig,
   result: RunResult,
-  rest: Pick<RunReport, 'outputSha256' | 'wallMs' | 'machine' | 'warnings'>,
+  rest: Pick<RunReport, 'outputSha256' | 'wallMs' | 'policy' | 'machine' | 'warnings'>,
 ): RunReport => ({
   schema: 1,
   version: packageVersion(),
@@ -175,6 +178,7 @@ const makeReport = (
   ...partTotals(result.rows),
   gates: judgeQuality(result.rows, result.quality, config),
   resumed: result.resumed ?? null,
+  policy: rest.policy,
   machine: rest.machine,
   warnings: rest.warnings,
 });
@@ -186,7 +190,7 @@ const makeReport = (
  * @throws FaceswapError (resources, media) when the disk refuses, (usage) when a name was taken meanwhile, (interrupted).
  */
 const finishRun = async (
-  { config, signal, warnings, startMs }: RunParts,
+  { config, signal, warnings, startMs, policy }: RunParts,
   result: ToolResult,
 ): Promise<RunReport> => {
   const [{ contentHash }, { syncFile }, { keepReport, writeReportFile }, { runMachine }] = await Promise.all([
@@ -195,12 +199,18 @@ const finishRun = async (
     import('./report-file.js'),
     import('./run-machine.js'),
   ]);
+  const lookAtOutput = async () => {
+    const { outputMedia } = await import('./policy/policy-media.js');
+    return outputMedia(result.temporary, result.media.kind, { shownName: config.output, signal });
+  };
+  await policy.after(lookAtOutput, result.temporary);
   await syncFile(result.temporary);
   const outputSha256 = await contentHash(result.temporary, { signal });
   const wallMs = performance.now() - startMs;
   const report = makeReport(config, result, {
     outputSha256,
     wallMs,
+    policy: policy.report,
     machine: runMachine(result.ffmpegVersion),
     warnings: warnings.all,
   });
@@ -235,6 +245,7 @@ const execute = async (
     models,
     workers: givenWorkers,
     sourceMemory,
+    withoutPolicy = false,
     retryPolicy,
     stallLimits,
     clock,
@@ -245,10 +256,12 @@ const execute = async (
   const stop = new StopRequest({ signal: stopSignal, drain });
   const { signal } = stop;
   throwIfInterrupted(signal);
-  const [{ WorkerClient: Client }, { chainModelFiles }] = await Promise.all([
+  const [{ WorkerClient: Client }, { chainModelFiles }, { noPolicy, planPolicy }] = await Promise.all([
     import('./worker-client.js'),
     import('./chain-files.js'),
+    import('./policy/policy-plan.js'),
   ]);
+  const policyPlan = withoutPolicy ? noPolicy : planPolicy(config);
   const chainModels = models ?? (await chainModelFiles(config));
   const workers =
     givenWorkers ?? new WorkerSet(() => new Client({ logger, entry: workerEntry, memory: workerMemory }));
@@ -256,6 +269,13 @@ const execute = async (
     logger,
     output: config.output,
     ownWorkers: givenWorkers === undefined ? workers : null,
+  });
+  const policy = await openPolicy(policyPlan, {
+    config,
+    openWorker: () => workers.open(0),
+    logger,
+    signal,
+    onCheck: () => channel.emit({ type: 'phase', phase: 'policy' }),
   });
   const parts: RunParts = {
     config,
@@ -270,6 +290,7 @@ const execute = async (
     retryPolicy: retryPolicy ?? defaultRetryPolicy,
     stallLimits: stallLimits ?? defaultStallLimits,
     clock: clock ?? systemClock,
+    policy,
     progress: channel,
     warnings: new WarningList(channel),
     logger,
@@ -280,7 +301,9 @@ const execute = async (
   try {
     report = await finishRun(parts, await runTarget(parts));
   } catch (error) {
-    const rest = await resources.close('leave');
+    // What was refused must not be there for the next run.
+    const isRefused = error instanceof FaceswapError && error.kind === 'policy';
+    const rest = await resources.close(isRefused ? 'delete' : 'leave');
     // By now a signal that stopped both us and our children has arrived, whichever of the two was noticed first.
     if (signal.aborted) throw interruptionWith(rest, config);
     throw failureWith(FaceswapError.from(error), rest, config);

@@ -4,6 +4,7 @@ import { serveChain } from './chain-server.js';
 import { releaseChainModels } from './chain-models.js';
 import { FrameComparer } from './compare/frame-comparer.js';
 import { FaceChain } from './face-chain.js';
+import { SampleInspector } from './policy/sample-inspector.js';
 import { prepareSources } from './source-preparation.js';
 
 if (parentPort === null) {
@@ -14,5 +15,6 @@ serveChain(parentPort, {
   createChain: FaceChain.create.bind(FaceChain),
   prepareSources,
   createComparer: () => new FrameComparer(),
+  createInspector: () => new SampleInspector(),
   releaseModels: releaseChainModels,
 });

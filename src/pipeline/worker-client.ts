@@ -7,6 +7,7 @@ import type { SegmentFindings } from './cast/segment-findings.js';
 import type { ComparedFrames, ComparisonOutputs, ComparisonSetup } from './compare/compared-frame.js';
 import type { ChainModelFiles } from './chain-models.js';
 import type { ChainFrame, ChainMachine, ChainSegment, ChainSettings } from './face-chain.js';
+import type { InspectedFrame, InspectionResult, InspectionSetup } from './policy/sample-inspection.js';
 import type { RunLogger } from './run-logger.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type {
@@ -157,6 +158,21 @@ export class WorkerClient {
   /** Gives the rows and buffers that the comparer still held. */
   endComparison(): Promise<ComparisonOutputs> {
     return this.#ask<'endComparison'>({ name: 'endComparison' });
+  }
+
+  /** Loads the models that look at pictures for policy checks. */
+  async beginInspection(setup: InspectionSetup): Promise<void> {
+    await this.#ask<'beginInspection'>({ name: 'beginInspection', setup });
+  }
+
+  /** Looks at a picture; its buffer is transferred and comes back. */
+  inspectFrame(frame: InspectedFrame): Promise<InspectionResult> {
+    return this.#ask<'inspectFrame'>({ name: 'inspectFrame', frame }, [frame.buffer]);
+  }
+
+  /** Frees those models. */
+  async endInspection(): Promise<void> {
+    await this.#ask<'endInspection'>({ name: 'endInspection' });
   }
 
   /** Why the thread can no longer be used; undefined while it can. */

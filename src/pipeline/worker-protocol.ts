@@ -4,6 +4,7 @@ import type { ChainModelFiles } from './chain-models.js';
 import type { ChainFrame, ChainMachine, ChainOutput, ChainSegment, ChainSettings } from './face-chain.js';
 import type { SegmentFindings } from './cast/segment-findings.js';
 import type { ComparedFrames, ComparisonOutputs, ComparisonSetup } from './compare/compared-frame.js';
+import type { InspectedFrame, InspectionResult, InspectionSetup } from './policy/sample-inspection.js';
 import type { RunWarning } from './run-report.js';
 import type { SourcePhoto } from './source-preparation.js';
 import type { ChainStageSamples, ChainStageTimes } from './stage-samples.js';
@@ -41,6 +42,11 @@ export type WorkerCommand =
   /** The frames' buffers are transferred. */
   | { readonly name: 'compareFrames'; readonly frames: ComparedFrames }
   | { readonly name: 'endComparison' }
+  /** Begins to look at pictures for policy checks; see `SampleInspector`. */
+  | { readonly name: 'beginInspection'; readonly setup: InspectionSetup }
+  /** The frame's buffer is transferred. */
+  | { readonly name: 'inspectFrame'; readonly frame: InspectedFrame }
+  | { readonly name: 'endInspection' }
   /** Commands that still wait are refused; the one that runs is finished first. */
   | { readonly name: 'dispose' };
 
@@ -71,6 +77,10 @@ export type WorkerResults = {
   readonly beginComparison: null;
   readonly compareFrames: ComparisonOutputs;
   readonly endComparison: ComparisonOutputs;
+  readonly beginInspection: null;
+  /** The buffers are transferred back. */
+  readonly inspectFrame: InspectionResult;
+  readonly endInspection: null;
   readonly dispose: null;
 };
 

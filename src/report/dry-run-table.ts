@@ -3,6 +3,7 @@ import type { DryRun } from '../pipeline/dry-run.js';
 import { estimateMachine } from '../pipeline/run-estimate.js';
 import type { Rational } from '../pipeline/run-options.js';
 import { faceMapText } from '../pipeline/selection/face-map.js';
+import { missedChecksText } from './policy-text.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
 const rateText = ({ num, den }: Rational, isVariable: boolean): string =>
@@ -42,6 +43,15 @@ const workerRows = ({ workers, estimate, config }: DryRun): readonly TableRow[] 
   ];
 };
 
+/** Which checks would look at the run. */
+const policyRows = ({ policy: { checks, notRun } }: DryRun): readonly TableRow[] => {
+  const lines = [
+    ...checks.map((check) => `${check}, before rendering and after`),
+    ...notRun.map(missedChecksText),
+  ];
+  return lines.map((line, index): TableRow => [index === 0 ? 'policy' : '', line]);
+};
+
 /** What a run would do: one label column, no colour, ends with a line break. */
 export const formatDryRun = (dryRun: DryRun): string => {
   const { config, estimate, keptStreams, droppedStreams } = dryRun;
@@ -60,6 +70,7 @@ export const formatDryRun = (dryRun: DryRun): string => {
     ['kept', kept === '' ? 'no other streams' : kept],
     ['dropped', dropped === '' ? 'none' : dropped],
     ...workerRows(dryRun),
+    ...policyRows(dryRun),
     [
       'estimate',
       `${estimate.frames} frames in ${estimate.segments} ${estimate.segments === 1 ? 'segment' : 'segments'}`,

@@ -58,6 +58,25 @@ const gateSchema = z.object({
   frameCount: z.int().nonnegative(),
 });
 
+const checkName = z.string().max(100);
+
+/** What policy checks said. Reports of earlier versions have nothing of it. */
+const policySchema = z.object({
+  checks: z
+    .array(
+      z.object({
+        check: checkName,
+        point: z.enum(['before', 'after']),
+        frames: z.int().nonnegative(),
+        photos: z.int().nonnegative(),
+        said: z.string().max(10_000),
+        details: record.nullable().default(null),
+      }),
+    )
+    .max(100),
+  notRun: z.array(z.object({ check: checkName, reason: z.string().max(10_000) })).max(100),
+});
+
 /** What is known before the first frame. Fields that a later version adds are passed over. */
 const headFields = {
   schema: z.literal(1),
@@ -87,6 +106,7 @@ const endFields = {
   stageMs: z.record(z.string().max(100), number).default({}),
   performance: record.nullable().default(null),
   machine: record.nullable().default(null),
+  policy: policySchema.nullable().default(null),
   gates: z.array(gateSchema).max(100).default([]),
   resumed: z
     .object({ segments: z.int().nonnegative(), frames: z.int().nonnegative() })

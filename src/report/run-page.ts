@@ -275,6 +275,27 @@ ${machine === null ? noMarkup : folded('Machine and versions', definitions(recor
 ${performance === null ? noMarkup : folded('How the machine was used', definitions(recordRows(performance)))}
 ${Object.keys(stageMs).length === 0 ? noMarkup : folded('Busy time of the stages, which overlap', definitions(stageRows(stageMs)))}`;
 
+const policySection = ({ policy }: StoredReport): Markup => {
+  if (policy === null) return noMarkup;
+  const { checks, notRun } = policy;
+  const missed = notRun.map(
+    ({ check, reason }) => html`<p class="quiet">${check} did not run: ${reason}.</p>`,
+  );
+  if (checks.length === 0) return html`<h2>Policy checks</h2><p>None looked at this run.</p>${missed}`;
+  return html`<h2>Policy checks</h2>
+${table(
+  ['check', 'rendering', 'frames', 'photos', 'said', 'details'],
+  checks.map(({ check, point, frames, photos, said, details }) => [
+    check,
+    point,
+    frames,
+    photos,
+    said,
+    details === null ? '' : valueText(details),
+  ]),
+)}${missed}`;
+};
+
 const warningsSection = ({ warnings }: StoredReport): Markup => {
   if (warnings.length === 0) return html`<h2>Warnings</h2><p>None.</p>`;
   const [shown, more] = first(warnings, mostWarnings, 'warning');
@@ -337,6 +358,7 @@ ${totalsSection(report.rows)}
 ${plots}
 ${worstSection(report, worst, pictures)}
 ${partsSection(report)}
+${policySection(report)}
 ${warningsSection(report)}
 ${machineSection(report)}
 </main>`,

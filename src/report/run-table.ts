@@ -9,6 +9,7 @@ import type {
   Spread,
   StageTimes,
 } from '../pipeline/run-report.js';
+import { policyLines } from './policy-text.js';
 import { formatRows, type TableRow } from './table-rows.js';
 
 const missing = 'n/a';
@@ -167,6 +168,7 @@ export const formatRunTable = (report: RunReport): string => {
     ['seam', percentilesText(quality.seam)],
     ['SSIM', ssimText(quality)],
     ...gateLines(report),
+    ...policyLines(report.policy).map((line, index): TableRow => [index === 0 ? 'policy' : '', line]),
   ];
   return formatRows(rows);
 };

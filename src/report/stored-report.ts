@@ -43,6 +43,17 @@ export type StoredReport = {
   readonly stageMs: Readonly<Record<string, number>>;
   readonly performance: Readonly<Record<string, unknown>> | null;
   readonly machine: Readonly<Record<string, unknown>> | null;
+  readonly policy: {
+    readonly checks: readonly {
+      readonly check: string;
+      readonly point: 'before' | 'after';
+      readonly frames: number;
+      readonly photos: number;
+      readonly said: string;
+      readonly details: Readonly<Record<string, unknown>> | null;
+    }[];
+    readonly notRun: readonly { readonly check: string; readonly reason: string }[];
+  } | null;
   readonly gates: readonly {
     readonly gate: string;
     readonly limit: number;
@@ -174,6 +185,7 @@ const fromJob = async (name: string): Promise<StoredReport> => {
     stageMs: {},
     performance: null,
     machine: components,
+    policy: null,
     gates: [],
     resumed: null,
     warnings: [],

@@ -35,6 +35,9 @@ test('a second chain takes the place of the first without freeing the models', a
     createComparer: () => {
       throw new Error('nothing is compared here');
     },
+    createInspector: () => {
+      throw new Error('nothing is inspected here');
+    },
     releaseModels: async () => {
       calls.push('release');
     },
@@ -68,6 +71,9 @@ test('models that the sources loaded are freed although no chain was made', asyn
     },
     createComparer: () => {
       throw new Error('nothing is compared here');
+    },
+    createInspector: () => {
+      throw new Error('nothing is inspected here');
     },
     releaseModels: async () => {
       calls.push('release');

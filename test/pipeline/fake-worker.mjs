@@ -13,12 +13,13 @@
 //   exhaust    takes all memory of its thread at frame 100
 //   hang       never comes back from frame 100
 // With FAKE_CHAIN_ONCE, the name of a file, `throw`, `exhaust` and `hang` make that file and behave well when it is there.
+//   redden     says that it swapped one face in every frame, and paints 8-bit 4:2:0 frames red
 //   hoard      gives nothing back before the end of the segment
 import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { tsImport } from 'tsx/esm/api';
 
-const { serveChain } = await tsImport('../../src/pipeline/chain-server.ts', import.meta.url);
+const { createInspector, serveChain } = await tsImport('./fake-worker-parts.ts', import.meta.url);
 const behaviour = process.env.FAKE_CHAIN ?? 'swap';
 const lookAhead = 4;
 
@@ -88,6 +89,14 @@ class FakeChain {
       const bytes = new Uint8Array(buffer);
       bytes[0] = 255 - bytes[0];
     }
+    if (behaviour === 'redden') {
+      const bytes = new Uint8Array(buffer);
+      const luma = (bytes.length / 3) * 2;
+      bytes
+        .fill(81, 0, luma)
+        .fill(90, luma, luma * 1.25)
+        .fill(240, luma * 1.25);
+    }
     return {
       index,
       buffer,
@@ -128,6 +137,23 @@ class FakeChain {
   async dispose() {}
 }
 
+class LateInspector {
+  #inspector;
+
+  async begin(setup) {
+    this.#inspector ??= await createInspector();
+    await this.#inspector.begin(setup);
+  }
+
+  inspect(frame) {
+    return this.#inspector.inspect(frame);
+  }
+
+  async finish() {
+    await this.#inspector?.finish();
+  }
+}
+
 serveChain(parentPort, {
   createChain: async () => new FakeChain(),
   prepareSources: async (photos) => ({
@@ -137,5 +163,6 @@ serveChain(parentPort, {
   createComparer: () => {
     throw new Error('nothing is compared here');
   },
+  createInspector: () => new LateInspector(),
   releaseModels: async () => {},
 });

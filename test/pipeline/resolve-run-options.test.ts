@@ -45,6 +45,9 @@ test('every default is filled in', () => {
     faceParserModel: 'bisenet_resnet_34',
     modelDir: undefined,
     compat: 'none',
+    contentAnalyser: 'auto',
+    policyCommand: undefined,
+    policyTimeoutMs: 60_000,
     faceSelectorMode: 'many',
     faceSelectorOrder: 'large-small',
     faceSelectorGender: undefined,
@@ -239,6 +242,35 @@ const table: Record<keyof RunOptions, Case> = {
   compat: {
     good: plain('compat', 'none', 'facefusion'),
     bad: [['roop', /^--compat must be one of none, facefusion, got "roop"$/]],
+  },
+  contentAnalyser: {
+    good: plain('contentAnalyser', 'auto', 'require'),
+    bad: [['none', /^--content-analyser must be one of auto, require, got "none"$/]],
+  },
+  policyCommand: {
+    good: [
+      { given: 'check --strict', key: 'policyCommand', resolved: ['check', '--strict'] },
+      {
+        given: `  './my check'  a"b c"d '"' "" $HOME;rm `,
+        key: 'policyCommand',
+        resolved: ['./my check', 'ab cd', '"', '', '$HOME;rm'],
+      },
+      { given: ['my check', 'a "b"'], key: 'policyCommand', resolved: ['my check', 'a "b"'] },
+    ],
+    bad: [
+      [
+        '',
+        /^--policy-command must be a program with its arguments, as one text or as a list of words, got ""$/,
+      ],
+      ['check "half', /^--policy-command must be a program/],
+      [[], /^--policy-command must be a program/],
+      [[''], /^--policy-command must be a program/],
+      [['a', 1], /^--policy-command must be a program/],
+    ],
+  },
+  policyTimeout: {
+    good: [{ given: 2.5, key: 'policyTimeoutMs', resolved: 2500 }],
+    bad: [[0, /^--policy-timeout must be a number from 1 to 86400, got 0$/]],
   },
   faceSelectorMode: {
     good: plain('faceSelectorMode', 'many', 'one'),

@@ -46,11 +46,39 @@ test('hostile names, warnings, settings and reasons stay text', async () => {
     machine: { [hostile]: { [hostile]: hostile } },
     performance: { [hostile]: hostile },
     warnings: [{ code: hostile, message: hostile, file: hostile }],
+    policy: {
+      checks: [
+        {
+          check: hostile.slice(0, 90),
+          point: 'before',
+          frames: 1,
+          photos: 0,
+          said: hostile,
+          details: { [hostile]: hostile },
+        },
+      ],
+      notRun: [{ check: 'content-analyser', reason: hostile }],
+    },
     gates: [{ gate: hostile, limit: 1, figure: null, passed: false, frameCount: 1 }],
   });
   assert.doesNotMatch(page, /<script|<img src=x|\u202e/);
   assert.match(page, /&lt;img src=x onerror=&quot;alert\(1\)&quot;&gt;/);
   assert.match(page, /There are no pictures: the output cannot be read: it &lt;is&gt; gone/);
+});
+
+test('a page says which checks looked at the run, and when none did', async () => {
+  const check = { check: 'policy-command', point: 'after', frames: 12, photos: 0, said: 'all known' };
+  const looked = await pageOf(wavy(10), { policy: { checks: [check], notRun: [] } });
+  assert.match(looked, /Policy checks/);
+  assert.match(looked, /<td>policy-command<\/td><td>after<\/td>.*all known/);
+  const notRun = [{ check: 'content-analyser', reason: 'models are not there: nsfw_1' }];
+  const missed = await pageOf(wavy(10), { policy: { checks: [], notRun } });
+  assert.match(
+    missed,
+    /None looked at this run.*content-analyser did not run: models are not there: nsfw_1\./s,
+  );
+  // A report of an earlier version has nothing of it.
+  assert.doesNotMatch(await pageOf(wavy(10)), /Policy checks/);
 });
 
 test('the page of a film of two hours stays below two megabytes', async () => {

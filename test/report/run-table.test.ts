@@ -93,6 +93,20 @@ const report: RunReport = {
     },
   ],
   resumed: null,
+  policy: {
+    checks: [
+      {
+        check: 'content-analyser',
+        point: 'before',
+        frames: 9,
+        photos: 1,
+        said: '0 of 9 frames flagged',
+        details: { flaggedFrames: 0 },
+      },
+      { check: 'policy-command', point: 'after', frames: 1, photos: 0, said: 'fine\u0007', details: null },
+    ],
+    notRun: [{ check: 'content-analyser', reason: 'models are not there: nsfw_1' }],
+  },
   machine: {
     system: 'linux x64 6.1',
     cpuModel: 'a processor',
@@ -132,6 +146,9 @@ seam       p5 3.10  p50 4.20  p95 5.30
 SSIM       inside  p50 0.780  outside  min 0.99500
 gates      min-identity 0.700: 0.770, passed
            max-jitter 0.1 %: 0.42 %, missed
+policy     content-analyser before: 0 of 9 frames flagged (9 frames, 1 photo)
+           policy-command after: fine\\u0007 (1 frame)
+           content-analyser does not run: models are not there: nsfw_1
 `;
 
 describe('the table at the end of a run', () => {
@@ -218,7 +235,7 @@ describe('the table at the end of a run', () => {
     });
     assert.match(software, /^ +decoded in software \(vaapi: no device\)$/m);
     assert.match(software, /^ +deinterlaced with bwdif$/m);
-    assert.doesNotMatch(formatRunTable({ ...report, performance: null }), /workers|models/);
+    assert.doesNotMatch(formatRunTable({ ...report, performance: null }), /workers|models busy/);
   });
 
   test('writes a whole frame rate without its denominator', () => {

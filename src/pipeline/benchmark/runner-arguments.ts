@@ -12,7 +12,7 @@ export type RunnerFiles = {
 
 /**
  * The words after `faceswap` of one measured run: what a user would type, without the cache of earlier runs, which would skip the
- * analysis from the second cycle on. Generated models are asked for with an option of `run` that its help does not list.
+ * analysis from the second cycle on. Generated models are asked for, and policy checks left out, with options of `run` that its help does not list.
  */
 export function runnerArguments(
   { runOptions }: Pick<BenchmarkConfig, 'runOptions'>,
@@ -25,7 +25,7 @@ export function runnerArguments(
   return [
     'run',
     ...['--source', files.source, '--target', files.target, '--output', files.output],
-    ...['--no-cache', '--json', '--progress', 'none', '--log-level', 'warn'],
+    ...['--no-cache', '--json', '--progress', 'none', '--log-level', 'warn', '--benchmark-clip'],
     ...(files.models === undefined ? [] : ['--benchmark-models', files.models]),
     ...settings,
   ];
