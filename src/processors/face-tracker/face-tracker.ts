@@ -1,7 +1,7 @@
 import { type Box, boxOverlap } from '../../imaging/affine.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { smallestFacePx } from '../face-detector/detection-tiles.js';
-import type { FaceDetection, FaceDetector } from '../face-detector/face-detector.js';
+import type { FaceDetection, TargetDetector } from '../face-detector/target-detector.js';
 import {
   cropFromBox,
   cropFromMesh,
@@ -11,6 +11,7 @@ import {
   faceFlagThreshold,
 } from '../face-landmarker/face-landmarker.js';
 import { boundsOf } from '../face-landmarker/mesh-bounds.js';
+import type { MeshFitter } from '../face-landmarker/mesh-fitter.js';
 import type { FaceRecognizer } from '../face-recognizer/face-recognizer.js';
 import { headPose } from '../face-swapper/head-pose.js';
 import { FaceMemory } from './face-memory.js';
@@ -107,8 +108,9 @@ const jumpLimit = 0.55;
  * before goes on under a new id, so that no id stands for two persons.
  */
 export class FaceTracker {
-  readonly #detector: FaceDetector;
+  readonly #detector: TargetDetector;
   readonly #landmarker: FaceLandmarker;
+  readonly #fitter: MeshFitter | null;
   readonly #recognizer: Pick<FaceRecognizer, 'identify'>;
   readonly #scanEveryFrames: number;
   #tracks: Track[] = [];
@@ -123,16 +125,19 @@ export class FaceTracker {
     {
       detector,
       landmarker,
+      fitter = null,
       recognizer,
     }: {
-      readonly detector: FaceDetector;
+      readonly detector: TargetDetector;
       readonly landmarker: FaceLandmarker;
+      readonly fitter?: MeshFitter | null;
       readonly recognizer: Pick<FaceRecognizer, 'identify'>;
     },
     framesPerSecond: number,
   ) {
     this.#detector = detector;
     this.#landmarker = landmarker;
+    this.#fitter = fitter;
     this.#recognizer = recognizer;
     this.#scanEveryFrames = Math.max(detectEveryFrames, Math.round(framesPerSecond));
   }
@@ -150,6 +155,7 @@ export class FaceTracker {
     for (const track of this.#tracks) {
       if (track.lostFrames > 0) continue;
       const mesh = await this.#landmarks(frame, this.#predictedCrop(track));
+      await this.#fit(frame, mesh);
       if (mesh.flag >= faceFlagThreshold && isPlausible(track.points, mesh.points)) {
         read(mesh);
         readings.push({ track, mesh });
@@ -223,6 +229,7 @@ export class FaceTracker {
     const mesh = await this.#landmarker.refine(frame, cropFromBox(detection.box, detection.rollRadians));
     this.times.landmarksMs += performance.now() - started;
     if (mesh.flag < faceFlagThreshold) return;
+    await this.#fit(frame, mesh, detection);
     if (isKnown(readings, boundsOf(mesh.points))) return;
     read(mesh);
     const track = (await this.#lostTrackOf(frame, mesh)) ?? this.#newTrack(mesh);
@@ -304,6 +311,14 @@ export class FaceTracker {
     const mesh = await this.#landmarker.read(frame, crop);
     this.times.landmarksMs += performance.now() - started;
     return mesh;
+  }
+
+  /** Brings what image landmarkers see into a mesh that shows a face. */
+  async #fit(frame: PlanarFrame, { flag, points }: FaceMesh, detection?: FaceDetection): Promise<void> {
+    if (this.#fitter === null || flag < faceFlagThreshold) return;
+    const started = performance.now();
+    await this.#fitter.fit(frame, points, detection);
+    this.times.landmarksMs += performance.now() - started;
   }
 
   /**
