@@ -7,8 +7,8 @@ import { jawPointCount, sixtyEightCount, sixtyEightLength, sixtyEightOf } from '
 
 /** How far the pull of a point reaches over the mean face, in distances of its outer eye corners. */
 const reach = 0.2;
-/** Keeps inner points exact to some hundredths of a percent where two of them nearly coincide, as the inner lips of a closed mouth do. */
-const innerSlack = 1e-4;
+/** Only keeps the numbers sound where two points nearly coincide, as the inner lips of a closed mouth do. */
+const innerSlack = 1e-6;
 /**
  * The jaw of the 68 points is the contour that the picture shows; that of the mesh is a line on the head. They only agree about from the
  * front, so jaw points pull with less weight, and not at all on a head that is turned away.
