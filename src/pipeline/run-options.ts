@@ -1,3 +1,4 @@
+import type { FaceRace } from '../processors/face-recognizer/face-races.js';
 import type { NeuralConfig, NeuralOptions } from './neural-options.js';
 import type { FaceMap, FaceMapOption } from './selection/face-map.js';
 import type { FaceSelectorOrder } from './selection/face-order.js';
@@ -63,6 +64,8 @@ export type RunOptions = NeuralOptions & {
   faceSelectorAgeStart?: number;
   /** Swap only people of at most this age. */
   faceSelectorAgeEnd?: number;
+  /** Swap only people who read as one of these to `fairface`; decided for each person over the whole clip. */
+  faceSelectorRace?: FaceRace | readonly FaceRace[];
   /** Swap only faces whose middle lies in one of these: `x,y,width,height` in pixels or percent of the frame. */
   faceSelectorRegion?: string | readonly string[];
   /** Photographs of the person in the target to be swapped. */
@@ -181,6 +184,8 @@ export type RunConfig = NeuralConfig & {
   /** Undefined: any age. */
   readonly faceSelectorAgeStart: number | undefined;
   readonly faceSelectorAgeEnd: number | undefined;
+  /** Empty: any. */
+  readonly faceSelectorRaces: readonly FaceRace[];
   /** Empty: everywhere. */
   readonly faceSelectorRegions: readonly FaceRegion[];
   /** Photos of one person; empty: the reference is a face of a frame, or there is none. */

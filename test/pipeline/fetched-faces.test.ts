@@ -10,7 +10,6 @@ import { IdentitySampler } from '../../src/pipeline/cast/identity-sampler.js';
 import { chainSettings } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 import type { RunOptions } from '../../src/pipeline/run-options.js';
-import { fivePointsOf } from '../../src/processors/face-landmarker/five-points.js';
 import { boundsOf } from '../../src/processors/face-landmarker/mesh-bounds.js';
 import { sixtyEightOf } from '../../src/processors/face-landmarker/sixty-eight-points.js';
 import { FaceTracker } from '../../src/processors/face-tracker/face-tracker.js';
@@ -116,6 +115,7 @@ test('fairface says age and gender in place of the recogniser', async () => {
   const sample = await sampler.sample(frame, 0, { trackId: 1, observation });
   assert.equal(sample?.ageYears, 44.5);
   assert.equal(sample.male, 1);
+  assert.equal(sample.race, 'asian');
   assert.equal(sample.descriptor.length, 1024, 'who it is stays with the recogniser');
   await models.dispose();
 });

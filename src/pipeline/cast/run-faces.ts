@@ -157,7 +157,7 @@ const findInAnimation = (parts: FacesParts): Promise<FoundFaces> =>
   });
 
 const personFor = (person: CastPerson, found: FoundFaces): FacesPerson => {
-  const { id, frames, firstFrame, best, ageYears, male, seen } = person;
+  const { id, frames, firstFrame, best, ageYears, male, race = null, seen } = person;
   const { range, timeOf, secondsOf } = found;
   return {
     id,
@@ -169,6 +169,7 @@ const personFor = (person: CastPerson, found: FoundFaces): FacesPerson => {
     ageYears,
     gender: male === null ? null : male >= 0.5 ? 'male' : 'female',
     male,
+    race,
     seen,
   };
 };

@@ -8,11 +8,7 @@ import { PositionalModel } from '../../inference/positional-model.js';
 import type { ModelSession } from '../../inference/session.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
 import { writePictureTensor } from '../picture-tensor.js';
-
-/** What a face reads as to a classifier, in the words of `--face-selector-race`. */
-export const faceRaces = ['white', 'black', 'latino', 'asian', 'indian', 'arabic'] as const;
-
-export type FaceRace = (typeof faceRaces)[number];
+import type { FaceRace } from './face-races.js';
 
 /** What a classifier says of a face. */
 export type FaceClasses = {

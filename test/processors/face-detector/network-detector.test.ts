@@ -158,10 +158,10 @@ test('turned frames lie as the rotation matrix says, a pixel lower than a turn o
   const [width, height] = [100, 60];
   // Where OpenCV's matrix with the enlarged size takes (x, y).
   const places = {
-    90: (x: number, y: number) => [y, width - x],
-    180: (x: number, y: number) => [width - x, height - y],
-    270: (x: number, y: number) => [height - y, x],
-  } as const;
+    90: (x: number, y: number): readonly [number, number] => [y, width - x],
+    180: (x: number, y: number): readonly [number, number] => [width - x, height - y],
+    270: (x: number, y: number): readonly [number, number] => [height - y, x],
+  };
   for (const isCompatible of [false, true]) {
     for (const angle of [90, 180, 270] as const) {
       const [input] = (await inputFor(frame, { anglesDegrees: [angle], isCompatible })) as [Float32Array];
@@ -170,7 +170,7 @@ test('turned frames lie as the rotation matrix says, a pixel lower than a turn o
         [99, 59],
         [40, 33],
       ] as const) {
-        const [u, v] = places[angle](x, y) as readonly [number, number];
+        const [u, v] = places[angle](x, y);
         const expected = normalised(patternLevel(2, x, y));
         assertClose(at(input, v * 160 + u), expected, 2e-5, `${angle} degrees, ${x}, ${y}`);
       }

@@ -20,7 +20,7 @@ const frame = paintFrame(formatOf(640, 480, 'rgb'), smooth);
 const face = placedFace({ x: 320, y: 240, eyesPx: 90, roll: 0.2 });
 
 test('the ids of race, gender and age become words and years', async () => {
-  for (const [ids, expected] of [
+  for (const [[race, gender, age], expected] of [
     [[0, 1, 0], { race: 'white', male: 0, ageYears: 1 }],
     [[1, 0, 1], { race: 'black', male: 1, ageYears: 6 }],
     [[2, 0, 2], { race: 'latino', male: 1, ageYears: 14.5 }],
@@ -29,18 +29,18 @@ test('the ids of race, gender and age become words and years', async () => {
     [[5, 0, 7], { race: 'indian', male: 1, ageYears: 64.5 }],
     [[6, 0, 8], { race: 'arabic', male: 1, ageYears: 85 }],
   ] as const) {
-    const classifier = new FaceClassifier(await openModel(fixedClassifier(...ids)), contract);
+    const classifier = new FaceClassifier(await openModel(fixedClassifier(race, gender, age)), contract);
     assert.deepEqual(await classifier.classify(frame, face), expected);
   }
 });
 
 test('classes that there are not are an error of the model', async () => {
-  for (const ids of [
+  for (const [race, gender, age] of [
     [7, 0, 0],
     [0, 0, 9],
     [Number.NaN, 0, 0],
   ] as const) {
-    const classifier = new FaceClassifier(await openModel(fixedClassifier(...ids)), contract);
+    const classifier = new FaceClassifier(await openModel(fixedClassifier(race, gender, age)), contract);
     await assert.rejects(classifier.classify(frame, face), { kind: 'model' });
   }
 });
