@@ -211,7 +211,7 @@ test('an identity sample with impossible numbers, or two of them, is not used', 
   assert.ok(SegmentAnalysisReader.openFor(packed, wanted));
   const changed = (change: (view: DataView, sampleAt: number) => void): ArrayBuffer => {
     const copy = packed.slice(0);
-    change(new DataView(copy), copy.byteLength - behindSample - 4 * (3 + descriptorLength));
+    change(new DataView(copy), copy.byteLength - behindSample - 4 * (4 + descriptorLength));
     return copy;
   };
   const bad = [
