@@ -54,9 +54,7 @@ before(async () => {
     const middle = i % 2 === 0 ? box.x + box.width / 2 : box.y + box.height / 2;
     return ((value - middle) * scale + 128) / 4;
   });
-  // Upright on the unit square: ears on one line.
-  const unit = Float32Array.from({ length: 136 }, (_, i) => (i % 2 === 0 ? (i / 2) % 17 : 8) / 16);
-  writeLandmarkerStandIns(folder, { grid, certainty: 0.8, unit });
+  writeLandmarkerStandIns(folder, { grid, certainty: 0.8 });
   writeClassifierStandIn(folder, 3, 0, 5);
 });
 after(async () => {

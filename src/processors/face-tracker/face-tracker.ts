@@ -32,6 +32,8 @@ export type MeshReader = (mesh: FaceMesh) => void;
 type Track = {
   id: number;
   points: Float32Array;
+  /** Where the landmark model looks next if the face stands still. */
+  crop: FaceCrop;
   /** Movement of the centre from the last frame to this one, in pixels. */
   velocityX: number;
   velocityY: number;
@@ -43,7 +45,7 @@ type Track = {
 };
 
 /** A mesh that a track's crop gave in this frame. */
-type Reading = { readonly track: Track; readonly mesh: FaceMesh };
+type Reading = { readonly track: Track; readonly mesh: FaceMesh; readonly next: FaceCrop };
 
 /** The detector looks at the whole frame this often while everything is tracked; new faces wait no longer than this. */
 const detectEveryFrames = 5;
@@ -155,17 +157,17 @@ export class FaceTracker {
     for (const track of this.#tracks) {
       if (track.lostFrames > 0) continue;
       const mesh = await this.#landmarks(frame, this.#predictedCrop(track));
-      await this.#fit(frame, mesh);
+      const next = await this.#fit(frame, mesh);
       if (mesh.flag >= faceFlagThreshold && isPlausible(track.points, mesh.points)) {
         read(mesh);
-        readings.push({ track, mesh });
+        readings.push({ track, mesh, next });
       } else {
         lost.push(track);
       }
     }
     lost.push(...(await this.#settleDuplicates(frame, readings)));
     for (const track of lost) track.lostFrames = 1;
-    for (const { track, mesh } of readings) see(track, mesh);
+    for (const { track, mesh, next } of readings) see(track, mesh, next);
     const isScan = this.#shotFrames === 0 || index % this.#scanEveryFrames === 0;
     for (const detection of await this.#detections(frame, index, isScan)) {
       const isNew = !isKnown(readings, detection.box);
@@ -229,13 +231,13 @@ export class FaceTracker {
     const mesh = await this.#landmarker.refine(frame, cropFromBox(detection.box, detection.rollRadians));
     this.times.landmarksMs += performance.now() - started;
     if (mesh.flag < faceFlagThreshold) return;
-    await this.#fit(frame, mesh, detection);
+    const next = await this.#fit(frame, mesh, detection);
     if (isKnown(readings, boundsOf(mesh.points))) return;
     read(mesh);
-    const track = (await this.#lostTrackOf(frame, mesh)) ?? this.#newTrack(mesh);
+    const track = (await this.#lostTrackOf(frame, mesh)) ?? this.#newTrack(mesh, next);
     track.points = mesh.points;
-    see(track, mesh);
-    readings.push({ track, mesh });
+    see(track, mesh, next);
+    readings.push({ track, mesh, next });
   }
 
   #keepOnly(isKept: (track: Track) => boolean): void {
@@ -245,10 +247,11 @@ export class FaceTracker {
     for (const { tangled } of this.#tracks) for (const track of gone) tangled.delete(track);
   }
 
-  #newTrack({ points }: FaceMesh): Track {
+  #newTrack({ points }: FaceMesh, crop: FaceCrop): Track {
     const track: Track = {
       id: this.#nextId++,
       points,
+      crop,
       velocityX: 0,
       velocityY: 0,
       lostFrames: 0,
@@ -298,12 +301,8 @@ export class FaceTracker {
     return descriptor;
   }
 
-  #predictedCrop(track: Track): FaceCrop {
-    const crop = cropFromMesh(track.points);
-    return {
-      ...crop,
-      centre: { x: crop.centre.x + track.velocityX, y: crop.centre.y + track.velocityY },
-    };
+  #predictedCrop({ crop, velocityX, velocityY }: Track): FaceCrop {
+    return { ...crop, centre: { x: crop.centre.x + velocityX, y: crop.centre.y + velocityY } };
   }
 
   async #landmarks(frame: PlanarFrame, crop: FaceCrop): Promise<FaceMesh> {
@@ -313,12 +312,18 @@ export class FaceTracker {
     return mesh;
   }
 
-  /** Brings what image landmarkers see into a mesh that shows a face. */
-  async #fit(frame: PlanarFrame, { flag, points }: FaceMesh, detection?: FaceDetection): Promise<void> {
-    if (this.#fitter === null || flag < faceFlagThreshold) return;
+  /**
+   * Brings what image landmarkers see into a mesh that shows a face.
+   *
+   * @returns the crop of the mesh before: the landmark model must find the face by what it sees itself
+   */
+  async #fit(frame: PlanarFrame, { flag, points }: FaceMesh, detection?: FaceDetection): Promise<FaceCrop> {
+    const next = cropFromMesh(points);
+    if (this.#fitter === null || flag < faceFlagThreshold) return next;
     const started = performance.now();
     await this.#fitter.fit(frame, points, detection);
     this.times.landmarksMs += performance.now() - started;
+    return next;
   }
 
   /**
@@ -400,12 +405,13 @@ export class FaceTracker {
 }
 
 /** Puts a track where its face is now. */
-function see(track: Track, { points }: FaceMesh): void {
+function see(track: Track, { points }: FaceMesh, next: FaceCrop): void {
   const before = centreOf(track.points);
   const after = centreOf(points);
   track.velocityX = after.x - before.x;
   track.velocityY = after.y - before.y;
   track.points = points;
+  track.crop = next;
   track.lostFrames = 0;
 }
 

@@ -47,6 +47,51 @@ export const constantModel = (
   };
 };
 
+/** The same as long as the lower right of its input is black, as it is under a whole frame, and something else for windows, which fill it. */
+const switchingModel = (
+  input: { readonly name: string; readonly dims: readonly number[] },
+  { whole, window, black }: { readonly whole: Constants; readonly window: Constants; readonly black: number },
+): OnnxModel => {
+  const names = Object.keys(whole);
+  const values = (all: Constants, kind: string) =>
+    Object.fromEntries(names.map((name) => [`${kind} ${name}`, all[name] as Constants[string]]));
+  const differences = Object.fromEntries(
+    names.map((name) => {
+      const { dims, data } = window[name] as Constants[string];
+      const from = (whole[name] as Constants[string]).data;
+      return [name, { dims, data: data.map((value, i) => value - (from[i] as number)) }];
+    }),
+  );
+  return modelOf({
+    inputs: { [input.name]: input.dims },
+    outputs: Object.fromEntries(names.map((name) => [name, (whole[name] as Constants[string]).dims])),
+    weights: {
+      one: { dims: [1], data: BigInt64Array.of(1n) },
+      start: { dims: [2], data: BigInt64Array.of(600n, 600n) },
+      end: { dims: [2], data: BigInt64Array.of(640n, 640n) },
+      axes: { dims: [2], data: BigInt64Array.of(2n, 3n) },
+      'almost black': { dims: [1], data: Float32Array.of(black + 0.02) },
+      steep: { dims: [1], data: Float32Array.of(1e6) },
+      zero: { dims: [], data: Float32Array.of(0) },
+      full: { dims: [], data: Float32Array.of(1) },
+      ...values(whole, 'whole'),
+      ...values(differences, 'change'),
+    },
+    nodes: [
+      op('Slice', [input.name, 'start', 'end', 'axes'], 'corner'),
+      op('ReduceMax', ['corner'], 'brightest'),
+      op('Reshape', ['brightest', 'one'], 'flat'),
+      op('Sub', ['flat', 'almost black'], 'above'),
+      op('Mul', ['above', 'steep'], 'steeper'),
+      op('Clip', ['steeper', 'zero', 'full'], 'filled'),
+      ...names.flatMap((name) => [
+        op('Mul', [`change ${name}`, 'filled'], `part ${name}`),
+        op('Add', [`whole ${name}`, `part ${name}`], name),
+      ]),
+    ],
+  });
+};
+
 const image = { name: 'input', dims: [1, 3, sizePx, sizePx] } as const;
 
 const cornerOf = (face: StandInFace, i: number): readonly [number, number] => [
@@ -54,8 +99,8 @@ const cornerOf = (face: StandInFace, i: number): readonly [number, number] => [
   face.y + (standInPoints[2 * i + 1] as number) * face.height,
 ];
 
-/** With retinaface's and scrfd's signature: each face at the anchor of stride 8 that is nearest to its middle. */
-export const anchorDetector = (faces: readonly StandInFace[]): OnnxModel => {
+/** Each face at the anchor of stride 8 that is nearest to its middle. */
+const anchorOutputs = (faces: readonly StandInFace[]): Constants => {
   const outputs: Constants = {};
   for (const [what, numbers] of [
     ['score', 1],
@@ -86,11 +131,10 @@ export const anchorDetector = (faces: readonly StandInFace[]): OnnxModel => {
       outputs[`${what}_${stride}`] = { dims: [count, numbers], data };
     }
   }
-  return constantModel(image, outputs);
+  return outputs;
 };
 
-/** With yoloface's signature. */
-export const yoloDetector = (faces: readonly StandInFace[]): OnnxModel => {
+const yoloOutputs = (faces: readonly StandInFace[]): Constants => {
   const candidates = 8400;
   const data = new Float32Array(20 * candidates);
   for (const [at, face] of faces.entries()) {
@@ -104,11 +148,11 @@ export const yoloDetector = (faces: readonly StandInFace[]): OnnxModel => {
     ];
     for (const [row, value] of column.entries()) data[row * candidates + 100 + at] = value;
   }
-  return constantModel(image, { output: { dims: [1, 20, candidates], data } });
+  return { output: { dims: [1, 20, candidates], data } };
 };
 
-/** With yunet's signature: the score is split into two equal factors. */
-export const yunetDetector = (faces: readonly StandInFace[]): OnnxModel => {
+/** The score is split into two equal factors. */
+const yunetOutputs = (faces: readonly StandInFace[]): Constants => {
   const outputs: Constants = {};
   for (const [what, numbers] of [
     ['cls', 1],
@@ -146,13 +190,44 @@ export const yunetDetector = (faces: readonly StandInFace[]): OnnxModel => {
       outputs[`${what}_${stride}`] = { dims: [1, count, numbers], data };
     }
   }
-  return constantModel(image, outputs);
+  return outputs;
 };
 
-/** Writes stand-ins for all four detectors, which all report the same faces in every picture. */
+/** With retinaface's and scrfd's signature. */
+export const anchorDetector = (faces: readonly StandInFace[]): OnnxModel =>
+  constantModel(image, anchorOutputs(faces));
+
+/** With yoloface's signature. */
+export const yoloDetector = (faces: readonly StandInFace[]): OnnxModel =>
+  constantModel(image, yoloOutputs(faces));
+
+/** With yunet's signature. */
+export const yunetDetector = (faces: readonly StandInFace[]): OnnxModel =>
+  constantModel(image, yunetOutputs(faces));
+
+/**
+ * Writes stand-ins for all four detectors, which all report the same faces in every frame that leaves the lower right of their input black
+ * (those that are not square), and one face in the middle of every window, where the face is that was looked around.
+ */
 export const writeDetectorStandIns = (folder: string, faces: readonly StandInFace[]): void => {
-  writeStandIn(folder, 'retinaface_10g', anchorDetector(faces));
-  writeStandIn(folder, 'scrfd_2.5g', anchorDetector(faces));
-  writeStandIn(folder, 'yoloface_8n', yoloDetector(faces));
-  writeStandIn(folder, 'yunet_2023_mar', yunetDetector(faces));
+  const [first] = faces;
+  const size = first === undefined ? 1 : Math.max(first.width, first.height) / 160;
+  const around = (first === undefined ? [] : [first]).map(({ width, height, score }) => ({
+    x: 320 - width / size / 2,
+    y: 320 - height / size / 2,
+    width: width / size,
+    height: height / size,
+    score,
+  }));
+  const anchors = {
+    whole: anchorOutputs(faces),
+    window: anchorOutputs(around),
+    black: -127.5 / 128,
+  };
+  writeStandIn(folder, 'retinaface_10g', switchingModel(image, anchors));
+  writeStandIn(folder, 'scrfd_2.5g', switchingModel(image, anchors));
+  const yolo = { whole: yoloOutputs(faces), window: yoloOutputs(around), black: 0 };
+  writeStandIn(folder, 'yoloface_8n', switchingModel(image, yolo));
+  const yunet = { whole: yunetOutputs(faces), window: yunetOutputs(around), black: 0 };
+  writeStandIn(folder, 'yunet_2023_mar', switchingModel(image, yunet));
 };

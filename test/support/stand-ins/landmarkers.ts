@@ -1,4 +1,7 @@
 import type { OnnxModel } from '../../../src/inference/onnx-file.js';
+import { boundsOf } from '../../../src/processors/face-landmarker/mesh-bounds.js';
+import { sixtyEightOf } from '../../../src/processors/face-landmarker/sixty-eight-points.js';
+import { layoutShape } from '../../../src/processors/face-swapper/face-layout-data.js';
 import { constantModel } from './detectors.js';
 import { writeStandIn } from './models.js';
 
@@ -34,16 +37,29 @@ export const fixedEstimator = (unit: ArrayLike<number>): OnnxModel =>
     { output: { dims: [1, 68, 2], data: Float32Array.from(unit) } },
   );
 
-/**
- * Writes stand-ins for the three landmarkers.
- *
- * @param unit 68 × (x, y) of an upright face on the unit square that its five points fill as in ffhq_512
- */
+/** The 68 points of the mean face. */
+const meanPoints = sixtyEightOf(Float32Array.from(layoutShape), new Float32Array(136));
+
+/** Where a landmarker sees them in a crop in which the mean face's box has a longer side of 195 pixels in the middle. */
+export const meanFaceGrid = (): Float32Array => {
+  const { x, y, width, height } = boundsOf(Float32Array.from(layoutShape));
+  const scale = 195 / Math.max(width, height);
+  return meanPoints.map((value, i) => {
+    const middle = i % 2 === 0 ? x + width / 2 : y + height / 2;
+    return ((value - middle) * scale + 128) / 4;
+  });
+};
+
+/** The same on the unit square, about as ffhq_512 places the five points. */
+const meanFaceUnit = (): Float32Array =>
+  meanPoints.map((value, i) => (i % 2 === 0 ? 0.5 + 0.36 * value : 0.47 + 0.36 * value));
+
+/** Writes stand-ins for the three landmarkers, which see the mean face in every crop; `landmarks` replaces what two of them see. */
 export const writeLandmarkerStandIns = (
   folder: string,
-  { unit, ...landmarks }: StandInLandmarks & { readonly unit: ArrayLike<number> },
+  landmarks: StandInLandmarks = { grid: meanFaceGrid(), certainty: 0.8 },
 ): void => {
-  writeStandIn(folder, 'fan_68_5', fixedEstimator(unit));
+  writeStandIn(folder, 'fan_68_5', fixedEstimator(meanFaceUnit()));
   writeStandIn(folder, '2dfan4', heatmapLandmarker(landmarks));
   writeStandIn(folder, 'peppa_wutz', pointLandmarker(landmarks));
 };
