@@ -2,7 +2,6 @@ import path from 'node:path';
 import { FileNotRead, readBoundedFile } from '../bounded-file.js';
 import { FaceswapError } from '../errors.js';
 import { nearestName } from '../pipeline/nearest-name.js';
-import { refuseUnsupported } from '../pipeline/resolve-run-options.js';
 import { type FaceMapOption, resolveFaceMapPaths } from '../pipeline/selection/face-map.js';
 import { checkOptionValue, describeValue, type OptionValue, type OptionValues } from './option-values.js';
 import { camelCase, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
@@ -84,7 +83,6 @@ export const parseConfigText = (text: string, file: string): OptionValues => {
   for (const [key, value] of Object.entries(data)) {
     const entry = entryByKey.get(key);
     if (entry === undefined) {
-      refuseUnsupported(camelCase(key), file);
       const nearest = nearestName(
         key,
         configEntries.map(({ name }) => name),

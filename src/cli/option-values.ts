@@ -1,6 +1,5 @@
 import { FaceswapError } from '../errors.js';
 import { nearestName } from '../pipeline/nearest-name.js';
-import { unsupportedOptions, refuseUnsupported } from '../pipeline/resolve-run-options.js';
 import type { BatchOptions } from '../pipeline/run-batch-options.js';
 import { checkFaceMap, type FaceMapOption } from '../pipeline/selection/face-map.js';
 import {
@@ -112,9 +111,6 @@ export const readCommandLine = (
   collected: Readonly<Record<string, unknown>>,
   entries: readonly RunOptionEntry[] = runOptionEntries,
 ): OptionValues => {
-  for (const name of unsupportedOptions.keys()) {
-    if (collected[name] !== undefined) refuseUnsupported(name);
-  }
   const values: OptionValues = {};
   for (const entry of entries) {
     const collectedValue = collected[camelCase(entry.name)];

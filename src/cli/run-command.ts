@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander';
 import type { ExitCode } from '../errors.js';
-import { optionFlag } from '../pipeline/option-checks.js';
-import { unsupportedOptions } from '../pipeline/resolve-run-options.js';
 import { defaultTextOf, flagOf, type RunOptionEntry, runOptionEntries } from './run-option-table.js';
 
 /** The end of `faceswap run --help`. */
@@ -70,9 +68,6 @@ export const addRunCommand = (program: Command, onExit: (code: ExitCode) => void
   for (const entry of runOptionEntries) {
     command.addOption(visibleOption(entry));
     if (entry.alias !== undefined) command.addOption(aliasOption(entry, entry.alias));
-  }
-  for (const name of unsupportedOptions.keys()) {
-    command.addOption(new Option(`${optionFlag(name)} <value...>`, 'not supported').hideHelp());
   }
   command.addOption(
     new Option('--benchmark-models <folder>', 'models that `faceswap benchmark` made').hideHelp(),

@@ -180,6 +180,14 @@ export const runOptionTable = [
     description: 'swap only people who look at most that old',
   },
   {
+    name: 'face-selector-race',
+    group: 'Face',
+    kind: 'texts',
+    placeholder: 'race',
+    choices: optionChoices.faceSelectorRace,
+    description: 'swap only people who read as that to the classifier fairface',
+  },
+  {
     name: 'face-selector-region',
     group: 'Face',
     kind: 'texts',

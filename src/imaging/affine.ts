@@ -22,6 +22,18 @@ export function applyAffine(map: Affine, x: number, y: number): Point {
   return { x: map.a * x + map.b * y + map.c, y: map.d * x + map.e * y + map.f };
 }
 
+/** The map that does first `inner` and then `outer`. */
+export function composeAffine(outer: Affine, inner: Affine): Affine {
+  return {
+    a: outer.a * inner.a + outer.b * inner.d,
+    b: outer.a * inner.b + outer.b * inner.e,
+    c: outer.a * inner.c + outer.b * inner.f + outer.c,
+    d: outer.d * inner.a + outer.e * inner.d,
+    e: outer.d * inner.b + outer.e * inner.e,
+    f: outer.d * inner.c + outer.e * inner.f + outer.f,
+  };
+}
+
 /**
  * The inverse map.
  *

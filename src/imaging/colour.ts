@@ -50,7 +50,10 @@ export function colourCoefficients(matrix: ColourMatrix, range: ColourRange): Co
   };
 }
 
-/** Values that {@link srgbToLab} converts at a time. */
+/** Three planes of as many values. */
+type Planes = readonly [Float32Array, Float32Array, Float32Array];
+
+/** Values that are converted at a time. */
 const blockLength = 16384;
 
 const scratch = new Scratch();
@@ -59,7 +62,16 @@ const scratch = new Scratch();
  * Turns three planes R, G, B (sRGB 0..1, gamma encoded) into CIE L*, a*, b* (D65 white, L 0..100), in place: within 0.02 of the exact
  * formulas. For planes outside of the kernel memory, which are copied there and back in blocks.
  */
-export function srgbToLab(planes: readonly [Float32Array, Float32Array, Float32Array]): void {
+export function srgbToLab(planes: Planes): void {
+  convert(planes, 'srgbToLabPlanes');
+}
+
+/** The way back from {@link srgbToLab}; colours that sRGB does not have are clipped. */
+export function labToSrgb(planes: Planes): void {
+  convert(planes, 'labToSrgbPlanes');
+}
+
+function convert(planes: Planes, kernel: 'srgbToLabPlanes' | 'labToSrgbPlanes'): void {
   const block = scratch.floats('block', 3 * blockLength);
   const address = addressOf(block);
   for (let from = 0; from < planes[0].length; from += blockLength) {
@@ -67,10 +79,10 @@ export function srgbToLab(planes: readonly [Float32Array, Float32Array, Float32A
     planes.forEach((plane, c) => {
       block.set(plane.subarray(from, from + count), c * blockLength);
     });
-    // The kernel works on four values at a time; what lies behind the last one is not read back.
+    // The kernels work on four values at a time; what lies behind the last one is not read back.
     const padded = (count + 3) & ~3;
     const second = address + 4 * blockLength;
-    kernels().call.srgbToLabPlanes(address, second, second + 4 * blockLength, padded);
+    kernels().call[kernel](address, second, second + 4 * blockLength, padded);
     planes.forEach((plane, c) => {
       plane.set(block.subarray(c * blockLength, c * blockLength + count), from);
     });

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelHash } from '../inference/model-hash.js';
 import { embeddedModelEntries } from '../inference/model-registry.js';
 import { contentHash } from '../media/content-hash.js';
 import type { TargetMedia } from '../media/target-media.js';
 import { packageVersion } from '../version.js';
 import { cacheFolder } from './cache-folder.js';
+import { analysisFilesOf } from './chain-files.js';
+import type { ChainModelFiles } from './chain-models.js';
 import { hashOfCode } from './code-hash.js';
 import { DiskCache } from './disk-cache.js';
 import type { ChainSettings } from './face-chain.js';
@@ -31,6 +34,21 @@ const laterSettings: ReadonlySet<string> = new Set([
   'colorMatch',
   'occlusion',
   'executionThreadCount',
+  'processors',
+  'faceSwapperModel',
+  'faceSwapperWeight',
+  'faceSwapperPixelBoostPx',
+  'deepSwapperModel',
+  'deepSwapperMorph',
+  'faceEnhancerModel',
+  'faceEnhancerBlend',
+  'faceEnhancerWeight',
+  'faceEnhancerFaces',
+  'faceMaskTypes',
+  'faceMaskAreas',
+  'faceMaskRegions',
+  'faceOccluderModel',
+  'faceParserModel',
   // A key of its own says whether an entry has what a cast needs.
   'needsCast',
 ] satisfies (keyof ChainSettings)[]);
@@ -39,6 +57,8 @@ const laterSettings: ReadonlySet<string> = new Set([
 export type AnalysisCacheOptions = {
   readonly target: TargetMedia;
   readonly settings: ChainSettings;
+  /** Null: the models of the package. */
+  readonly models: ChainModelFiles | null;
   /** Whatever else decides which pixels come out of the decoder: its version, the hardware that it uses. */
   readonly decoding: Readonly<Record<string, string>>;
   readonly logger: RunLogger;
@@ -46,6 +66,14 @@ export type AnalysisCacheOptions = {
   readonly targetSha256?: Promise<string> | undefined;
   /** Another place than {@link cacheFolder}, for tests. */
   readonly folder?: string | undefined;
+};
+
+/** Files may be replaced under their names, so what is in them counts. */
+const fetchedModelHashes = async (models: ChainModelFiles | null): Promise<readonly string[][]> => {
+  const files = models === null || models.neural === null ? [] : analysisFilesOf(models.neural);
+  const hashes: string[][] = [];
+  for (const { id, file } of files) hashes.push([id, await modelHash(file)]);
+  return hashes;
 };
 
 const endsOfFile = async (file: string, sizeBytes: number): Promise<string> => {
@@ -106,12 +134,13 @@ export class AnalysisCache {
   }
 
   static async #open(options: AnalysisCacheOptions): Promise<AnalysisCache> {
-    const { target, settings, decoding, logger } = options;
+    const { target, settings, models, decoding, logger } = options;
     const facts = canonicalJson({
       form: segmentAnalysisVersion,
       version: packageVersion(),
       code: await hashOfCode(),
       models: embeddedModelEntries().map(({ id, sha256 }) => [id, sha256]),
+      fetched: await fetchedModelHashes(models),
       settings: Object.fromEntries(Object.entries(settings).filter(([name]) => !laterSettings.has(name))),
       decoding,
       stream: target.video.streamIndex,

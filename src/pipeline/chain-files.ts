@@ -45,10 +45,12 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   const source = swapper?.contract.source;
   const landmarkers = listed(config.faceLandmarkerModel, 'facemesh', manyLandmarkers);
   const masksFaces = swapper !== null || deep;
+  const detectors = listed(config.faceDetectorModel, 'blazeface', manyDetectors).map((id) =>
+    require(id, 'anchor-distances', 'yolo-face', 'yunet'),
+  );
+  checkDetectorSize(config, detectors);
   const neural: NeuralModelFiles = {
-    detectors: listed(config.faceDetectorModel, 'blazeface', manyDetectors).map((id) =>
-      require(id, 'anchor-distances', 'yolo-face', 'yunet'),
-    ),
+    detectors,
     imageLandmarkers: landmarkers.map((id) => require(id, 'heatmap-68', 'points-68')),
     fiveToSixtyEight: landmarkers.length > 0 ? require('fan_68_5', 'five-to-68') : null,
     classifier:
@@ -82,6 +84,26 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   return { ...embeddedModelFiles(), neural };
 }
 
+/** @throws FaceswapError `usage` for a side that one of the detectors does not take. */
+const checkDetectorSize = (
+  { faceDetectorSizePx: sidePx, faceDetectorModel: name }: RunConfig,
+  detectors: NeuralModelFiles['detectors'],
+): void => {
+  if (sidePx === undefined) return;
+  if (detectors.length === 0) {
+    throw new FaceswapError('usage', `--face-detector-size has no meaning for the detector ${name}`, {
+      hint: 'Choose another --face-detector-model, or leave it out',
+    });
+  }
+  for (const { id, contract } of detectors) {
+    if (contract.sizesPx.includes(sidePx)) continue;
+    throw new FaceswapError(
+      'usage',
+      `--face-detector-size must be one of ${contract.sizesPx.join(', ')} for ${id}, got ${sidePx}`,
+    );
+  }
+};
+
 const deepSwapperFile = (
   { deepSwapperModel }: RunConfig,
   require: (id: string, kind: 'dfm') => ModelFile<'dfm'>,
@@ -99,6 +121,12 @@ const deepSwapperFile = (
   const contract = { kind: 'dfm', template: 'dfl_whole_face' } as const;
   return { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
 };
+
+/** Those that decide what is found in a target, whoever is swapped onto whom. */
+export function analysisFilesOf(files: NeuralModelFiles): readonly AnyModelFile[] {
+  const { detectors, imageLandmarkers, fiveToSixtyEight, classifier } = files;
+  return [...detectors, ...imageLandmarkers, fiveToSixtyEight, classifier].filter((model) => model !== null);
+}
 
 /** All models of a set that are fetched, with what they are used for. */
 export function neuralFilesOf(

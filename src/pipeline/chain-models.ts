@@ -3,7 +3,17 @@ import { embeddedModelPath } from '../inference/model-registry.js';
 import type { ModelFile } from '../inference/model-store.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { FaceDetector } from '../processors/face-detector/face-detector.js';
+import {
+  commonSizePx,
+  NetworkDetector,
+  type OpenDetector,
+} from '../processors/face-detector/network-detector.js';
+import type { TargetDetector } from '../processors/face-detector/target-detector.js';
 import { FaceLandmarker } from '../processors/face-landmarker/face-landmarker.js';
+import { ImageLandmarker } from '../processors/face-landmarker/image-landmarker.js';
+import { MeshFitter } from '../processors/face-landmarker/mesh-fitter.js';
+import { SixtyEightEstimator } from '../processors/face-landmarker/sixty-eight-estimator.js';
+import { FaceClassifier } from '../processors/face-recognizer/face-classifier.js';
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
 import type { CropSwapperContract } from '../processors/face-swapper/crop-swapper.js';
 import type { ChainSettings } from './face-chain.js';
@@ -53,14 +63,30 @@ export const embeddedModelFiles = (): ChainModelFiles => ({
 
 /** The models that sources and targets are looked at with, loaded; one set per worker thread. */
 export type ChainModels = {
-  readonly detector: FaceDetector;
+  readonly detector: TargetDetector;
   readonly landmarker: FaceLandmarker;
+  /** Null: the mesh stays as the landmark model reads it. */
+  readonly fitter: MeshFitter | null;
   readonly recognizer: FaceRecognizer;
+  /** Null: the recogniser tells age and gender. */
+  readonly classifier: FaceClassifier | null;
   /** Frees the native memory; a later {@link loadChainModels} loads afresh. */
   dispose(): Promise<void>;
 };
 
-type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'>;
+/** What the models of {@link NeuralModelFiles} are used with. */
+const neuralSettingNames = [
+  'faceDetectorSizePx',
+  'faceDetectorAngles',
+  'faceDetectorMargin',
+  'faceLandmarkerScore',
+  'compat',
+] as const satisfies readonly (keyof ChainSettings)[];
+
+type NeuralModelSettings = Pick<ChainSettings, (typeof neuralSettingNames)[number]>;
+
+type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'> &
+  Partial<NeuralModelSettings>;
 
 let loaded: { readonly key: string; readonly models: Promise<ChainModels> } | null = null;
 
@@ -81,6 +107,7 @@ export async function loadChainModels(
     faceDetectorScore,
     files.detector,
     files.neural,
+    files.neural === null ? [] : neuralSettingNames.map((name) => settings[name]),
   ]);
   if (loaded?.key === key) return loaded.models;
   await releaseChainModels();
@@ -112,11 +139,20 @@ async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapp
     loaded = null;
     for (const session of sessions) await session.dispose();
   };
+  const { neural } = files;
   try {
     return {
-      detector: new FaceDetector(await session(files.detector), settings.faceDetectorScore),
+      detector:
+        neural === null || neural.detectors.length === 0
+          ? new FaceDetector(await session(files.detector), settings.faceDetectorScore)
+          : await openDetector(neural.detectors, settings, session),
       landmarker: new FaceLandmarker(await session(files.landmarker)),
+      fitter: neural === null ? null : await openFitter(neural, settings, session),
       recognizer: new FaceRecognizer(await session(files.recognizer)),
+      classifier:
+        neural === null || neural.classifier === null
+          ? null
+          : new FaceClassifier(await session(neural.classifier.file), neural.classifier.contract),
       dispose,
     };
   } catch (error) {
@@ -124,3 +160,37 @@ async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapp
     throw error;
   }
 }
+
+type OpenSession = (file: string) => Promise<ModelSession>;
+
+const isCompatible = ({ compat }: ModelSettings): boolean => compat === 'facefusion';
+
+const openDetector = async (
+  files: NeuralModelFiles['detectors'],
+  settings: ModelSettings,
+  session: OpenSession,
+): Promise<NetworkDetector> => {
+  const models: OpenDetector[] = [];
+  for (const { file, contract } of files) models.push({ session: await session(file), contract });
+  return new NetworkDetector(models, {
+    scoreThreshold: settings.faceDetectorScore,
+    sizePx: settings.faceDetectorSizePx ?? commonSizePx(files.map(({ contract }) => contract)),
+    anglesDegrees: settings.faceDetectorAngles ?? [0],
+    marginPercent: settings.faceDetectorMargin ?? { top: 0, right: 0, bottom: 0, left: 0 },
+    isCompatible: isCompatible(settings),
+  });
+};
+
+const openFitter = async (
+  { fiveToSixtyEight, imageLandmarkers }: NeuralModelFiles,
+  settings: ModelSettings,
+  session: OpenSession,
+): Promise<MeshFitter | null> => {
+  if (fiveToSixtyEight === null || imageLandmarkers.length === 0) return null;
+  const estimator = new SixtyEightEstimator(await session(fiveToSixtyEight.file), fiveToSixtyEight.contract);
+  const landmarkers: ImageLandmarker[] = [];
+  for (const { file, contract } of imageLandmarkers) {
+    landmarkers.push(new ImageLandmarker(await session(file), contract, isCompatible(settings)));
+  }
+  return new MeshFitter(estimator, landmarkers, settings.faceLandmarkerScore ?? 0.5);
+};

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { videoPresets } from '../media/video-presets.js';
+import { type FaceRace, faceRaces } from '../processors/face-recognizer/face-races.js';
 import { psnrCeilingDb } from '../processors/quality-monitor/psnr-ceiling.js';
 import {
   defaultSmootherAlpha,
@@ -61,6 +62,7 @@ export const optionChoices = {
   faceSelectorMode: ['many', 'one', 'reference'] satisfies FaceSelectorMode[],
   faceSelectorOrder: faceOrders,
   faceSelectorGender: ['female', 'male'] satisfies FaceSelectorGender[],
+  faceSelectorRace: faceRaces,
   landmarkSmoother: ['window', 'ema', 'none'] satisfies SmootherMode[],
   blend: ['multiband', 'basic', 'poisson', 'seamless'] satisfies BlendMode[],
   colorMatch: ['none', 'moments', 'histogram', 'light', 'lab'] satisfies (ColorMatchMode | 'lab')[],
@@ -125,6 +127,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   faceSelectorMode: true,
   faceSelectorOrder: true,
   faceSelectorGender: true,
+  faceSelectorRace: true,
   faceSelectorAgeStart: true,
   faceSelectorAgeEnd: true,
   faceSelectorRegion: true,
@@ -245,6 +248,7 @@ type SelectionConfig = Pick<
   | 'faceSelectorGender'
   | 'faceSelectorAgeStart'
   | 'faceSelectorAgeEnd'
+  | 'faceSelectorRaces'
   | 'faceSelectorRegions'
   | 'referenceFaces'
   | 'referenceFaceDistance'
@@ -286,6 +290,7 @@ const resolveSelection = (options: RunOptions): SelectionConfig => {
         : choiceOption('faceSelectorGender', faceSelectorGender, optionChoices.faceSelectorGender),
     faceSelectorAgeStart: ageStart,
     faceSelectorAgeEnd: ageEnd,
+    faceSelectorRaces: resolveRaces(options.faceSelectorRace),
     faceSelectorRegions: resolveRegions(options.faceSelectorRegion),
     referenceFaces: referenceFace === undefined ? [] : resolveImages('referenceFace', referenceFace),
     referenceFaceDistance: numberOption(
@@ -305,6 +310,13 @@ const resolveSelection = (options: RunOptions): SelectionConfig => {
   };
   checkReference(config, options);
   return config;
+};
+
+const resolveRaces = (value: unknown): readonly FaceRace[] => {
+  if (value === undefined) return [];
+  const races: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (races.length === 0) throw refuse('faceSelectorRace', `a list of ${faceRaces.join(', ')}`, value);
+  return races.map((race) => choiceOption('faceSelectorRace', race, optionChoices.faceSelectorRace));
 };
 
 /** @throws FaceswapError (usage) where it is not clear who is meant. */
@@ -410,28 +422,22 @@ const resolveSceneCutsOption = (value: unknown): string => {
   return text === 'auto' || text === 'none' ? text : resolve(text);
 };
 
-/** Options that FaceFusion has and no model here can serve: asking for one must not look like a mistake in writing. */
-export const unsupportedOptions: ReadonlyMap<string, string> = new Map([
-  [
-    'faceSelectorRace',
-    '--face-selector-race is not supported: the recognition model tells age and gender, but no race',
-  ],
-]);
-
-/** @throws FaceswapError (usage) for an option of {@link unsupportedOptions}. */
-export function refuseUnsupported(key: string, file?: string): void {
-  const message = unsupportedOptions.get(key);
-  if (message === undefined) return;
-  throw new FaceswapError('usage', message, {
-    file,
-    hint: 'Name people with --map or --reference-face; `faceswap faces` lists who is in the target',
-  });
-}
+/** @throws FaceswapError (usage) for a choice by race without the model that tells it. */
+const checkClassifier = (
+  { faceSelectorRaces }: SelectionConfig,
+  { faceClassifierModel }: Pick<RunConfig, 'faceClassifierModel'>,
+): void => {
+  if (faceSelectorRaces.length === 0 || faceClassifierModel === 'fairface') return;
+  throw new FaceswapError(
+    'usage',
+    `--face-selector-race must come with --face-classifier-model fairface: ${faceClassifierModel} tells age and gender, but no race`,
+    { hint: 'Or name people with --map or --reference-face; `faceswap faces` lists who is in the target' },
+  );
+};
 
 const checkKeys = (options: RunOptions): void => {
   for (const key of Object.keys(options)) {
     if (Object.hasOwn(knownKeys, key)) continue;
-    refuseUnsupported(key);
     const near = nearestName(key, runOptionNames);
     throw new FaceswapError('usage', `Unknown option ${JSON.stringify(key)}`, {
       hint: near === undefined ? 'See the documentation of RunOptions' : `Did you mean ${near}?`,
@@ -453,6 +459,8 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
   checkKeys(options);
   const cores = availableParallelism();
   const selection = resolveSelection(options);
+  const neural = resolveNeuralOptions(options);
+  checkClassifier(selection, neural);
   const unit = { lowest: 0, highest: 1, integer: false };
   const trimStart = resolveTrim(options, { frame: 'trimFrameStart', time: 'trimStart', lowestFrame: 0 });
   const trimEnd = resolveTrim(options, { frame: 'trimFrameEnd', time: 'trimEnd', lowestFrame: 1 });
@@ -465,7 +473,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     ) as (typeof optionChoices)[Name][number];
   const colorMatch = choose('colorMatch');
   return {
-    ...resolveNeuralOptions(options),
+    ...neural,
     ...resolvePolicyOptions(options),
     ...selection,
     needsCast: needsCast(selection),

@@ -47,9 +47,9 @@ export type RunParts = {
   readonly stop: StopRequest;
 };
 
-/** Models that are not those of the package have no place in the analysis cache's keys. */
+/** Models that were generated for a benchmark have no place in the analysis cache's keys. */
 export const keepsAnalysis = ({ config, models }: Pick<RunParts, 'config' | 'models'>): boolean =>
-  config.cache && models === null;
+  config.cache && (models === null || models.neural !== null);
 
 /** What a run of either kind ends with; the runner makes the report of it and gives the file its name. */
 export type RunResult = Pick<RunReport, 'status' | 'media' | 'performance'> & {

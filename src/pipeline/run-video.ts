@@ -274,13 +274,14 @@ const renderVideo = async (
 
 /** The cache of what earlier runs found out about the target. */
 export const openAnalyses = (
-  { config, logger }: Pick<RunParts, 'config' | 'logger'>,
+  { config, models, logger }: Pick<RunParts, 'config' | 'models' | 'logger'>,
   { target, decoder, plan }: Pick<PreparedVideo, 'target' | 'decoder' | 'plan'>,
   { tools, hashes }: { readonly tools: FfmpegTools; readonly hashes: Pick<InputHashes, 'target'> },
 ): Promise<AnalysisCache | null> =>
   AnalysisCache.open({
     target,
     settings: chainSettings(config),
+    models,
     decoding: {
       ffmpeg: tools.ffmpegVersion,
       hwaccel: decoder.hwaccel,

@@ -47,7 +47,7 @@ export class SegmentAnalyser {
     this.#finder = new FaceFinder(models);
     this.#reader = new AppearanceReader(zones);
     this.#samples = samples;
-    this.#sampler = needsCast ? new IdentitySampler(models.recognizer) : null;
+    this.#sampler = needsCast ? new IdentitySampler(models.recognizer, models.classifier) : null;
     this.#grain = matchesGrain ? new GrainMatcher() : null;
   }
 

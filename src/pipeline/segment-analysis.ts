@@ -4,13 +4,14 @@ import { descriptorLength } from '../processors/face-recognizer/face-recognizer.
 import { portraitBytes } from '../processors/face-masker/portrait.js';
 import { motionLength } from '../processors/landmark-smoother/face-motion.js';
 import { appearanceSize, bandCount } from '../processors/face-swapper/appearance.js';
+import { faceRaces } from '../processors/face-recognizer/face-races.js';
 import type { IdentitySample } from './cast/identity-sample.js';
 import { grainFloats } from '../processors/grain-matcher/grain-level.js';
 import { lightTerms, toneShares } from '../processors/face-swapper/skin-tones.js';
 import type { AnalysedFrame, Observation } from './shot-window.js';
 
 /** Number of the form below; part of every key, so that entries of another form are never opened. */
-export const segmentAnalysisVersion = 2;
+export const segmentAnalysisVersion = 3;
 
 /** A segment whose analysis takes more is not kept: one shot of many faces must not cost memory without end. */
 export const largestAnalysisBytes = 64 * 2 ** 20;
@@ -38,8 +39,8 @@ const others = 2;
 
 const classOf = (bits: number): number => (bits === 0 ? zeros : bits === oneBits ? ones : others);
 
-/** Floats of an identity sample: weight, age, male, then the descriptor. */
-const sampleFloats = 3 + descriptorLength;
+/** Floats of an identity sample: weight, age, male, race (its place in the list, −1: not told), then the descriptor. */
+const sampleFloats = 4 + descriptorLength;
 
 /** Most bytes that one face can take: every run of its maps one texel long, with a length and a float each, and an identity sample. */
 const worstFaceBytes =
@@ -68,7 +69,7 @@ const impossible = (what: string): FaceswapError =>
  * all texels, then the floats of its tones and its grain. A run is a u16 of four times the length less one plus the class (0: exactly 0, 1: exactly 1, 2: floats follow). The maps are
  * 0 or 1 nearly everywhere, so that a face takes about 20 KB instead of 142 (600 to 1,000 other texels of 32,768, measured
  * on three films); deflating the rest gains little, because it is mantissas. Last comes the number of identity samples (u32, 0 or 1)
- * and the floats of it: weight, age, male, descriptor; and after all the portrait, 12 KB as it is.
+ * and the floats of it: weight, age, male, race, descriptor; and after all the portrait, 12 KB as it is.
  */
 export class SegmentAnalysisWriter {
   #bytes = new Uint8Array(1 << 16);
@@ -138,10 +139,11 @@ export class SegmentAnalysisWriter {
     this.#view.setUint32(this.#length, identity === null ? 0 : 1, true);
     this.#length += 4;
     if (identity === null) return;
-    const { weight, ageYears, male, descriptor } = identity;
+    const { weight, ageYears, male, race, descriptor } = identity;
     if (descriptor.length !== descriptorLength)
       throw impossible(`a descriptor of ${descriptor.length} floats`);
-    this.#addFloats(Float32Array.of(weight, ageYears, male), 0, 3);
+    const raceIndex = race === undefined ? -1 : faceRaces.indexOf(race);
+    this.#addFloats(Float32Array.of(weight, ageYears, male, raceIndex), 0, 4);
     this.#addFloats(descriptor, 0, descriptorLength);
   }
 
@@ -319,12 +321,13 @@ export class SegmentAnalysisReader {
     const samples = this.#view.getUint32(this.#at, true);
     this.#at += 4;
     if (samples === 0) return null;
-    const facts = new Float32Array(3);
-    this.#readFloats(facts, 0, 3);
-    const [weight, ageYears, male] = facts as unknown as [number, number, number];
+    const facts = new Float32Array(4);
+    this.#readFloats(facts, 0, 4);
+    const [weight, ageYears, male, raceIndex] = facts as unknown as [number, number, number, number];
+    const race = faceRaces[raceIndex];
     const descriptor = new Float32Array(descriptorLength);
     this.#readFloats(descriptor, 0, descriptorLength);
-    return { weight, ageYears, male, descriptor };
+    return { weight, ageYears, male, ...(race === undefined ? {} : { race }), descriptor };
   }
 
   #readLists<const Counts extends readonly number[]>(

@@ -2,9 +2,11 @@ import { FaceswapError } from '../errors.js';
 import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { kernels } from '../imaging/kernels/kernels.js';
 import { frameFromRgb } from '../imaging/rgb-frame.js';
+import type { FaceDetection } from '../processors/face-detector/target-detector.js';
 import {
   cropFromBox,
   faceFlagThreshold,
+  type FaceMesh,
   pointsInCrop,
   landmarkInputPx,
 } from '../processors/face-landmarker/face-landmarker.js';
@@ -83,9 +85,10 @@ export async function prepareSources(
         file: photo.file,
       });
     }
-    const { mesh } = largest;
+    const { mesh, detection } = largest;
     // Read once more on the settled crop: the landmarker's input must show what the mesh says.
     const settled = await models.landmarker.read(frame, mesh.crop);
+    await models.fitter?.fit(frame, settled.points, detection);
     const facing = hideOutside(
       facingOf(settled.points, new Float32Array(meshPointCount)),
       settled.points,
@@ -127,22 +130,24 @@ export async function prepareSources(
   return { faces, warnings };
 }
 
+type FoundFace = { readonly mesh: FaceMesh; readonly detection: FaceDetection };
+
 async function largestFace(
   frame: PlanarFrame,
   models: ChainModels,
-): Promise<{ mesh: Awaited<ReturnType<ChainModels['landmarker']['refine']>>; others: number } | null> {
+): Promise<(FoundFace & { readonly others: number }) | null> {
   const detections = await models.detector.detectAll(frame);
   detections.sort((first, second) => second.box.width - first.box.width);
-  let largest: Awaited<ReturnType<ChainModels['landmarker']['refine']>> | null = null;
+  let largest: FoundFace | null = null;
   let others = 0;
-  for (const { box, rollRadians } of detections) {
-    const mesh = await models.landmarker.refine(frame, cropFromBox(box, rollRadians));
+  for (const detection of detections) {
+    const mesh = await models.landmarker.refine(frame, cropFromBox(detection.box, detection.rollRadians));
     if (mesh.flag < faceFlagThreshold) continue;
-    if (largest === null) largest = mesh;
+    if (largest === null) largest = { mesh, detection };
     // A face in the far background is no second candidate.
-    else if (mesh.crop.sidePx > 0.3 * largest.crop.sidePx) others++;
+    else if (mesh.crop.sidePx > 0.3 * largest.mesh.crop.sidePx) others++;
   }
-  return largest === null ? null : { mesh: largest, others };
+  return largest === null ? null : { ...largest, others };
 }
 
 /** Height over width of the inner lips. */

@@ -6,7 +6,8 @@ import { formatColumns } from './table-rows.js';
 const momentText = ({ frame, seconds }: FacesMoment): string =>
   seconds === null ? String(frame) : `${frame} (${timecode(seconds)})`;
 
-const ageText = ({ ageYears }: FacesPerson): string => (ageYears === null ? '-' : String(ageYears));
+const ageText = ({ ageYears }: FacesPerson): string =>
+  ageYears === null ? '-' : String(Math.round(ageYears));
 
 const personsText = (count: number): string => (count === 1 ? '1 person' : `${count} persons`);
 

@@ -42,6 +42,7 @@ describe('the option table', () => {
         const options = {
           ...{ source: 'a.jpg', target: 'b.mp4', output: 'c.mp4' },
           ...(choice === 'reference' ? { referenceFace: 'd.jpg' } : {}),
+          ...(entry.name === 'face-selector-race' ? { faceClassifierModel: 'fairface' } : {}),
           [camelCase(entry.name)]: value,
         };
         assert.doesNotThrow(() => resolveRunOptions(options as RunOptions), `--${entry.name} ${choice}`);
@@ -203,11 +204,9 @@ describe('the command line of run', () => {
     );
   });
 
-  test("says that FaceFusion's choice by race is not supported", () => {
-    assert.throws(
-      () => readCommandLine(collect([...paths, '--face-selector-race', 'white', 'asian'])),
-      usageError(/--face-selector-race is not supported/),
-    );
+  test('takes several races', () => {
+    const values = readCommandLine(collect([...paths, '--face-selector-race', 'white', 'asian']));
+    assert.deepEqual(values.faceSelectorRace, ['white', 'asian']);
   });
 
   test('refuses an empty number', () => {
@@ -294,11 +293,6 @@ describe('a config file', () => {
       error: /--map must be/,
     },
     { name: 'a map without photos', text: '{"map": "person1="}', error: /--map must be PERSON=PHOTO/ },
-    {
-      name: 'an option that FaceFusion has and we cannot serve',
-      text: '{"face-selector-race": "white"}',
-      error: /not supported/,
-    },
     { name: 'null', text: '{"target": null}', error: /"target" must be text, got null/ },
     {
       name: 'the same key twice',

@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
+import type { ImageInputContract } from '../../src/inference/model-contracts.js';
 import { AnalysisCache } from '../../src/pipeline/analysis-cache.js';
+import { type ChainModelFiles, embeddedModelFiles } from '../../src/pipeline/chain-models.js';
 import { chainSettings, type PlanSegment } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 import { silentLogger } from '../../src/pipeline/run-logger.js';
@@ -33,13 +35,20 @@ const segmentOf = (start: number): PlanSegment => ({
   outputFrames: 50,
 });
 
-type Opening = { file?: string; options?: Partial<RunOptions>; ffmpeg?: string; needsCast?: boolean };
+type Opening = {
+  file?: string;
+  options?: Partial<RunOptions>;
+  ffmpeg?: string;
+  needsCast?: boolean;
+  models?: ChainModelFiles | null;
+};
 
 const openCache = async ({
   file = film,
   options = {},
   ffmpeg = '5.1',
   needsCast = false,
+  models = null,
 }: Opening = {}): Promise<AnalysisCache> => {
   const config = resolveRunOptions({ source: 'a', target: 'b', output: 'c', ...options });
   const cache = await AnalysisCache.open({
@@ -49,6 +58,7 @@ const openCache = async ({
       sizeBytes: filmBytes.length,
     },
     settings: { ...chainSettings(config), needsCast },
+    models,
     decoding: { ffmpeg },
     logger: silentLogger,
     folder,
@@ -101,6 +111,49 @@ test('another content, segment, setting or decoder is not taken for the same', a
   assert.equal(await found({ ffmpeg: '7.1' }), null);
 });
 
+test('models that were fetched count by what is in their files, and only those that look at the target', async () => {
+  const file = join(root, 'yolo.onnx');
+  const other = join(root, 'swapper.onnx');
+  writeFileSync(file, 'first');
+  writeFileSync(other, 'first');
+  const image = {
+    name: 'input',
+    layout: 'NCHW',
+    colourOrder: 'BGR',
+    mean: [0, 0, 0],
+    std: [255, 255, 255],
+  } as const satisfies ImageInputContract;
+  const none = {
+    imageLandmarkers: [],
+    fiveToSixtyEight: null,
+    classifier: null,
+    recognizer: null,
+    converter: null,
+    swapper: null,
+    deepSwapper: null,
+    enhancer: null,
+    occluders: [],
+    parser: null,
+  };
+  const models: ChainModelFiles = {
+    ...embeddedModelFiles(),
+    neural: {
+      ...none,
+      detectors: [
+        { id: 'yolo', file, contract: { kind: 'yolo-face', image, sizesPx: [640], candidates: 8400 } },
+      ],
+      occluders: [{ id: 'xseg', file: other, contract: { kind: 'xseg', image, sizePx: 256 } }],
+    },
+  };
+  await keep({ models });
+  assert.equal(await found(), null, 'the models of the package find something else');
+  writeFileSync(other, 'second');
+  assert.deepEqual(await found({ models }), packed, 'a mask comes later');
+  assert.deepEqual(await found({ models, options: { faceMaskTypes: ['occlusion'] } }), packed);
+  writeFileSync(file, 'second');
+  assert.equal(await found({ models }), null, 'another detector under the same name');
+});
+
 test('an analysis for a cast serves every run, and one without does not serve a cast', async () => {
   await keep({ needsCast: true });
   assert.deepEqual(await found({ needsCast: true }), packed);
@@ -147,6 +200,7 @@ test('a target that cannot be read has no cache', async () => {
       file: join(root, 'gone'),
     },
     settings: chainSettings(resolveRunOptions({ source: 'a', target: 'b', output: 'c' })),
+    models: null,
     decoding: {},
     logger: silentLogger,
     folder,

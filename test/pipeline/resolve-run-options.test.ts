@@ -51,6 +51,7 @@ test('every default is filled in', () => {
     faceSelectorMode: 'many',
     faceSelectorOrder: 'large-small',
     faceSelectorGender: undefined,
+    faceSelectorRaces: [],
     faceSelectorAgeStart: undefined,
     faceSelectorAgeEnd: undefined,
     faceSelectorRegions: [],
@@ -286,6 +287,13 @@ const table: Record<keyof RunOptions, Case> = {
   faceSelectorGender: {
     good: plain('faceSelectorGender', 'female', 'male'),
     bad: [['auto', /^--face-selector-gender must be one of female, male, got "auto"$/]],
+  },
+  faceSelectorRace: {
+    good: [],
+    bad: [
+      ['white', /^--face-selector-race must come with --face-classifier-model fairface: faceres tells/],
+      [[], /^--face-selector-race must be a list of white, black, latino, asian, indian, arabic, got \[\]$/],
+    ],
   },
   faceSelectorAgeStart: {
     good: plain('faceSelectorAgeStart', 0, 100),
@@ -671,8 +679,21 @@ test('the ages that are selected must hold one', () => {
   );
 });
 
-test('race is refused as not supported, and not as a mistake in writing', () => {
-  assert.throws(() => resolveAny({ faceSelectorRace: 'white' }), /--face-selector-race is not supported/);
+test('a choice by race needs the model that tells it', () => {
+  assert.throws(
+    () => resolveAny({ faceSelectorRace: 'white' }),
+    /--face-selector-race must come with --face-classifier-model fairface/,
+  );
+  const { faceSelectorRaces, needsCast } = resolveAny({
+    faceSelectorRace: ['white', 'asian'],
+    faceClassifierModel: 'fairface',
+  });
+  assert.deepEqual(faceSelectorRaces, ['white', 'asian']);
+  assert.equal(needsCast, true);
+  assert.throws(
+    () => resolveAny({ faceSelectorRace: 'green', faceClassifierModel: 'fairface' }),
+    /--face-selector-race must be one of white, black, latino, asian, indian, arabic, got "green"/,
+  );
 });
 
 test('frame and time trims of the same end exclude each other, those of different ends do not', () => {

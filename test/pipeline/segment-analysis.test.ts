@@ -7,6 +7,7 @@ import {
   SegmentAnalysisWriter,
 } from '../../src/pipeline/segment-analysis.js';
 import type { AnalysedFrame, Observation } from '../../src/pipeline/shot-window.js';
+import { type FaceRace, faceRaces } from '../../src/processors/face-recognizer/face-races.js';
 import type { IdentitySample } from '../../src/pipeline/cast/identity-sample.js';
 import { readFindings } from '../../src/pipeline/cast/segment-findings.js';
 import { descriptorLength } from '../../src/processors/face-recognizer/face-recognizer.js';
@@ -41,6 +42,7 @@ const identityOf = (random: Random): IdentitySample => ({
   weight: Math.fround(random.next()),
   ageYears: random.integer(1, 90),
   male: Math.fround(random.next()),
+  ...(random.next() < 0.5 ? {} : { race: faceRaces[random.integer(0, 6)] as FaceRace }),
   descriptor: floats(descriptorLength, () => random.next() - 0.5),
 });
 
@@ -209,7 +211,7 @@ test('an identity sample with impossible numbers, or two of them, is not used', 
   assert.ok(SegmentAnalysisReader.openFor(packed, wanted));
   const changed = (change: (view: DataView, sampleAt: number) => void): ArrayBuffer => {
     const copy = packed.slice(0);
-    change(new DataView(copy), copy.byteLength - behindSample - 4 * (3 + descriptorLength));
+    change(new DataView(copy), copy.byteLength - behindSample - 4 * (4 + descriptorLength));
     return copy;
   };
   const bad = [

@@ -24,6 +24,7 @@ const report: FacesReport = {
       ageYears: 41,
       gender: 'female',
       male: 0.1,
+      race: null,
       seen: [{ start: 100, end: 180 }],
     },
     {
@@ -36,6 +37,7 @@ const report: FacesReport = {
       ageYears: null,
       gender: null,
       male: null,
+      race: null,
       seen: [{ start: 150, end: 155 }],
     },
   ],

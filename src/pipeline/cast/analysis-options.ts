@@ -8,6 +8,15 @@ import type { RunConfig, RunOptions } from '../run-options.js';
 /** Options of `run()` that decide what is found in a target, in which frames, and how fast; they mean the same. */
 export const analysisRunOptions = [
   'faceDetectorScore',
+  'faceDetectorModel',
+  'faceDetectorSize',
+  'faceDetectorAngles',
+  'faceDetectorMargin',
+  'faceLandmarkerModel',
+  'faceLandmarkerScore',
+  'faceClassifierModel',
+  'modelDir',
+  'compat',
   'sceneCuts',
   'trimFrameStart',
   'trimFrameEnd',

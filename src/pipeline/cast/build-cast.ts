@@ -1,4 +1,5 @@
 import type { FrameRange } from '../../media/decoder.js';
+import { type FaceRace, faceRaces } from '../../processors/face-recognizer/face-races.js';
 import type { Cast, CastFace, CastPerson, CastTrack } from './cast.js';
 import { clusterChains, normalised, type TrackVote, voteOf } from './person-clusters.js';
 import { type AnalysedSegment, joinTracks, type Sighting, type TrackChain } from './track-chain.js';
@@ -55,6 +56,20 @@ const maleShare = (votes: readonly TrackVote[]): number | null => {
   return samples.reduce((sum, { weight, male }) => sum + weight * male, 0) / total;
 };
 
+/** The race that has most of the weight; of two alike the one that comes first in the list. */
+const mostVoted = (votes: readonly TrackVote[]): FaceRace | undefined => {
+  const samples = votes.flatMap((vote) => vote.samples);
+  let best: FaceRace | undefined;
+  let most = 0;
+  for (const race of faceRaces) {
+    const weight = samples.reduce((sum, sample) => sum + (sample.race === race ? sample.weight : 0), 0);
+    if (weight <= most) continue;
+    best = race;
+    most = weight;
+  }
+  return best;
+};
+
 const meanDescriptor = (votes: readonly TrackVote[]): Float32Array => {
   const sum = new Float32Array(votes[0]?.descriptor.length ?? 0);
   for (const { descriptor, weight } of votes) {
@@ -72,6 +87,7 @@ const personFrom = (
   const votes = indexes.flatMap((index) => allVotes[index] ?? []);
   const frames = [...new Set(chains.flatMap(({ sightings }) => sightings.map(({ frame }) => frame)))];
   frames.sort((first, second) => first - second);
+  const race = mostVoted(votes);
   return {
     chains: indexes,
     frames: frames.length,
@@ -81,6 +97,7 @@ const personFrom = (
     descriptor: meanDescriptor(votes),
     ageYears: medianAge(votes),
     male: maleShare(votes),
+    ...(race === undefined ? {} : { race }),
   };
 };
 

@@ -1,5 +1,6 @@
 import type { Box } from '../../imaging/affine.js';
 import type { FrameRange } from '../../media/decoder.js';
+import type { FaceRace } from '../../processors/face-recognizer/face-races.js';
 
 /** Where somebody was seen. */
 export type CastFace = {
@@ -42,6 +43,8 @@ export type CastPerson = {
   readonly ageYears: number | null;
   /** Probability that the person reads as male, 0..1; null when no sample could be taken. */
   readonly male: number | null;
+  /** What most of the samples say by weight; left out where no classifier tells it. */
+  readonly race?: FaceRace;
 };
 
 /** Who is in a clip, and which tracks show whom. */

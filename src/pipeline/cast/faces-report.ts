@@ -1,5 +1,6 @@
 import type { Box } from '../../imaging/affine.js';
 import type { FrameRange } from '../../media/decoder.js';
+import type { FaceRace } from '../../processors/face-recognizer/face-races.js';
 import type { RunWarning } from '../run-report.js';
 import type { CastFace } from './cast.js';
 
@@ -25,6 +26,8 @@ export type FacesPerson = {
   readonly gender: 'female' | 'male' | null;
   /** Probability of `male`, 0..1; null like `ageYears`. */
   readonly male: number | null;
+  /** What the face reads as to fairface; null with another classifier, and like `ageYears`. */
+  readonly race: FaceRace | null;
   /** The frames in which the person is seen, half-open. */
   readonly seen: readonly FrameRange[];
 };

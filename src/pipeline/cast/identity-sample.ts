@@ -1,3 +1,4 @@
+import type { FaceRace } from '../../processors/face-recognizer/face-races.js';
 import type { FaceIdentity } from '../../processors/face-recognizer/face-recognizer.js';
 import type { FaceAppearance } from '../../processors/face-swapper/appearance.js';
 import type { HeadPose } from '../../processors/face-swapper/head-pose.js';
@@ -5,6 +6,8 @@ import { smoothstep } from '../../imaging/plane-ops.js';
 
 /** What the recogniser said of a face in one frame, and how much that counts. */
 export type IdentitySample = FaceIdentity & {
+  /** Left out where no classifier tells it. */
+  readonly race?: FaceRace;
   /** Above 0, at most 1: by size, pose and sharpness of the face. */
   readonly weight: number;
 };

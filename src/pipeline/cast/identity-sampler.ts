@@ -1,5 +1,6 @@
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { boundsOf } from '../../processors/face-landmarker/mesh-bounds.js';
+import type { FaceClassifier } from '../../processors/face-recognizer/face-classifier.js';
 import type { FaceRecognizer } from '../../processors/face-recognizer/face-recognizer.js';
 import { headPose } from '../../processors/face-swapper/head-pose.js';
 import type { Observation } from '../shot-window.js';
@@ -13,11 +14,17 @@ const laterEveryFrames = 24;
 /** Decides in which frames the recogniser looks at a face, and asks it. One segment at a time. */
 export class IdentitySampler {
   readonly #recognizer: Pick<FaceRecognizer, 'identify'>;
+  readonly #classifier: Pick<FaceClassifier, 'classify'> | null;
   /** Samples taken so far, by track. */
   readonly #taken = new Map<number, number>();
 
-  constructor(recognizer: Pick<FaceRecognizer, 'identify'>) {
+  /** @param classifier says how old a face is and what it reads as; null: the recogniser does */
+  constructor(
+    recognizer: Pick<FaceRecognizer, 'identify'>,
+    classifier: Pick<FaceClassifier, 'classify'> | null = null,
+  ) {
     this.#recognizer = recognizer;
+    this.#classifier = classifier;
   }
 
   /** Forgets all tracks: a segment begins. */
@@ -41,6 +48,8 @@ export class IdentitySampler {
     const weight = Math.fround(sampleWeight(Math.max(width, height), headPose(points), appearance));
     if (weight === 0) return null;
     this.#taken.set(trackId, taken + 1);
-    return { ...(await this.#recognizer.identify(frame, points)), weight };
+    const identity = await this.#recognizer.identify(frame, points);
+    const classes = await this.#classifier?.classify(frame, points);
+    return { ...identity, ...classes, weight };
   }
 }

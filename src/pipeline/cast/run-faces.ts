@@ -8,6 +8,7 @@ import { rationalToNumber } from '../../media/rational.js';
 import { readStill } from '../../media/still-image.js';
 import { slotCount } from '../../media/target-media.js';
 import { packageVersion } from '../../version.js';
+import { chainModelFiles } from '../chain-files.js';
 import { plainMachine } from '../face-chain.js';
 import { throwIfInterrupted, untilInterrupted } from '../interruption.js';
 import { chainSettings } from '../plan.js';
@@ -113,7 +114,8 @@ const findInImage = async (parts: FacesParts): Promise<FoundFaces> => {
   const { widthPx, heightPx } = image;
   progress.emit({ type: 'phase', phase: 'cast' });
   const worker = parts.openWorker();
-  await untilInterrupted(worker.init(chainSettings(config.runConfig), [], plainMachine), signal);
+  const machine = { ...plainMachine, models: await chainModelFiles(config.runConfig) };
+  await untilInterrupted(worker.init(chainSettings(config.runConfig), [], machine), signal);
   for (const quarters of [0, 1, 3, 2] as const) {
     const turned = turnRgb(image, quarters);
     const frame = frameFromRgb(turned);
@@ -155,7 +157,7 @@ const findInAnimation = (parts: FacesParts): Promise<FoundFaces> =>
   });
 
 const personFor = (person: CastPerson, found: FoundFaces): FacesPerson => {
-  const { id, frames, firstFrame, best, ageYears, male, seen } = person;
+  const { id, frames, firstFrame, best, ageYears, male, race = null, seen } = person;
   const { range, timeOf, secondsOf } = found;
   return {
     id,
@@ -167,6 +169,7 @@ const personFor = (person: CastPerson, found: FoundFaces): FacesPerson => {
     ageYears,
     gender: male === null ? null : male >= 0.5 ? 'male' : 'female',
     male,
+    race,
     seen,
   };
 };

@@ -5,6 +5,7 @@ import { locateTools } from '../../media/ffmpeg-tools.js';
 import { chooseDecoder } from '../../media/hardware-decoder.js';
 import { probeTarget } from '../../media/probe.js';
 import { frameSeconds, type TargetMedia } from '../../media/target-media.js';
+import { chainModelFiles } from '../chain-files.js';
 import { planTarget } from '../target-plan.js';
 import type { RenderPlan } from '../plan.js';
 import { systemClock } from '../retry.js';
@@ -71,7 +72,7 @@ export const withAnalysedVideo = async <Result>(
   const stopHash = new AbortController();
   const hash = contentHash(runConfig.target, { signal: stopHash.signal });
   hash.catch(() => {});
-  const own = { ...parts, config: runConfig, models: null };
+  const own = { ...parts, config: runConfig, models: await chainModelFiles(runConfig) };
   const analyses = keepsAnalysis(own)
     ? await openAnalyses(own, { target, decoder, plan }, { tools, hashes: { target: hash } })
     : null;

@@ -15,6 +15,7 @@ type SelectionOptions = Pick<
   | 'faceSelectorGender'
   | 'faceSelectorAgeStart'
   | 'faceSelectorAgeEnd'
+  | 'faceSelectorRaces'
   | 'referenceFaces'
   | 'referenceFaceDistance'
 >;
@@ -133,9 +134,10 @@ const personIndex = (id: string, { persons }: Cast, { target }: SelectionOptions
 };
 
 const passesFilters = (
-  { ageYears, male }: CastPerson,
-  { faceSelectorGender, faceSelectorAgeStart, faceSelectorAgeEnd }: SelectionOptions,
+  { ageYears, male, race }: CastPerson,
+  { faceSelectorGender, faceSelectorAgeStart, faceSelectorAgeEnd, faceSelectorRaces }: SelectionOptions,
 ): boolean => {
+  if (faceSelectorRaces.length > 0 && (race === undefined || !faceSelectorRaces.includes(race))) return false;
   if (faceSelectorGender !== undefined) {
     if (male === null || male >= 0.5 !== (faceSelectorGender === 'male')) return false;
   }
@@ -145,9 +147,14 @@ const passesFilters = (
   return years >= (faceSelectorAgeStart ?? 0) && years <= (faceSelectorAgeEnd ?? Infinity);
 };
 
-const personText = ({ id, ageYears, male }: CastPerson): string => {
+const personText = ({ id, ageYears, male, race }: CastPerson): string => {
   if (ageYears === null || male === null) return `${id} (cannot be recognised)`;
-  return `${id} (${male >= 0.5 ? 'male' : 'female'}, ${Math.round(ageYears)})`;
+  const facts = [
+    male >= 0.5 ? 'male' : 'female',
+    Math.round(ageYears),
+    ...(race === undefined ? [] : [race]),
+  ];
+  return `${id} (${facts.join(', ')})`;
 };
 
 /** Says that the options leave nobody of the target. */
@@ -157,7 +164,7 @@ const nobodyLeft = ({ persons }: Cast, { target }: SelectionOptions): FaceswapEr
   return new FaceswapError('noFace', `Nobody in the target is selected; it shows ${listed}${more}`, {
     file: target,
     stage: 'cast',
-    hint: 'Widen --face-selector-gender, --face-selector-age-start and --face-selector-age-end',
+    hint: 'Widen --face-selector-gender, --face-selector-age-start, --face-selector-age-end and --face-selector-race',
   });
 };
 

@@ -6,15 +6,7 @@ import { Scratch } from '../../imaging/scratch.js';
 import type { ModelSession } from '../../inference/session.js';
 import { blazefaceAnchors, decodeBlazeface, detectorInputPx, suppressOverlaps } from './blazeface-decoder.js';
 import { type DetectionTile, detectionTiles } from './detection-tiles.js';
-
-/** A face box in frame pixels with the line between its eyes. */
-export type FaceDetection = {
-  /** 0..1 */
-  readonly score: number;
-  readonly box: Box;
-  /** Tilt of the eye line in radians, clockwise on screen positive. */
-  readonly rollRadians: number;
-};
+import { type FaceDetection, type TargetDetector, windowAround } from './target-detector.js';
 
 /** Overlap above which two detections are the same face (MediaPipe's value for this model). */
 const sameFaceOverlap = 0.3;
@@ -30,7 +22,7 @@ const scanSidePx = 1080;
 const largestReduction = 64;
 
 /** Blazeface on whole frames and on tiles. One per thread; owns its buffers. */
-export class FaceDetector {
+export class FaceDetector implements TargetDetector {
   readonly #session: ModelSession;
   readonly #scoreThreshold: number;
   readonly #anchors = blazefaceAnchors();
@@ -71,13 +63,7 @@ export class FaceDetector {
 
   /** Around the last known place of a face: a window four times its size. */
   async detectAround(frame: PlanarFrame, box: Box): Promise<FaceDetection[]> {
-    const sidePx = Math.max(64, 4 * Math.max(box.width, box.height));
-    const tile = {
-      x: Math.round(box.x + box.width / 2 - sidePx / 2),
-      y: Math.round(box.y + box.height / 2 - sidePx / 2),
-      sidePx,
-    };
-    return this.#detectTile(frame, tile);
+    return this.#detectTile(frame, windowAround(box));
   }
 
   /** @param frame the picture, reduced by the factor `reduction`; `tile` is in pixels of the full one */

@@ -1,7 +1,7 @@
 import { type Box, boxOverlap } from '../../imaging/affine.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { smallestFacePx } from '../face-detector/detection-tiles.js';
-import type { FaceDetection, FaceDetector } from '../face-detector/face-detector.js';
+import type { FaceDetection, TargetDetector } from '../face-detector/target-detector.js';
 import {
   cropFromBox,
   cropFromMesh,
@@ -11,6 +11,7 @@ import {
   faceFlagThreshold,
 } from '../face-landmarker/face-landmarker.js';
 import { boundsOf } from '../face-landmarker/mesh-bounds.js';
+import type { MeshFitter } from '../face-landmarker/mesh-fitter.js';
 import type { FaceRecognizer } from '../face-recognizer/face-recognizer.js';
 import { headPose } from '../face-swapper/head-pose.js';
 import { FaceMemory } from './face-memory.js';
@@ -31,6 +32,8 @@ export type MeshReader = (mesh: FaceMesh) => void;
 type Track = {
   id: number;
   points: Float32Array;
+  /** Where the landmark model looks next if the face stands still. */
+  crop: FaceCrop;
   /** Movement of the centre from the last frame to this one, in pixels. */
   velocityX: number;
   velocityY: number;
@@ -42,7 +45,7 @@ type Track = {
 };
 
 /** A mesh that a track's crop gave in this frame. */
-type Reading = { readonly track: Track; readonly mesh: FaceMesh };
+type Reading = { readonly track: Track; readonly mesh: FaceMesh; readonly next: FaceCrop };
 
 /** The detector looks at the whole frame this often while everything is tracked; new faces wait no longer than this. */
 const detectEveryFrames = 5;
@@ -107,8 +110,9 @@ const jumpLimit = 0.55;
  * before goes on under a new id, so that no id stands for two persons.
  */
 export class FaceTracker {
-  readonly #detector: FaceDetector;
+  readonly #detector: TargetDetector;
   readonly #landmarker: FaceLandmarker;
+  readonly #fitter: MeshFitter | null;
   readonly #recognizer: Pick<FaceRecognizer, 'identify'>;
   readonly #scanEveryFrames: number;
   #tracks: Track[] = [];
@@ -123,16 +127,19 @@ export class FaceTracker {
     {
       detector,
       landmarker,
+      fitter = null,
       recognizer,
     }: {
-      readonly detector: FaceDetector;
+      readonly detector: TargetDetector;
       readonly landmarker: FaceLandmarker;
+      readonly fitter?: MeshFitter | null;
       readonly recognizer: Pick<FaceRecognizer, 'identify'>;
     },
     framesPerSecond: number,
   ) {
     this.#detector = detector;
     this.#landmarker = landmarker;
+    this.#fitter = fitter;
     this.#recognizer = recognizer;
     this.#scanEveryFrames = Math.max(detectEveryFrames, Math.round(framesPerSecond));
   }
@@ -150,16 +157,17 @@ export class FaceTracker {
     for (const track of this.#tracks) {
       if (track.lostFrames > 0) continue;
       const mesh = await this.#landmarks(frame, this.#predictedCrop(track));
+      const next = await this.#fit(frame, mesh);
       if (mesh.flag >= faceFlagThreshold && isPlausible(track.points, mesh.points)) {
         read(mesh);
-        readings.push({ track, mesh });
+        readings.push({ track, mesh, next });
       } else {
         lost.push(track);
       }
     }
     lost.push(...(await this.#settleDuplicates(frame, readings)));
     for (const track of lost) track.lostFrames = 1;
-    for (const { track, mesh } of readings) see(track, mesh);
+    for (const { track, mesh, next } of readings) see(track, mesh, next);
     const isScan = this.#shotFrames === 0 || index % this.#scanEveryFrames === 0;
     for (const detection of await this.#detections(frame, index, isScan)) {
       const isNew = !isKnown(readings, detection.box);
@@ -223,12 +231,13 @@ export class FaceTracker {
     const mesh = await this.#landmarker.refine(frame, cropFromBox(detection.box, detection.rollRadians));
     this.times.landmarksMs += performance.now() - started;
     if (mesh.flag < faceFlagThreshold) return;
+    const next = await this.#fit(frame, mesh, detection);
     if (isKnown(readings, boundsOf(mesh.points))) return;
     read(mesh);
-    const track = (await this.#lostTrackOf(frame, mesh)) ?? this.#newTrack(mesh);
+    const track = (await this.#lostTrackOf(frame, mesh)) ?? this.#newTrack(mesh, next);
     track.points = mesh.points;
-    see(track, mesh);
-    readings.push({ track, mesh });
+    see(track, mesh, next);
+    readings.push({ track, mesh, next });
   }
 
   #keepOnly(isKept: (track: Track) => boolean): void {
@@ -238,10 +247,11 @@ export class FaceTracker {
     for (const { tangled } of this.#tracks) for (const track of gone) tangled.delete(track);
   }
 
-  #newTrack({ points }: FaceMesh): Track {
+  #newTrack({ points }: FaceMesh, crop: FaceCrop): Track {
     const track: Track = {
       id: this.#nextId++,
       points,
+      crop,
       velocityX: 0,
       velocityY: 0,
       lostFrames: 0,
@@ -291,12 +301,8 @@ export class FaceTracker {
     return descriptor;
   }
 
-  #predictedCrop(track: Track): FaceCrop {
-    const crop = cropFromMesh(track.points);
-    return {
-      ...crop,
-      centre: { x: crop.centre.x + track.velocityX, y: crop.centre.y + track.velocityY },
-    };
+  #predictedCrop({ crop, velocityX, velocityY }: Track): FaceCrop {
+    return { ...crop, centre: { x: crop.centre.x + velocityX, y: crop.centre.y + velocityY } };
   }
 
   async #landmarks(frame: PlanarFrame, crop: FaceCrop): Promise<FaceMesh> {
@@ -304,6 +310,20 @@ export class FaceTracker {
     const mesh = await this.#landmarker.read(frame, crop);
     this.times.landmarksMs += performance.now() - started;
     return mesh;
+  }
+
+  /**
+   * Brings what image landmarkers see into a mesh that shows a face.
+   *
+   * @returns the crop of the mesh before: the landmark model must find the face by what it sees itself
+   */
+  async #fit(frame: PlanarFrame, { flag, points }: FaceMesh, detection?: FaceDetection): Promise<FaceCrop> {
+    const next = cropFromMesh(points);
+    if (this.#fitter === null || flag < faceFlagThreshold) return next;
+    const started = performance.now();
+    await this.#fitter.fit(frame, points, detection);
+    this.times.landmarksMs += performance.now() - started;
+    return next;
   }
 
   /**
@@ -385,12 +405,13 @@ export class FaceTracker {
 }
 
 /** Puts a track where its face is now. */
-function see(track: Track, { points }: FaceMesh): void {
+function see(track: Track, { points }: FaceMesh, next: FaceCrop): void {
   const before = centreOf(track.points);
   const after = centreOf(points);
   track.velocityX = after.x - before.x;
   track.velocityY = after.y - before.y;
   track.points = points;
+  track.crop = next;
   track.lostFrames = 0;
 }
 

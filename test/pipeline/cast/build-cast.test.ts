@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Box } from '../../../src/imaging/affine.js';
+import type { FaceRace } from '../../../src/processors/face-recognizer/face-races.js';
 import { buildCast } from '../../../src/pipeline/cast/build-cast.js';
 import { type Cast, type CastPerson, personOf } from '../../../src/pipeline/cast/cast.js';
 import type { SegmentTrack } from '../../../src/pipeline/cast/segment-findings.js';
@@ -46,6 +47,8 @@ type TrackDescription = {
   readonly sampled?: boolean;
   readonly shot?: number;
   readonly male?: number;
+  /** What the samples say, in turns by frame. */
+  readonly races?: readonly FaceRace[];
 };
 
 const trackOf = (description: TrackDescription): SegmentTrack => {
@@ -59,6 +62,7 @@ const trackOf = (description: TrackDescription): SegmentTrack => {
     sampled = true,
     shot = 0,
     male = 0.9,
+    races,
   } = description;
   const frames = Uint32Array.from({ length: end - start }, (_, at) => start + at);
   const boxes = Float32Array.from([...frames].flatMap(() => Object.values(boxAt(x))));
@@ -70,6 +74,7 @@ const trackOf = (description: TrackDescription): SegmentTrack => {
       weight: 0.5 + (frame % 16) / 100,
       ageYears: stranger === undefined ? 30 + (frame % 3) : 80,
       male: stranger === undefined ? male : 1 - male,
+      ...(races === undefined ? {} : { race: races[frame % races.length] as FaceRace }),
       descriptor: look(stranger?.person ?? person, 7919 * id + frame),
     };
   });
@@ -209,6 +214,21 @@ test('samples of another face do not flip the identity of a track, nor its age a
   assert.ok(second.male !== null && Math.abs(second.male - 0.1) < 1e-6);
   assert.ok(cosine(first.descriptor, look(1, 5)) > 0.85);
   assert.ok(Math.abs(cosine(first.descriptor, first.descriptor) - 1) < 1e-5);
+});
+
+test('the race that has most of the samples is told, and none where no classifier spoke', () => {
+  const cast = buildCast([
+    segmentOf(
+      0,
+      [0, 300],
+      { id: 1, person: 1, start: 0, end: 120, races: ['white', 'asian', 'asian', 'asian', 'asian'] },
+      { id: 2, person: 2, start: 130, end: 200 },
+    ),
+  ]);
+  assert.deepEqual(
+    cast.persons.map(({ race }) => race),
+    ['asian', undefined],
+  );
 });
 
 test('a track that nobody could recognise belongs to the one whose place it takes over in the same shot', () => {

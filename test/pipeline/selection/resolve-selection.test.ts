@@ -36,7 +36,7 @@ const track = (segment: number, trackId: number, who: number, range = { start: 0
 const cast: Cast = {
   persons: [
     person(1, { descriptor: at(0) }),
-    person(2, { descriptor: at(60), ageYears: 30.4, male: 0.1 }),
+    person(2, { descriptor: at(60), ageYears: 30.4, male: 0.1, race: 'asian' }),
     person(3, { descriptor: new Float32Array(0), ageYears: null, male: null }),
   ],
   tracks: [track(0, 1, 0), track(0, 2, 1), track(1, 1, 1), track(1, 3, 2)],
@@ -78,6 +78,7 @@ describe('the cast is needed', () => {
     [{ faceSelectorMode: 'one', faceSelectorOrder: 'best-worst' }, true],
     [{ faceSelectorGender: 'male' }, true],
     [{ faceSelectorAgeStart: 0 }, true],
+    [{ faceSelectorRace: 'asian', faceClassifierModel: 'fairface' }, true],
     [{ faceSelectorAgeEnd: 100 }, true],
     [{ referenceFace: 'a.jpg' }, true],
     [{ referenceFrameNumber: 0 }, true],
@@ -208,6 +209,16 @@ describe('filters', () => {
       [0],
       [],
     ]);
+  });
+
+  test('select by race, and nobody of whom it is not known', () => {
+    const options = { source: 'x.jpg', faceClassifierModel: 'fairface' } as const;
+    assert.deepEqual(photosOf({ ...options, faceSelectorRace: 'asian' }), [[], [0], []]);
+    assert.deepEqual(photosOf({ ...options, faceSelectorRace: ['white', 'asian'] }), [[], [0], []]);
+    assert.throws(
+      () => photosOf({ ...options, faceSelectorRace: 'white' }),
+      failure('noFace', /it shows person1 \(male, 40\), person2 \(female, 30, asian\)/),
+    );
   });
 
   test('hold for those whom maps name as well', () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Box, Point } from '../../../src/imaging/affine.js';
 import { allocateFrame } from '../../../src/imaging/planar-frame.js';
-import { FaceDetector, type FaceDetection } from '../../../src/processors/face-detector/face-detector.js';
+import { FaceDetector } from '../../../src/processors/face-detector/face-detector.js';
+import type { FaceDetection } from '../../../src/processors/face-detector/target-detector.js';
 import {
   type FaceCrop,
   FaceLandmarker,
