@@ -7,6 +7,7 @@ import { FaceLandmarker } from '../processors/face-landmarker/face-landmarker.js
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
 import type { CropSwapperContract } from '../processors/face-swapper/crop-swapper.js';
 import type { ChainSettings } from './face-chain.js';
+import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 /** A swapper that works on aligned crops. */
 export type SwapperFile = { readonly file: string; readonly contract: CropSwapperContract };
@@ -60,7 +61,7 @@ export type ChainModels = {
   dispose(): Promise<void>;
 };
 
-type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'>;
+type ModelSettings = ProviderSettings & Pick<ChainSettings, 'faceDetectorScore'>;
 
 let loaded: { readonly key: string; readonly models: Promise<ChainModels> } | null = null;
 
@@ -74,9 +75,10 @@ export async function loadChainModels(
   settings: ModelSettings,
   files: Omit<ChainModelFiles, 'swapper'> = embeddedModelFiles(),
 ): Promise<ChainModels> {
-  const { executionProvider, executionThreadCount, faceDetectorScore } = settings;
+  const { executionProviders, deviceId, executionThreadCount, faceDetectorScore } = settings;
   const key = JSON.stringify([
-    executionProvider,
+    executionProviders,
+    deviceId ?? null,
     executionThreadCount,
     faceDetectorScore,
     files.detector,
@@ -98,10 +100,7 @@ export async function releaseChainModels(): Promise<void> {
 }
 
 async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapper'>): Promise<ChainModels> {
-  const options = {
-    providers: [settings.executionProvider],
-    intraOpThreads: settings.executionThreadCount,
-  };
+  const options = sessionOptions(settings);
   const sessions: ModelSession[] = [];
   const session = async (file: string): Promise<ModelSession> => {
     const opened = await createSession(file, options);

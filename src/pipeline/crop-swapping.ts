@@ -19,6 +19,7 @@ import { runDeviceTool } from '../media/device-tools.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
 import type { SwapperFile } from './chain-models.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
+import { mainProvider, sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
 
 /** A swapper that is a model, loaded, with the size of its batches decided. */
@@ -29,17 +30,18 @@ export type OpenedCropSwapper = {
 };
 
 /** The device that the provider computes on, where the vendor's tool tells; null where there is none. */
-const deviceOf = async (provider: string): Promise<DeviceMemory | null> => {
+const deviceOf = async (provider: string, deviceId: number | undefined): Promise<DeviceMemory | null> => {
   if (!hasDeviceMemory(provider)) return null;
   const reading = await readDeviceMemory(provider, runDeviceTool);
-  return reading.ok ? visibleCudaDevice(reading.devices, process.env) : null;
+  return reading.ok ? visibleCudaDevice(reading.devices, process.env, deviceId) : null;
 };
 
 const deviceName = (device: DeviceMemory | null, settings: ChainSettings): string => {
-  const { executionProvider, executionThreadCount } = settings;
-  if (device !== null) return `${executionProvider}: ${device.name}, driver ${device.driver ?? 'unknown'}`;
+  const { executionProviders, executionThreadCount } = settings;
+  const providers = executionProviders.join('+');
+  if (device !== null) return `${providers}: ${device.name}, driver ${device.driver ?? 'unknown'}`;
   const processor = `${cpus()[0]?.model ?? 'CPU'}, ${availableParallelism()} cores`;
-  return `${executionProvider}: ${processor}, ${executionThreadCount} threads`;
+  return `${providers}: ${processor}, ${executionThreadCount} threads`;
 };
 
 /** A run that takes this long on the CPU leaves nothing to gain by batches, and comparing a rewritten model would take many. */
@@ -71,8 +73,7 @@ const findBatchable = async (
   }
   return batchableModel(file, {
     folder: join(cacheFolder, 'models'),
-    providers: [settings.executionProvider],
-    intraOpThreads: settings.executionThreadCount,
+    ...sessionOptions(settings),
   });
 };
 
@@ -113,9 +114,9 @@ export async function openCropSwapper(
   machine: ChainMachine,
 ): Promise<OpenedCropSwapper> {
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
-  const { executionProvider: provider, executionThreadCount } = settings;
-  const device = request === 1 ? null : await deviceOf(provider);
-  const options = { providers: [provider], intraOpThreads: executionThreadCount };
+  const provider = mainProvider(settings);
+  const device = request === 1 ? null : await deviceOf(provider, settings.deviceId);
+  const options = sessionOptions(settings);
   let session = await createSession(file, options);
   let model: BatchableModel | null = null;
   try {
@@ -150,7 +151,9 @@ export async function openCropSwapper(
       : { ok: false, reason: model.ok ? 'the model takes one face at a time' : model.reason };
     const isOnDevice = provider !== 'cpu';
     const freeMemory =
-      device === null ? undefined : async () => (await deviceOf(provider))?.freeBytes ?? null;
+      device === null
+        ? undefined
+        : async () => (await deviceOf(provider, settings.deviceId))?.freeBytes ?? null;
     const isMeasured = batchable.ok && (request === 'auto' || vramLimitBytes !== undefined);
     const cost = isMeasured
       ? await costOf(
