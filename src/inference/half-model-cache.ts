@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { FaceswapError } from '../errors.js';
 import { halfModel } from './half-model.js';
 import { modelHash } from './model-hash.js';
-import { isIntact, keepVerdict, readVerdict, writeParts } from './rewritten-file.js';
+import { isIntact, writeParts } from './rewritten-file.js';
 import { createSession, type SessionOptions } from './session.js';
 import { trialOutputs, withSession } from './trial-run.js';
+import { keepVerdict, readVerdict } from './verdict-file.js';
 
 export type HalvedModelOptions = SessionOptions & {
   /** Where converted models are kept; made when it is missing. */
@@ -15,7 +16,7 @@ export type HalvedModelOptions = SessionOptions & {
 
 /** A model in half precision. */
 export type HalvedModel = {
-  /** The converted copy. */
+  /** The converted copy; the model itself where there is nothing in it to convert. */
   readonly path: string;
   /**
    * How far its outputs are from those in single precision on pseudo-random inputs: the root mean square of the differences as a
@@ -62,6 +63,7 @@ export async function halvedModel(modelPath: string, options: HalvedModelOptions
     return refusal(modelPath, reason);
   };
   const converted = await convert(modelPath, sourcePath);
+  if (converted.kind === 'unchanged') return { path: sourcePath, error: 0 };
   if (converted.kind === 'refused') throw await refuse(converted.reason);
   const partPath = join(folder, `${name}.${randomUUID()}.part`);
   try {

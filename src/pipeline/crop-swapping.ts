@@ -13,7 +13,8 @@ import {
 import { type BatchableModel, batchableModel } from '../inference/free-batch-cache.js';
 import { modelHash } from '../inference/model-hash.js';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
-import { createSession, type ModelSession } from '../inference/session.js';
+import { openModel } from '../inference/open-model.js';
+import type { ModelSession } from '../inference/session.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
@@ -116,8 +117,8 @@ export async function openCropSwapper(
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
   const provider = mainProvider(settings);
   const device = request === 1 ? null : await deviceOf(provider, settings.deviceId);
-  const options = sessionOptions(settings);
-  let session = await createSession(file, options);
+  const options = { ...sessionOptions(settings), cacheFolder };
+  let session = await openModel(file, options);
   let model: BatchableModel | null = null;
   try {
     if (request !== 1) {
@@ -130,7 +131,7 @@ export async function openCropSwapper(
         model = await findBatchable(file, settings, cacheFolder);
         if (model.path !== file) {
           await session.dispose();
-          session = await createSession(file, { ...options, rewrittenPath: model.path });
+          session = await openModel(file, { ...options, rewrittenPath: model.path });
         }
       }
     }
