@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { type BatchCost, measureBatches } from '../inference/batch-cost.js';
 import { type BatchPlanInput, largestBatch, measuredBatchSizes, planBatch } from '../inference/batch-plan.js';
-import { BatchRunner, hasFreeBatch } from '../inference/batch-runner.js';
+import { BatchRunner, type BatchSession, hasFreeBatch } from '../inference/batch-runner.js';
 import { CostCache, type CostKey } from '../inference/cost-cache.js';
 import {
   type DeviceMemory,
@@ -15,6 +15,7 @@ import { modelHash } from '../inference/model-hash.js';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
 import { openModel } from '../inference/open-model.js';
 import type { ModelSession } from '../inference/session.js';
+import { openStaticBatch, wantsStaticBatch } from '../inference/static-batch.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
@@ -27,7 +28,7 @@ import type { ChainBatch } from './worker-protocol.js';
 export type OpenedCropSwapper = {
   readonly cropSwapper: CropSwapper;
   readonly batch: ChainBatch;
-  readonly session: ModelSession;
+  readonly session: { dispose(): Promise<void> };
 };
 
 /** The device that the provider computes on, where the vendor's tool tells; null where there is none. */
@@ -136,10 +137,20 @@ export async function openCropSwapper(
       }
     }
     const batch = await decide();
+    let used: BatchSession & { dispose(): Promise<void> } = session;
+    if (wantsStaticBatch(provider) && batch.size > 1 && cacheFolder !== null) {
+      await session.dispose();
+      used = await openStaticBatch(file, {
+        ...sessionOptions(settings),
+        rewrittenPath: model?.path,
+        folder: join(cacheFolder, 'models'),
+        batchSize: batch.size,
+      });
+    }
     const makeRunner = (batchSize: number, capacity: number): BatchRunner =>
-      new BatchRunner(session, { batchSize, capacity });
+      new BatchRunner(used, { batchSize, capacity });
     const mask = { blur: settings.faceMaskBlur, padding: settings.faceMaskPadding };
-    return { session, batch, cropSwapper: new CropSwapper(makeRunner, batch.size, contract, mask) };
+    return { session: used, batch, cropSwapper: new CropSwapper(makeRunner, batch.size, contract, mask) };
   } catch (error) {
     await session.dispose();
     throw error;
