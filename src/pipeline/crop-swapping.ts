@@ -121,6 +121,7 @@ export async function openCropSwapper(
   const options = { ...sessionOptions(settings), cacheFolder };
   let session = await openModel(file, options);
   let model: BatchableModel | null = null;
+  let remembered = Promise.resolve();
   try {
     if (request !== 1) {
       const singleMs =
@@ -148,12 +149,27 @@ export async function openCropSwapper(
       });
     }
     const makeRunner = (batchSize: number, capacity: number): BatchRunner =>
-      new BatchRunner(used, { batchSize, capacity });
+      new BatchRunner(used, { batchSize, capacity, onTooLarge: rememberTooLarge });
     const mask = { blur: settings.faceMaskBlur, padding: settings.faceMaskPadding };
     return { session: used, batch, cropSwapper: new CropSwapper(makeRunner, batch.size, contract, mask) };
   } catch (error) {
     await session.dispose();
     throw error;
+  }
+
+  function costKey({ hash }: BatchableModel): CostKey {
+    const name = deviceName(device, settings);
+    return { modelHash: hash, device: name, onnxruntimeVersion: onnxruntimeVersion() };
+  }
+
+  /** The next run begins with a batch that fits. */
+  function rememberTooLarge(size: number): void {
+    if (model === null || cacheFolder === null) return;
+    const cache = new CostCache(cacheFolder);
+    const key = costKey(model);
+    remembered = remembered.then(async () => {
+      await cache.keepFailure(key, size);
+    });
   }
 
   async function decide(): Promise<ChainBatch> {
@@ -168,15 +184,11 @@ export async function openCropSwapper(
         : async () => (await deviceOf(provider, settings.deviceId))?.freeBytes ?? null;
     const isMeasured = batchable.ok && (request === 'auto' || vramLimitBytes !== undefined);
     const cost = isMeasured
-      ? await costOf(
-          session,
-          {
-            modelHash: model.hash,
-            device: deviceName(device, settings),
-            onnxruntimeVersion: onnxruntimeVersion(),
-          },
-          { cacheFolder, freeMemory, freeBeforeBytes: device?.freeBytes ?? null },
-        )
+      ? await costOf(session, costKey(model), {
+          cacheFolder,
+          freeMemory,
+          freeBeforeBytes: device?.freeBytes ?? null,
+        })
       : null;
     const memory = isOnDevice ? device : await readSystemMemory();
     return planBatch({
