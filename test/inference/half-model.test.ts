@@ -207,6 +207,20 @@ describe('conversion to half precision', () => {
     assert.deepEqual(readFileSync(first.path), bytes);
   });
 
+  it('a model whose pictures may have any size is compared at one of them', async () => {
+    const model = writeModel(
+      join(folder, 'any-size.onnx'),
+      modelOf({
+        inputs: { picture: [1, 3, 'height', 'width'] },
+        outputs: { features: [1, 2, 'height', 'width'] },
+        weights: { kernel: weights([2, 3, 1, 1], 1) },
+        nodes: [op('Conv', ['picture', 'kernel'], 'features')],
+      }),
+    );
+    const { error } = await halvedModel(model, { ...cpu, folder: join(folder, 'any-size') });
+    assert.ok(error > 0 && error < 0.001, String(error));
+  });
+
   it('a model that comes out too different is refused with the figure, also the second time', async () => {
     // The difference of two products that are almost the same: what halves round away is all that is left.
     const model = writeModel(
