@@ -1,13 +1,16 @@
 import { realpathSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
-import { BrokenEncoding, type FileWindow, readOnnxFile, readVarint } from './onnx-window.js';
+import { BrokenEncoding, type ModelWindow, withModelWindow } from './model-window.js';
 
 /** Subgraphs inside of nodes inside of subgraphs; real models have three or four levels of messages per graph, and few graphs. */
 const maxDepth = 64;
 
 /** Messages that are looked into. Large models have some ten thousand nodes with a few attributes each. */
 const maxMessages = 2 ** 22;
+
+/** Longest path of a file with weights. */
+const maxPathBytes = 4096;
 
 type MessageKind =
   | 'model'
@@ -39,10 +42,10 @@ const paths: Readonly<Record<MessageKind, Readonly<Record<number, MessageKind>>>
 /** Collects where the tensors of a model say that their numbers lie. */
 class TensorWalk {
   readonly places = new Set<string>();
-  readonly #window: FileWindow;
+  readonly #window: ModelWindow;
   #messages = 0;
 
-  constructor(window: FileWindow) {
+  constructor(window: ModelWindow) {
     this.#window = window;
   }
 
@@ -52,33 +55,17 @@ class TensorWalk {
     if (this.#messages > maxMessages) throw new BrokenEncoding('it has too many messages');
     let key = '';
     let text = '';
-    for (let at = start; at < end; ) {
-      const tag = readVarint(this.#window, at, end);
-      const field = Math.floor(tag.value / 8);
-      const wireType = tag.value % 8;
-      if (field < 1) throw new BrokenEncoding('a field has no number');
-      if (wireType === 2) {
-        const length = readVarint(this.#window, tag.next, end);
-        const next = length.next + length.value;
-        if (next > end) throw new BrokenEncoding('a field is longer than its message');
-        const inner = paths[kind][field];
-        if (inner !== undefined) this.message(inner, length.next, next, depth + 1);
-        else if (kind === 'pair' && field === 1) key = this.#window.text(length.next, next);
-        else if (kind === 'pair' && field === 2) text = this.#window.text(length.next, next);
-        at = next;
-      } else {
-        at = this.#afterNumber(wireType, tag.next, end);
-      }
-    }
+    this.#window.eachField(start, end, (field, bodyStart, bodyEnd) => {
+      const inner = paths[kind][field];
+      if (inner !== undefined) this.message(inner, bodyStart, bodyEnd, depth + 1);
+      else if (kind === 'pair' && field === 1) key = this.#text(bodyStart, bodyEnd);
+      else if (kind === 'pair' && field === 2) text = this.#text(bodyStart, bodyEnd);
+    });
     if (kind === 'pair' && key === 'location') this.places.add(text);
   }
 
-  #afterNumber(wireType: number, at: number, end: number): number {
-    if (wireType === 0) return readVarint(this.#window, at, end).next;
-    const next = at + (wireType === 1 ? 8 : 4);
-    // Groups (3 and 4) are older than ONNX; 6 and 7 mean nothing.
-    if ((wireType !== 1 && wireType !== 5) || next > end) throw new BrokenEncoding('a field is broken');
-    return next;
+  #text(start: number, end: number): string {
+    return this.#window.bytes(start, end, maxPathBytes).toString('utf8');
   }
 }
 
@@ -89,7 +76,7 @@ class TensorWalk {
  * @throws FaceswapError `model` for what is no whole ONNX file.
  */
 export const externalPlaces = (path: string, name = path): ReadonlySet<string> =>
-  readOnnxFile(path, name, (window) => {
+  withModelWindow(path, name, (window) => {
     const walk = new TensorWalk(window);
     walk.message('model', 0, window.size, 0);
     return walk.places;

@@ -1,8 +1,8 @@
 import { FaceswapError } from '../errors.js';
 import type { ModelContract } from './model-contracts.js';
 import { externalPlaces } from './model-guard.js';
+import { BrokenEncoding, type ModelWindow, withModelWindow } from './model-window.js';
 import { delimited, numberField, textField, valueDims, wireFields } from './onnx-wire.js';
-import { BrokenEncoding, type FileWindow, readOnnxFile, readVarint } from './onnx-window.js';
 
 /** One tensor that goes in or comes out, as the file states it. */
 export type SignatureTensor = {
@@ -25,28 +25,11 @@ const maxInfoBytes = 65_536;
 const maxInfos = 4096;
 const maxNameBytes = 4096;
 
-type Field = { readonly number: number; readonly start: number; readonly end: number };
-
-/** The length-delimited fields of a message, in file order, none of them read. */
-function* delimitedFields(window: FileWindow, start: number, end: number): Generator<Field> {
-  for (let at = start; at < end; ) {
-    const tag = readVarint(window, at, end);
-    const wireType = tag.value % 8;
-    if (wireType === 2) {
-      const length = readVarint(window, tag.next, end);
-      const next = length.next + length.value;
-      if (next > end) throw new BrokenEncoding('a field is longer than its message');
-      yield { number: Math.floor(tag.value / 8), start: length.next, end: next };
-      at = next;
-    } else if (wireType === 0) {
-      at = readVarint(window, tag.next, end).next;
-    } else if (wireType === 1 || wireType === 5) {
-      at = tag.next + (wireType === 1 ? 8 : 4);
-    } else {
-      throw new BrokenEncoding('a field is broken');
-    }
-  }
-}
+/** A part of the file as a copy; more than `maxBytes`, which only hostile files have there, is refused. */
+const partOf = (window: ModelWindow, start: number, end: number, maxBytes: number): Buffer => {
+  if (end - start > maxBytes) throw new BrokenEncoding('a part of its description is too long');
+  return window.bytes(start, end, maxBytes);
+};
 
 /** ValueInfoProto: name (1), type (2) → tensor_type (1) → elem_type (1). */
 const readTensor = (bytes: Uint8Array): SignatureTensor => {
@@ -67,32 +50,31 @@ const readTensor = (bytes: Uint8Array): SignatureTensor => {
  * @throws FaceswapError `model` for what is no whole ONNX file.
  */
 export function readSignature(path: string, name = path): ModelSignature {
-  return readOnnxFile(path, name, (window) => {
+  return withModelWindow(path, name, (window) => {
     const inputs: SignatureTensor[] = [];
     const outputs: SignatureTensor[] = [];
     const constants = new Set<string>();
-    const describe = ({ start, end }: Field): SignatureTensor => {
+    const describe = (start: number, end: number): SignatureTensor => {
       if (inputs.length + outputs.length === maxInfos) throw new BrokenEncoding('it has too many inputs');
       try {
-        return readTensor(window.bytes(start, end, maxInfoBytes));
+        return readTensor(partOf(window, start, end, maxInfoBytes));
       } catch (cause) {
         if (cause instanceof BrokenEncoding) throw cause;
         throw new BrokenEncoding('a description of a tensor is broken', { cause });
       }
     };
-    for (const model of delimitedFields(window, 0, window.size)) {
-      if (model.number !== 7) continue;
-      for (const field of delimitedFields(window, model.start, model.end)) {
-        if (field.number === 11) inputs.push(describe(field));
-        else if (field.number === 12) outputs.push(describe(field));
-        else if (field.number === 5) {
-          for (const part of delimitedFields(window, field.start, field.end)) {
-            if (part.number !== 8) continue;
-            constants.add(Buffer.from(window.bytes(part.start, part.end, maxNameBytes)).toString('utf8'));
-          }
+    window.eachField(0, window.size, (modelField, graphStart, graphEnd) => {
+      if (modelField !== 7) return;
+      window.eachField(graphStart, graphEnd, (field, start, end) => {
+        if (field === 11) inputs.push(describe(start, end));
+        else if (field === 12) outputs.push(describe(start, end));
+        else if (field === 5) {
+          window.eachField(start, end, (part, nameStart, nameEnd) => {
+            if (part === 8) constants.add(partOf(window, nameStart, nameEnd, maxNameBytes).toString('utf8'));
+          });
         }
-      }
-    }
+      });
+    });
     if (outputs.length === 0) throw new BrokenEncoding('it has no outputs');
     return { inputs: inputs.filter((input) => !constants.has(input.name)), outputs };
   });

@@ -24,6 +24,8 @@ export type AnyModelFile = {
   /** Absolute path. */
   readonly file: string;
   readonly contract: ModelContract;
+  /** Whether it is to be converted to half precision when it is loaded. */
+  readonly halve?: true;
 };
 
 const answersTo = (entry: ExternalModelEntry, name: string): boolean =>
@@ -160,11 +162,45 @@ export function missingModels(entries: readonly ExternalModelEntry[], folder?: s
   });
 }
 
+/** In which precision a run wants its models; `auto` is that of the file. */
+export type ModelPrecision = 'auto' | 'fp32' | 'fp16';
+
+/**
+ * The model that serves in a precision: the published form in half precision where its file is there, and whether it is to be converted when it is loaded.
+ *
+ * @throws FaceswapError `usage` for full precision of a model that was published in half precision only.
+ */
+export function modelInPrecision(
+  entry: ExternalModelEntry,
+  precision: ModelPrecision,
+  folder: string = modelFolder(),
+): { readonly entry: ExternalModelEntry; readonly halve: boolean } {
+  if (precision === 'fp32' && entry.precision === 'fp16') {
+    throw new FaceswapError(
+      'usage',
+      `--precision fp32 cannot serve the model "${entry.id}", which is in half precision`,
+      {
+        hint:
+          entry.variantOf === undefined
+            ? 'Leave --precision at auto: it was published in no other'
+            : `Ask for ${entry.variantOf}`,
+      },
+    );
+  }
+  if (precision !== 'fp16' || entry.precision === 'fp16') return { entry, halve: false };
+  const variant = publishedModels().find(
+    (other) => other.variantOf === entry.id && other.precision === 'fp16' && isModelThere(other, folder),
+  );
+  return variant === undefined ? { entry, halve: true } : { entry: variant, halve: false };
+}
+
 /**
  * The file of a model, which must be there.
  *
  * @param folder where models lie; undefined: {@link modelFolder}
- * @throws FaceswapError `model` with the command that fetches it when it is not there.
+ * @param precision `auto`: as the file is. `fp16`: the published variant where its file is there, else the model, to be converted.
+ * @throws FaceswapError `model` with the command that fetches it when it is not there, `usage` for `fp32` where the model was published in half
+ *   precision only.
  */
 export function requireModel<Kind extends ModelContract['kind']>(
   entry: ExternalModelEntry,

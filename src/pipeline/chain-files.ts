@@ -7,6 +7,7 @@ import {
   externalModel,
   isModelThere,
   missingModels,
+  modelInPrecision,
   type ModelFile,
   modelFileOf,
 } from '../inference/model-store.js';
@@ -30,9 +31,10 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
     id: string,
     ...kinds: readonly Kind[]
   ): ModelFile<Kind> => {
-    const entry = externalModel(id, folder);
+    const { entry, halve } = modelInPrecision(externalModel(id, folder), config.precision, folder);
     if (!isModelThere(entry, folder)) missing.set(entry.id, entry);
-    return modelFileOf(entry, kinds, folder);
+    const file = modelFileOf(entry, kinds, folder);
+    return halve ? { ...file, halve } : file;
   };
   const listed = (name: string, own: string, many: readonly string[]): readonly string[] =>
     name === own ? [] : name === 'many' ? many : [name];
@@ -105,7 +107,7 @@ const checkDetectorSize = (
 };
 
 const deepSwapperFile = (
-  { deepSwapperModel }: RunConfig,
+  { deepSwapperModel, precision }: RunConfig,
   require: (id: string, kind: 'dfm') => ModelFile<'dfm'>,
 ): ModelFile<'dfm'> => {
   if (deepSwapperModel === undefined) {
@@ -119,7 +121,8 @@ const deepSwapperFile = (
     });
   }
   const contract = { kind: 'dfm', template: 'dfl_whole_face' } as const;
-  return { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
+  const model = { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
+  return precision === 'fp16' ? { ...model, halve: true } : model;
 };
 
 /** Those that decide what is found in a target, whoever is swapped onto whom. */

@@ -17,6 +17,7 @@ import { FaceClassifier } from '../processors/face-recognizer/face-classifier.js
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
 import type { CropSwapperContract } from '../processors/face-swapper/crop-swapper.js';
 import type { ChainSettings } from './face-chain.js';
+import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 /** A swapper that works on aligned crops. */
 export type SwapperFile = { readonly file: string; readonly contract: CropSwapperContract };
@@ -85,7 +86,8 @@ const neuralSettingNames = [
 
 type NeuralModelSettings = Pick<ChainSettings, (typeof neuralSettingNames)[number]>;
 
-type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'> &
+type ModelSettings = ProviderSettings &
+  Pick<ChainSettings, 'faceDetectorScore'> &
   Partial<NeuralModelSettings>;
 
 let loaded: { readonly key: string; readonly models: Promise<ChainModels> } | null = null;
@@ -100,9 +102,10 @@ export async function loadChainModels(
   settings: ModelSettings,
   files: Omit<ChainModelFiles, 'swapper'> = embeddedModelFiles(),
 ): Promise<ChainModels> {
-  const { executionProvider, executionThreadCount, faceDetectorScore } = settings;
+  const { executionProviders, deviceId, executionThreadCount, faceDetectorScore } = settings;
   const key = JSON.stringify([
-    executionProvider,
+    executionProviders,
+    deviceId ?? null,
     executionThreadCount,
     faceDetectorScore,
     files.detector,
@@ -125,10 +128,7 @@ export async function releaseChainModels(): Promise<void> {
 }
 
 async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapper'>): Promise<ChainModels> {
-  const options = {
-    providers: [settings.executionProvider],
-    intraOpThreads: settings.executionThreadCount,
-  };
+  const options = sessionOptions(settings);
   const sessions: ModelSession[] = [];
   const session = async (file: string): Promise<ModelSession> => {
     const opened = await createSession(file, options);

@@ -2,7 +2,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { type BatchCost, measureBatches } from '../inference/batch-cost.js';
 import { type BatchPlanInput, largestBatch, measuredBatchSizes, planBatch } from '../inference/batch-plan.js';
-import { BatchRunner, hasFreeBatch } from '../inference/batch-runner.js';
+import { BatchRunner, type BatchSession, hasFreeBatch } from '../inference/batch-runner.js';
 import { CostCache, type CostKey } from '../inference/cost-cache.js';
 import {
   type DeviceMemory,
@@ -13,33 +13,37 @@ import {
 import { type BatchableModel, batchableModel } from '../inference/free-batch-cache.js';
 import { modelHash } from '../inference/model-hash.js';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
-import { createSession, type ModelSession } from '../inference/session.js';
+import { openModel } from '../inference/open-model.js';
+import type { ModelSession } from '../inference/session.js';
+import { openStaticBatch, wantsStaticBatch } from '../inference/static-batch.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
 import type { SwapperFile } from './chain-models.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
+import { mainProvider, sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
 
 /** A swapper that is a model, loaded, with the size of its batches decided. */
 export type OpenedCropSwapper = {
   readonly cropSwapper: CropSwapper;
   readonly batch: ChainBatch;
-  readonly session: ModelSession;
+  readonly session: { dispose(): Promise<void> };
 };
 
 /** The device that the provider computes on, where the vendor's tool tells; null where there is none. */
-const deviceOf = async (provider: string): Promise<DeviceMemory | null> => {
+const deviceOf = async (provider: string, deviceId: number | undefined): Promise<DeviceMemory | null> => {
   if (!hasDeviceMemory(provider)) return null;
   const reading = await readDeviceMemory(provider, runDeviceTool);
-  return reading.ok ? visibleCudaDevice(reading.devices, process.env) : null;
+  return reading.ok ? visibleCudaDevice(reading.devices, process.env, deviceId) : null;
 };
 
 const deviceName = (device: DeviceMemory | null, settings: ChainSettings): string => {
-  const { executionProvider, executionThreadCount } = settings;
-  if (device !== null) return `${executionProvider}: ${device.name}, driver ${device.driver ?? 'unknown'}`;
+  const { executionProviders, executionThreadCount } = settings;
+  const providers = executionProviders.join('+');
+  if (device !== null) return `${providers}: ${device.name}, driver ${device.driver ?? 'unknown'}`;
   const processor = `${cpus()[0]?.model ?? 'CPU'}, ${availableParallelism()} cores`;
-  return `${executionProvider}: ${processor}, ${executionThreadCount} threads`;
+  return `${providers}: ${processor}, ${executionThreadCount} threads`;
 };
 
 /** A run that takes this long on the CPU leaves nothing to gain by batches, and comparing a rewritten model would take many. */
@@ -71,8 +75,7 @@ const findBatchable = async (
   }
   return batchableModel(file, {
     folder: join(cacheFolder, 'models'),
-    providers: [settings.executionProvider],
-    intraOpThreads: settings.executionThreadCount,
+    ...sessionOptions(settings),
   });
 };
 
@@ -113,11 +116,12 @@ export async function openCropSwapper(
   machine: ChainMachine,
 ): Promise<OpenedCropSwapper> {
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
-  const { executionProvider: provider, executionThreadCount } = settings;
-  const device = request === 1 ? null : await deviceOf(provider);
-  const options = { providers: [provider], intraOpThreads: executionThreadCount };
-  let session = await createSession(file, options);
+  const provider = mainProvider(settings);
+  const device = request === 1 ? null : await deviceOf(provider, settings.deviceId);
+  const options = { ...sessionOptions(settings), cacheFolder };
+  let session = await openModel(file, options);
   let model: BatchableModel | null = null;
+  let remembered = Promise.resolve();
   try {
     if (request !== 1) {
       const singleMs =
@@ -129,18 +133,43 @@ export async function openCropSwapper(
         model = await findBatchable(file, settings, cacheFolder);
         if (model.path !== file) {
           await session.dispose();
-          session = await createSession(file, { ...options, rewrittenPath: model.path });
+          session = await openModel(file, { ...options, rewrittenPath: model.path });
         }
       }
     }
     const batch = await decide();
+    let used: BatchSession & { dispose(): Promise<void> } = session;
+    if (wantsStaticBatch(provider) && batch.size > 1 && cacheFolder !== null) {
+      await session.dispose();
+      used = await openStaticBatch(file, {
+        ...sessionOptions(settings),
+        rewrittenPath: model?.path,
+        folder: join(cacheFolder, 'models'),
+        batchSize: batch.size,
+      });
+    }
     const makeRunner = (batchSize: number, capacity: number): BatchRunner =>
-      new BatchRunner(session, { batchSize, capacity });
+      new BatchRunner(used, { batchSize, capacity, onTooLarge: rememberTooLarge });
     const mask = { blur: settings.faceMaskBlur, padding: settings.faceMaskPadding };
-    return { session, batch, cropSwapper: new CropSwapper(makeRunner, batch.size, contract, mask) };
+    return { session: used, batch, cropSwapper: new CropSwapper(makeRunner, batch.size, contract, mask) };
   } catch (error) {
     await session.dispose();
     throw error;
+  }
+
+  function costKey({ hash }: BatchableModel): CostKey {
+    const name = deviceName(device, settings);
+    return { modelHash: hash, device: name, onnxruntimeVersion: onnxruntimeVersion() };
+  }
+
+  /** The next run begins with a batch that fits. */
+  function rememberTooLarge(size: number): void {
+    if (model === null || cacheFolder === null) return;
+    const cache = new CostCache(cacheFolder);
+    const key = costKey(model);
+    remembered = remembered.then(async () => {
+      await cache.keepFailure(key, size);
+    });
   }
 
   async function decide(): Promise<ChainBatch> {
@@ -150,18 +179,16 @@ export async function openCropSwapper(
       : { ok: false, reason: model.ok ? 'the model takes one face at a time' : model.reason };
     const isOnDevice = provider !== 'cpu';
     const freeMemory =
-      device === null ? undefined : async () => (await deviceOf(provider))?.freeBytes ?? null;
+      device === null
+        ? undefined
+        : async () => (await deviceOf(provider, settings.deviceId))?.freeBytes ?? null;
     const isMeasured = batchable.ok && (request === 'auto' || vramLimitBytes !== undefined);
     const cost = isMeasured
-      ? await costOf(
-          session,
-          {
-            modelHash: model.hash,
-            device: deviceName(device, settings),
-            onnxruntimeVersion: onnxruntimeVersion(),
-          },
-          { cacheFolder, freeMemory, freeBeforeBytes: device?.freeBytes ?? null },
-        )
+      ? await costOf(session, costKey(model), {
+          cacheFolder,
+          freeMemory,
+          freeBeforeBytes: device?.freeBytes ?? null,
+        })
       : null;
     const memory = isOnDevice ? device : await readSystemMemory();
     return planBatch({

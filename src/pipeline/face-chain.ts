@@ -48,7 +48,8 @@ export type ChainSettings = NeuralSettings &
     | 'colorMatch'
     | 'matchGrain'
     | 'occlusion'
-    | 'executionProvider'
+    | 'executionProviders'
+    | 'deviceId'
     | 'executionThreadCount'
     | 'needsCast'
   >;

@@ -11,6 +11,7 @@ import type {
   FaceMaskType,
   NeuralConfig,
   NeuralOptions,
+  Precision,
 } from './neural-options.js';
 import { choiceOption, numberOption, paddingOption, refuse, textOption } from './option-checks.js';
 
@@ -31,6 +32,7 @@ export const neuralChoices = {
     'upper-lip',
     'lower-lip',
   ] satisfies FaceMaskRegion[],
+  precision: ['auto', 'fp32', 'fp16'] satisfies Precision[],
   compat: ['none', 'facefusion'] satisfies Compatibility[],
 } as const;
 
@@ -52,6 +54,7 @@ export const neuralDefaults = {
   faceMaskTypes: ['box'],
   faceOccluderModel: 'xseg_1',
   faceParserModel: 'bisenet_resnet_34',
+  precision: 'auto',
   compat: 'none',
 } as const satisfies Partial<NeuralOptions>;
 
@@ -79,6 +82,7 @@ export const neuralKeys: Readonly<Record<keyof NeuralOptions, true>> = {
   faceOccluderModel: true,
   faceParserModel: true,
   modelDir: true,
+  precision: true,
   compat: true,
 };
 
@@ -210,6 +214,7 @@ export function resolveNeuralOptions(options: NeuralOptions): NeuralConfig {
     faceOccluderModel: modelOption('faceOccluderModel', get('faceOccluderModel'), modelDir),
     faceParserModel: modelOption('faceParserModel', get('faceParserModel'), modelDir),
     modelDir,
+    precision: choiceOption('precision', get('precision'), neuralChoices.precision),
     compat: choiceOption('compat', get('compat'), neuralChoices.compat),
   };
 }

@@ -25,6 +25,7 @@ export const analysisRunOptions = [
   'deinterlace',
   'hwaccel',
   'executionProvider',
+  'deviceId',
   'executionThreadCount',
   'workers',
   'maxMemory',

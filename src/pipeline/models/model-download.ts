@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { FaceswapError } from '../../errors.js';
-import { maxModelBytes } from '../../inference/onnx-window.js';
+import { maxModelBytes } from '../../inference/model-window.js';
 import { formatBytes } from '../byte-size.js';
 import { freeBytes } from '../disk-space.js';
 import { fileFailure } from '../file-failure.js';

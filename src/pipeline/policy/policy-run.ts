@@ -146,7 +146,8 @@ export class PolicyRun implements PolicyHook {
       analysers: this.#plan.analysers,
       givesPictures: folder !== null,
       compat: config.compat,
-      executionProvider: config.executionProvider,
+      executionProviders: config.executionProviders,
+      deviceId: config.deviceId,
       executionThreadCount: config.executionThreadCount,
     };
     const tally = new ContentTally(media.kind);

@@ -2,16 +2,15 @@ import type { PlanarFormat } from '../../imaging/planar-frame.js';
 import type { ModelFile } from '../../inference/model-store.js';
 import type { ContentReading } from '../../processors/content-analyser/content-analyser.js';
 import type { Compatibility } from '../neural-options.js';
+import type { ProviderSettings } from '../session-options.js';
 
 /** What a worker does with the pictures that policy checks look at; plain data. */
-export type InspectionSetup = {
+export type InspectionSetup = ProviderSettings & {
   /** Models that read every picture; may be none. */
   readonly analysers: readonly ModelFile<'content-analyser'>[];
   /** Whether pictures are given back, made smaller, for a program to look at. */
   readonly givesPictures: boolean;
   readonly compat: Compatibility;
-  readonly executionProvider: string;
-  readonly executionThreadCount: number;
 };
 
 /** A picture to be looked at; the buffer is transferred. */

@@ -9,6 +9,7 @@ import type {
   InspectionSetup,
   ReducedPicture,
 } from './sample-inspection.js';
+import { sessionOptions } from '../session-options.js';
 
 /** The longer side of pictures that a program looks at, at most. */
 const reducedSidePx = 640;
@@ -34,10 +35,7 @@ export class SampleInspector {
     if (setup.analysers.length === 0) return;
     const models: AnalyserModel[] = [];
     for (const { id, file, contract } of setup.analysers) {
-      const session = await createSession(file, {
-        providers: [setup.executionProvider],
-        intraOpThreads: setup.executionThreadCount,
-      });
+      const session = await createSession(file, sessionOptions(setup));
       this.#sessions.push(session);
       models.push({ id, contract, session });
     }
