@@ -5,6 +5,7 @@ import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import { leniencyOf } from '../processors/face-masker/leniency.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
+import { releaseArcface } from './arcface-session.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import {
   type ChainModelFiles,
@@ -119,6 +120,19 @@ type SegmentState = {
   lastIndex: number;
 };
 
+/** @throws FaceswapError (usage) where FaceFusion's arithmetic has no meaning. */
+const checkCompatibility = (
+  { compat }: Pick<ChainSettings, 'compat'>,
+  { bitDepth, hdr }: PlanarFormat,
+): void => {
+  if (compat === 'none' || (bitDepth === 8 && hdr === undefined)) return;
+  throw new FaceswapError(
+    'usage',
+    `--compat facefusion works on frames of 8 bits and standard range, not of ${bitDepth} bits${hdr === undefined ? '' : ' and high dynamic range'}`,
+    { stage: 'swap', hint: 'Leave --compat out: nothing is lost without it' },
+  );
+};
+
 /**
  * analyse → smooth → select → swap → blend → monitor for one thread. One segment at a time; frames go in and come
  * out in index order, later by the look-ahead and by what a group of frames holds.
@@ -159,7 +173,7 @@ export class FaceChain {
     this.#keepsAnalysis = machine.keepsAnalysis;
     this.#swapper = swapper;
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
-    this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
+    this.#groupFrames = Math.max(1, Math.min(swapper?.facesPerBatch ?? 1, machine.batchFrames));
     const zones = zonesFor(settings);
     // A swapper that works on crops lays them in by a mask of their own, in which nothing is closed.
     this.#leniency = settings.occlusion === 'auto' && swapper === null ? leniencyOf(zones) : null;
@@ -188,7 +202,7 @@ export class FaceChain {
   ): Promise<FaceChain> {
     const files = machine.models ?? embeddedModelFiles();
     const models = await loadChainModels(settings, files);
-    const swapper = files.swapper === null ? null : await openCropSwapper(files.swapper, settings, machine);
+    const swapper = await openCropSwapper(files, settings, machine);
     return new FaceChain(settings, sources, models, machine, swapper);
   }
 
@@ -200,6 +214,7 @@ export class FaceChain {
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
     const { frameRate, decode, render } = segment;
     const isRendered = render.start < render.end;
+    if (isRendered && this.#swapper !== null) checkCompatibility(this.#settings, segment.format);
     if (isRendered && !this.#canRender) {
       throw new FaceswapError('bug', 'The chain was made without a source face');
     }
@@ -284,7 +299,10 @@ export class FaceChain {
   async dispose({ keepsModels = false }: { readonly keepsModels?: boolean } = {}): Promise<void> {
     this.#analyser.dispose();
     this.#renderer.dispose();
-    if (!keepsModels) await this.#models.dispose();
+    if (!keepsModels) {
+      await this.#models.dispose();
+      await releaseArcface();
+    }
     await this.#swapper?.session.dispose();
   }
 
@@ -354,7 +372,7 @@ export class FaceChain {
       if (index > last) break;
       count += 1;
       faces += window.tracksAt(index).length;
-      if (count === this.#groupFrames || faces >= this.batch.size) return count;
+      if (count === this.#groupFrames || faces >= (this.#swapper?.facesPerBatch ?? 1)) return count;
     }
     return which === 'all' ? count : 0;
   }
