@@ -1,13 +1,13 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { readBoundedFile } from '../bounded-file.js';
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FaceswapError } from '../errors.js';
-import { BatchRunner, hasFreeBatch } from './batch-runner.js';
+import { hasFreeBatch } from './batch-runner.js';
 import { freeBatch } from './free-batch.js';
 import { modelHash } from './model-hash.js';
-import { fillPseudoRandom } from './pseudo-random.js';
-import { createSession, type ModelSession } from './session.js';
+import { isIntact, keepVerdict, readVerdict, writeParts } from './rewritten-file.js';
+import { createSession } from './session.js';
+import { trialOutputs, withSession } from './trial-run.js';
 
 /** How closely a batch gave what single runs gave. */
 export type BatchAgreement = {
@@ -55,9 +55,6 @@ type Verdict =
 /** Changes with the rules, so that old verdicts are not believed. */
 const rulesVersion = 1;
 
-/** A verdict is one short object. */
-const maxVerdictBytes = 64 * 1024;
-
 /** Items of the batch that is compared with single runs. */
 const comparedItems = 3;
 
@@ -86,7 +83,7 @@ export async function batchableModel(
   const { folder, hash = await modelHash(modelPath) } = options;
   const path = join(folder, `${hash}.onnx`);
   const verdictPath = join(folder, `${hash}.json`);
-  const known = await readVerdict(verdictPath);
+  const known = await readVerdict(verdictPath, isVerdict);
   if (known?.ok === false) return { ok: false, path: modelPath, hash, reason: known.reason };
   if (known?.ok === true && (await isIntact(path, known.sha256))) {
     const { exact, largestError } = known;
@@ -95,7 +92,7 @@ export async function batchableModel(
   const rewritten = await rewrite(modelPath);
   if (rewritten.kind === 'free') return { ok: true, path: modelPath, hash, agreement: null };
   const refuse = async (reason: string): Promise<BatchableModel> => {
-    await keepVerdict(verdictPath, { version: rulesVersion, ok: false, reason });
+    await keepVerdict(verdictPath, { version: rulesVersion, ok: false, reason } satisfies Verdict);
     return { ok: false, path: modelPath, hash, reason };
   };
   if (rewritten.kind === 'refused') return refuse(rewritten.reason);
@@ -108,7 +105,8 @@ export async function batchableModel(
     await rename(partPath, path);
     const { exact, largestError } = comparison;
     const { sha256 } = written;
-    await keepVerdict(verdictPath, { version: rulesVersion, ok: true, sha256, exact, largestError });
+    const verdict: Verdict = { version: rulesVersion, ok: true, sha256, exact, largestError };
+    await keepVerdict(verdictPath, verdict);
     return { ok: true, path, hash, agreement: { exact, largestError } };
   } finally {
     // Renamed by now, or never made where this fails.
@@ -127,31 +125,6 @@ const rewrite = async (modelPath: string): Promise<ReturnType<typeof freeBatch>>
   }
 };
 
-type WrittenParts =
-  | { readonly ok: true; readonly sha256: string }
-  | { readonly ok: false; readonly reason: string };
-
-/** Not being able to keep a copy leaves the original, which works one item at a time. */
-const writeParts = async (path: string, parts: readonly Uint8Array[]): Promise<WrittenParts> => {
-  const hash = createHash('sha256');
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(path, 'wx');
-    try {
-      for (const part of parts) {
-        hash.update(part);
-        await file.writeFile(part);
-      }
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { ok: false, reason: `its rewritten copy cannot be kept: ${why}` };
-  }
-  return { ok: true, sha256: hash.digest('hex') };
-};
-
 type Comparison = ({ readonly ok: true } & BatchAgreement) | { readonly ok: false; readonly reason: string };
 
 /** Runs different pseudo-random items one by one through the original and together through the rewritten model. */
@@ -163,14 +136,14 @@ const compare = async (
   const sessionOptions = { providers, intraOpThreads };
   // One after the other: both at once would need twice the memory for their weights.
   const singles = await withSession(await createSession(modelPath, sessionOptions), (session) =>
-    outputsOf(session, 1),
+    trialOutputs(session, comparedItems),
   );
   let batch: Map<string, Float32Array>;
   try {
     const session = await createSession(modelPath, { ...sessionOptions, rewrittenPath });
     batch = await withSession(session, async (opened) => {
       if (!hasFreeBatch(opened)) throw new FaceswapError('model', 'an output keeps its fixed batch');
-      return outputsOf(opened, comparedItems);
+      return trialOutputs(opened, comparedItems, comparedItems);
     });
   } catch (error) {
     // What the rules did not foresee. Memory is another matter.
@@ -200,61 +173,6 @@ const compare = async (
   return { ok: true, exact, largestError };
 };
 
-const withSession = async <T>(
-  session: ModelSession,
-  use: (session: ModelSession) => Promise<T>,
-): Promise<T> => {
-  try {
-    return await use(session);
-  } finally {
-    await session.dispose();
-  }
-};
-
-/** Every output of the compared items, one item behind the other. */
-const outputsOf = async (session: ModelSession, batchSize: number): Promise<Map<string, Float32Array>> => {
-  const runner = new BatchRunner(session, { batchSize });
-  const results = new Map<string, Float32Array>();
-  for (let start = 0; start < comparedItems; start += batchSize) {
-    for (const [inputIndex, { name, dims }] of session.inputs.entries()) {
-      for (let item = 0; item < batchSize; item++) {
-        // An input of one axis is the same for all items.
-        const variant = dims.length > 1 ? start + item : 0;
-        fillPseudoRandom(runner.input(name, item), 1 + inputIndex * comparedItems + variant);
-      }
-    }
-    await runner.run(batchSize);
-    for (const { name } of session.outputs) {
-      for (let item = 0; item < batchSize; item++) {
-        const output = runner.output(name, item);
-        const all = results.get(name) ?? new Float32Array(output.length * comparedItems);
-        all.set(output, (start + item) * output.length);
-        results.set(name, all);
-      }
-    }
-  }
-  runner.dispose();
-  return results;
-};
-
-const isIntact = async (path: string, sha256: string): Promise<boolean> => {
-  try {
-    return (await modelHash(path)) === sha256;
-  } catch {
-    return false;
-  }
-};
-
-/** A verdict that cannot be read is none: it is found again. */
-const readVerdict = async (path: string): Promise<Verdict | null> => {
-  try {
-    const parsed: unknown = JSON.parse((await readBoundedFile(path, maxVerdictBytes)).toString('utf8'));
-    return isVerdict(parsed) ? parsed : null;
-  } catch {
-    return null;
-  }
-};
-
 const isVerdict = (value: unknown): value is Verdict => {
   if (typeof value !== 'object' || value === null) return false;
   const { version, ok, reason, sha256, exact, largestError } = value as Record<string, unknown>;
@@ -266,16 +184,4 @@ const isVerdict = (value: unknown): value is Verdict => {
     typeof exact === 'boolean' &&
     typeof largestError === 'number'
   );
-};
-
-/** A verdict that cannot be kept is found again by the next run, which is all that its loss costs. */
-const keepVerdict = async (path: string, verdict: Verdict): Promise<void> => {
-  const partPath = `${path}.${randomUUID()}.part`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(partPath, JSON.stringify(verdict));
-    await rename(partPath, path);
-  } catch {
-    await rm(partPath, { force: true }).catch(() => undefined);
-  }
 };
