@@ -46,7 +46,7 @@ const { values, positionals } = parseArgs({
 const motions = motionNames.filter((name) => positionals.length === 0 || positionals.includes(name));
 const frameCount = Number(values.frames);
 const models = await loadChainModels({
-  executionProvider: 'cpu',
+  executionProviders: ['cpu'],
   executionThreadCount: 2,
   faceDetectorScore: 0.5,
 });

@@ -52,7 +52,7 @@ const format = {
 } as const;
 const frameBytes = widthPx * heightPx + 2 * Math.ceil(widthPx / 2) * Math.ceil(heightPx / 2);
 const models = await loadChainModels({
-  executionProvider: 'cpu',
+  executionProviders: ['cpu'],
   executionThreadCount: 2,
   faceDetectorScore: 0.5,
 });

@@ -37,7 +37,7 @@ const fixtures = ['astronaut.png', 'grace_hopper.jpg'].map((name) =>
 );
 const photos = process.argv.length > 2 ? process.argv.slice(2) : fixtures;
 const models = await loadChainModels({
-  executionProvider: 'cpu',
+  executionProviders: ['cpu'],
   executionThreadCount: 2,
   faceDetectorScore: 0.5,
 });

@@ -26,7 +26,7 @@ export type CompareSwitches = {
   readonly json?: boolean;
   readonly progress?: ProgressMode;
   readonly workers?: string;
-  readonly executionProvider?: string;
+  readonly executionProvider?: readonly string[];
   readonly executionThreadCount?: string;
   /** False: `--no-cache`. */
   readonly cache?: boolean;
@@ -56,7 +56,7 @@ export const addCompareCommand = (program: Command, onExit: (code: ExitCode) => 
     )
     .option('--workers <auto|1..64>', 'segments measured at the same time; the figures do not depend on it')
     .addOption(
-      new Option('--execution-provider <name>', 'where the models run; default: cpu').choices(
+      new Option('--execution-provider <name...>', 'where the models run, in order; default: cpu').choices(
         optionChoices.executionProvider,
       ),
     )

@@ -163,6 +163,14 @@ export const neuralOptionEntries = [
     description: 'where fetched models lie; also FACESWAP_MODEL_DIR',
   },
   {
+    name: 'precision',
+    group: 'Models',
+    kind: 'text',
+    placeholder: 'precision',
+    choices: neuralChoices.precision,
+    description: 'auto: fetched models as their files are; fp16: in half precision, for graphics cards',
+  },
+  {
     name: 'compat',
     group: 'Models',
     kind: 'text',

@@ -405,10 +405,19 @@ export const runOptionTable = [
     name: 'execution-provider',
     alias: 'execution-providers',
     group: 'Machine',
-    kind: 'text',
+    kind: 'text-or-texts',
     placeholder: 'name',
     choices: optionChoices.executionProvider,
-    description: 'where the models run; `faceswap doctor` lists what is there',
+    description:
+      'where the models run; several in order: what the first cannot compute goes to the next. `faceswap doctor` lists what is there',
+  },
+  {
+    name: 'device-id',
+    alias: 'execution-device-ids',
+    group: 'Machine',
+    kind: 'number',
+    placeholder: 'number',
+    description: 'which device of the provider, counted from 0: for cuda, tensorrt and directml',
   },
   {
     name: 'execution-thread-count',

@@ -141,21 +141,25 @@ export function parseRocmSmi(stdout: string): DeviceMemory[] {
 }
 
 /**
- * The device that a CUDA session with no device id of its own works on, as far as that can be known. CUDA counts what
- * `CUDA_VISIBLE_DEVICES` leaves, the fastest first unless `CUDA_DEVICE_ORDER` says otherwise; where several devices might be
+ * The device that a CUDA session works on, as far as that can be known. CUDA counts what `CUDA_VISIBLE_DEVICES` leaves, the fastest first unless `CUDA_DEVICE_ORDER` says otherwise; where several devices might be
  * meant, it is the one with the least free memory, so that what fits it fits whichever it is.
  *
+ * @param deviceId CUDA's number of the device; a session that gives none gets 0
  * @returns null when no device is visible, or one that the tool does not list, such as an instance of a split GPU
  */
 export function visibleCudaDevice(
   devices: readonly DeviceMemory[],
   environment: Readonly<Record<string, string | undefined>>,
+  deviceId = 0,
 ): DeviceMemory | null {
   const choice = environment['CUDA_VISIBLE_DEVICES'];
   const byBus = environment['CUDA_DEVICE_ORDER'] === 'PCI_BUS_ID';
-  if (choice === undefined) return byBus ? leastIndex(devices) : leastFree(devices);
+  if (choice === undefined) {
+    if (byBus) return ofIndex(devices, deviceId);
+    return deviceId < devices.length ? leastFree(devices) : null;
+  }
   // CUDA stops at the first entry that names nothing.
-  const first = choice.split(',', 1)[0]?.trim() ?? '';
+  const first = choice.split(',')[deviceId]?.trim() ?? '';
   if (/^\d+$/.test(first)) {
     if (byBus) return devices.find(({ index }) => index === Number(first)) ?? null;
     return Number(first) < devices.length ? leastFree(devices) : null;
@@ -164,11 +168,9 @@ export function visibleCudaDevice(
   return devices.find(({ uuid }) => uuid?.startsWith(first) ?? false) ?? null;
 }
 
-const leastIndex = (devices: readonly DeviceMemory[]): DeviceMemory | null =>
-  devices.reduce<DeviceMemory | null>(
-    (least, next) => (least === null || next.index < least.index ? next : least),
-    null,
-  );
+/** The device at this place in the order of the bus. */
+const ofIndex = (devices: readonly DeviceMemory[], place: number): DeviceMemory | null =>
+  [...devices].sort((first, second) => first.index - second.index)[place] ?? null;
 
 /** A device that does not tell its memory counts as full. */
 const leastFree = (devices: readonly DeviceMemory[]): DeviceMemory | null =>

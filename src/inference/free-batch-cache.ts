@@ -45,6 +45,7 @@ export type BatchableModelOptions = {
   /** As for {@link createSession}; what the comparison runs on. The CPU when it is not given. */
   readonly providers?: readonly string[] | undefined;
   readonly intraOpThreads?: number | undefined;
+  readonly deviceId?: number | undefined;
 };
 
 /** What is written beside a rewritten model, or in place of one. */
@@ -131,9 +132,9 @@ type Comparison = ({ readonly ok: true } & BatchAgreement) | { readonly ok: fals
 const compare = async (
   modelPath: string,
   rewrittenPath: string,
-  { providers = ['cpu'], intraOpThreads = 1 }: BatchableModelOptions,
+  { providers = ['cpu'], intraOpThreads = 1, deviceId }: BatchableModelOptions,
 ): Promise<Comparison> => {
-  const sessionOptions = { providers, intraOpThreads };
+  const sessionOptions = { providers, intraOpThreads, deviceId };
   // One after the other: both at once would need twice the memory for their weights.
   const singles = await withSession(await createSession(modelPath, sessionOptions), (session) =>
     trialOutputs(session, comparedItems),

@@ -10,6 +10,7 @@ import {
   toNative,
 } from './element-types.js';
 import { guardModelFile } from './model-guard.js';
+import { takesDeviceId } from './provider-devices.js';
 import { disableTelemetry } from './telemetry.js';
 
 type OnnxRuntime = typeof import('onnxruntime-node');
@@ -39,6 +40,13 @@ export type SessionOptions = {
   providers: readonly string[];
   /** Threads that one run uses. */
   intraOpThreads: number;
+  /** Which device of a provider that takes one ({@link takesDeviceId}); the provider's own choice when it is not given. */
+  deviceId?: number | undefined;
+  /**
+   * What becomes of the graph's optimisation: `written` to a file as well, or left out since the file that is loaded was
+   * `kept` from an earlier one. Done anew when it is not given.
+   */
+  optimization?: { readonly writtenPath: string } | 'kept' | undefined;
 };
 
 /** An execution provider that the installed onnxruntime knows by name. */
@@ -287,7 +295,7 @@ export class ModelSession {
  *   or no ONNX model, `resources` when memory runs out.
  */
 export async function createSession(modelPath: string, options: SessionOptions): Promise<ModelSession> {
-  const { providers, intraOpThreads, rewrittenPath = modelPath } = options;
+  const { providers, deviceId, rewrittenPath = modelPath } = options;
   const runtime = await loadRuntime();
   assertKnownProviders(runtime, providers);
   try {
@@ -301,10 +309,7 @@ export async function createSession(modelPath: string, options: SessionOptions):
   }
   guardModelFile(rewrittenPath, modelPath);
   try {
-    const session = await runtime.InferenceSession.create(
-      rewrittenPath,
-      nativeOptions(providers, intraOpThreads),
-    );
+    const session = await runtime.InferenceSession.create(rewrittenPath, nativeOptions(options));
     return new ModelSession(runtime, session, modelPath, providers);
   } catch (error) {
     if (error instanceof FaceswapError) throw error;
@@ -313,7 +318,7 @@ export async function createSession(modelPath: string, options: SessionOptions):
     // onnxruntime's message does not tell whether the provider or the file is at fault; a model that is known to be
     // good does.
     for (const provider of providers) {
-      const probe = await probeProvider(provider);
+      const probe = await probeProvider(provider, deviceId);
       if (!probe.ok) throw unavailable(provider, probe.reason, error);
     }
     throw failure;
@@ -330,11 +335,14 @@ export async function availableProviders(): Promise<ProviderInfo[]> {
  * Finds out whether a provider really works by loading and running a model of one node on it. A provider whose library
  * loads but that refuses the model is reported with onnxruntime's reason. Never throws for an unusable provider.
  */
-export async function probeProvider(name: string): Promise<ProviderProbe> {
+export async function probeProvider(name: string, deviceId?: number): Promise<ProviderProbe> {
   const runtime = await loadRuntime();
   try {
     assertKnownProviders(runtime, [name]);
-    const session = await runtime.InferenceSession.create(await probeModel(), nativeOptions([name], 1));
+    const session = await runtime.InferenceSession.create(
+      await probeModel(),
+      nativeOptions({ providers: [name], intraOpThreads: 1, deviceId }),
+    );
     try {
       await session.run({ input: new runtime.Tensor('float32', Float32Array.of(-1, 2), [1, 2]) });
     } finally {
@@ -363,12 +371,17 @@ const loadRuntime = async (): Promise<OnnxRuntime> => {
   }
 };
 
-const nativeOptions = (
-  providers: readonly string[],
-  intraOpThreads: number,
-): InferenceSession.SessionOptions => ({
-  executionProviders: [...providers],
-  graphOptimizationLevel: 'all',
+const nativeOptions = ({
+  providers,
+  intraOpThreads,
+  deviceId,
+  optimization,
+}: SessionOptions): InferenceSession.SessionOptions => ({
+  executionProviders: providers.map((name) =>
+    deviceId === undefined || !takesDeviceId(name) ? name : { name, deviceId },
+  ),
+  graphOptimizationLevel: optimization === 'kept' ? 'disabled' : 'all',
+  ...(typeof optimization === 'object' ? { optimizedModelFilePath: optimization.writtenPath } : {}),
   executionMode: 'sequential',
   intraOpNumThreads: intraOpThreads,
   interOpNumThreads: 1,

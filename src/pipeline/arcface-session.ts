@@ -1,8 +1,5 @@
 import { createSession, type ModelSession } from '../inference/session.js';
-import type { ChainSettings } from './face-chain.js';
-import { sessionOptions } from './session-options.js';
-
-type SessionSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount'>;
+import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 let loaded: { readonly key: string; readonly session: Promise<ModelSession> } | null = null;
 
@@ -11,7 +8,7 @@ let loaded: { readonly key: string; readonly session: Promise<ModelSession> } | 
  *
  * @throws FaceswapError as `createSession`
  */
-export async function loadArcface(file: string, settings: SessionSettings): Promise<ModelSession> {
+export async function loadArcface(file: string, settings: ProviderSettings): Promise<ModelSession> {
   const options = sessionOptions(settings);
   const key = JSON.stringify([file, options]);
   if (loaded?.key === key) return loaded.session;

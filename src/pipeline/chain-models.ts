@@ -10,6 +10,7 @@ import { FaceDetector } from '../processors/face-detector/face-detector.js';
 import { FaceLandmarker } from '../processors/face-landmarker/face-landmarker.js';
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
 import type { ChainSettings } from './face-chain.js';
+import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 /** A benchmark's swapper: a model that was made, not trained, and gets the first numbers of the source's descriptor. */
 export type SwapperFile = { readonly file: string; readonly contract: SwapperContract };
@@ -67,7 +68,7 @@ export type ChainModels = {
   dispose(): Promise<void>;
 };
 
-type ModelSettings = Pick<ChainSettings, 'executionProvider' | 'executionThreadCount' | 'faceDetectorScore'>;
+type ModelSettings = ProviderSettings & Pick<ChainSettings, 'faceDetectorScore'>;
 
 let loaded: { readonly key: string; readonly models: Promise<ChainModels> } | null = null;
 
@@ -81,9 +82,10 @@ export async function loadChainModels(
   settings: ModelSettings,
   files: Omit<ChainModelFiles, 'swapper'> = embeddedModelFiles(),
 ): Promise<ChainModels> {
-  const { executionProvider, executionThreadCount, faceDetectorScore } = settings;
+  const { executionProviders, deviceId, executionThreadCount, faceDetectorScore } = settings;
   const key = JSON.stringify([
-    executionProvider,
+    executionProviders,
+    deviceId ?? null,
     executionThreadCount,
     faceDetectorScore,
     files.detector,
@@ -105,10 +107,7 @@ export async function releaseChainModels(): Promise<void> {
 }
 
 async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapper'>): Promise<ChainModels> {
-  const options = {
-    providers: [settings.executionProvider],
-    intraOpThreads: settings.executionThreadCount,
-  };
+  const options = sessionOptions(settings);
   const sessions: ModelSession[] = [];
   const session = async (file: string): Promise<ModelSession> => {
     const opened = await createSession(file, options);

@@ -26,7 +26,7 @@ import { loadArcface, releaseArcface } from './arcface-session.js';
 import type { ChainModelFiles, SwapperFile } from './chain-models.js';
 import { cropArithmetic } from './crop-arithmetic.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
-import { sessionOptions } from './session-options.js';
+import { mainProvider, sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
 
 /** A swapper that is a model, loaded, with the size of its batches decided. */
@@ -41,17 +41,18 @@ export type OpenedCropSwapper = {
 type OpenedModel = Pick<OpenedCropSwapper, 'session' | 'batch'>;
 
 /** The device that the provider computes on, where the vendor's tool tells; null where there is none. */
-const deviceOf = async (provider: string): Promise<DeviceMemory | null> => {
+const deviceOf = async (provider: string, deviceId: number | undefined): Promise<DeviceMemory | null> => {
   if (!hasDeviceMemory(provider)) return null;
   const reading = await readDeviceMemory(provider, runDeviceTool);
-  return reading.ok ? visibleCudaDevice(reading.devices, process.env) : null;
+  return reading.ok ? visibleCudaDevice(reading.devices, process.env, deviceId) : null;
 };
 
 const deviceName = (device: DeviceMemory | null, settings: ChainSettings): string => {
-  const { executionProvider, executionThreadCount } = settings;
-  if (device !== null) return `${executionProvider}: ${device.name}, driver ${device.driver ?? 'unknown'}`;
+  const { executionProviders, executionThreadCount } = settings;
+  const providers = executionProviders.join('+');
+  if (device !== null) return `${providers}: ${device.name}, driver ${device.driver ?? 'unknown'}`;
   const processor = `${cpus()[0]?.model ?? 'CPU'}, ${availableParallelism()} cores`;
-  return `${executionProvider}: ${processor}, ${executionThreadCount} threads`;
+  return `${providers}: ${processor}, ${executionThreadCount} threads`;
 };
 
 /** A run that takes this long on the CPU leaves nothing to gain by batches, and comparing a rewritten model would take many. */
@@ -83,8 +84,7 @@ const findBatchable = async (
   }
   return batchableModel(file, {
     folder: join(cacheFolder, 'models'),
-    providers: [settings.executionProvider],
-    intraOpThreads: settings.executionThreadCount,
+    ...sessionOptions(settings),
   });
 };
 
@@ -211,9 +211,9 @@ async function openSwapperModel(
   machine: ChainMachine,
 ): Promise<OpenedModel> {
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
-  const { executionProvider: provider, executionThreadCount } = settings;
-  const device = request === 1 ? null : await deviceOf(provider);
-  const options = { providers: [provider], intraOpThreads: executionThreadCount };
+  const provider = mainProvider(settings);
+  const device = request === 1 ? null : await deviceOf(provider, settings.deviceId);
+  const options = sessionOptions(settings);
   let session = await createSession(file, options);
   let model: BatchableModel | null = null;
   try {
@@ -244,7 +244,9 @@ async function openSwapperModel(
       : { ok: false, reason: model.ok ? 'the model takes one face at a time' : model.reason };
     const isOnDevice = provider !== 'cpu';
     const freeMemory =
-      device === null ? undefined : async () => (await deviceOf(provider))?.freeBytes ?? null;
+      device === null
+        ? undefined
+        : async () => (await deviceOf(provider, settings.deviceId))?.freeBytes ?? null;
     const isMeasured = batchable.ok && (request === 'auto' || vramLimitBytes !== undefined);
     const cost = isMeasured
       ? await costOf(

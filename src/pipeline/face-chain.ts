@@ -49,7 +49,8 @@ export type ChainSettings = NeuralSettings &
     | 'colorMatch'
     | 'matchGrain'
     | 'occlusion'
-    | 'executionProvider'
+    | 'executionProviders'
+    | 'deviceId'
     | 'executionThreadCount'
     | 'needsCast'
   >;

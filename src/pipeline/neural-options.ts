@@ -18,6 +18,9 @@ export type FaceMaskRegion =
 /** Whose arithmetic is used: our own, or FaceFusion's with its roundings. */
 export type Compatibility = 'none' | 'facefusion';
 
+/** How exactly models compute: as their files are, in single precision, or in half precision. */
+export type Precision = 'auto' | 'fp32' | 'fp16';
+
 /** Whether faces too small to gain from it are enhanced as well. */
 export type EnhancedFaces = 'auto' | 'all';
 
@@ -62,6 +65,7 @@ export type NeuralOptions = {
   faceParserModel?: string;
   /** Folder with models; else `FACESWAP_MODEL_DIR` or the system's place for data. */
   modelDir?: string;
+  precision?: Precision;
   compat?: Compatibility;
 };
 
@@ -94,6 +98,7 @@ export type NeuralConfig = {
   readonly faceParserModel: string;
   /** Absolute path. Undefined: `FACESWAP_MODEL_DIR` or the system's place. */
   readonly modelDir: string | undefined;
+  readonly precision: Precision;
   readonly compat: Compatibility;
 };
 
@@ -124,5 +129,6 @@ export const neuralSettings = (config: RunConfig): NeuralSettings => ({
   faceMaskRegions: config.faceMaskRegions,
   faceOccluderModel: config.faceOccluderModel,
   faceParserModel: config.faceParserModel,
+  precision: config.precision,
   compat: config.compat,
 });

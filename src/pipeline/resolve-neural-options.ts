@@ -10,6 +10,7 @@ import type {
   FaceMaskType,
   NeuralConfig,
   NeuralOptions,
+  Precision,
 } from './neural-options.js';
 import { choiceOption, numberOption, paddingOption, refuse, textOption } from './option-checks.js';
 
@@ -30,6 +31,7 @@ export const neuralChoices = {
     'upper-lip',
     'lower-lip',
   ] satisfies FaceMaskRegion[],
+  precision: ['auto', 'fp32', 'fp16'] satisfies Precision[],
   compat: ['none', 'facefusion'] satisfies Compatibility[],
 } as const;
 
@@ -51,6 +53,7 @@ export const neuralDefaults = {
   faceMaskTypes: ['box'],
   faceOccluderModel: 'xseg_1',
   faceParserModel: 'bisenet_resnet_34',
+  precision: 'auto',
   compat: 'none',
 } as const satisfies Partial<NeuralOptions>;
 
@@ -78,6 +81,7 @@ export const neuralKeys: Readonly<Record<keyof NeuralOptions, true>> = {
   faceOccluderModel: true,
   faceParserModel: true,
   modelDir: true,
+  precision: true,
   compat: true,
 };
 
@@ -204,6 +208,7 @@ export function resolveNeuralOptions(options: NeuralOptions): NeuralConfig {
       options.modelDir === undefined
         ? undefined
         : resolve(textOption('modelDir', options.modelDir, 'a folder')),
+    precision: choiceOption('precision', get('precision'), neuralChoices.precision),
     compat: choiceOption('compat', get('compat'), neuralChoices.compat),
   };
 }

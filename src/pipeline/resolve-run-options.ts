@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
+import { takesDeviceId } from '../inference/provider-devices.js';
 import { videoPresets } from '../media/video-presets.js';
 import { psnrCeilingDb } from '../processors/quality-monitor/psnr-ceiling.js';
 import {
@@ -58,8 +59,8 @@ export const optionChoices = {
   blend: ['multiband', 'basic', 'poisson', 'seamless'] satisfies BlendMode[],
   colorMatch: ['none', 'moments', 'histogram', 'light', 'lab'] satisfies (ColorMatchMode | 'lab')[],
   occlusion: ['auto', 'none'] satisfies OcclusionMode[],
-  /** What onnxruntime-node calls its providers; whether one is there is asked when the models are loaded. */
-  executionProvider: ['cpu', 'cuda', 'tensorrt', 'coreml', 'dml', 'webgpu'],
+  /** Whether a provider is there is asked when the models are loaded. `dml` is onnxruntime's name of `directml`. */
+  executionProvider: ['cpu', 'cuda', 'tensorrt', 'webgpu', 'coreml', 'directml', 'dml'],
   /** x264's names without `placebo`, as in FaceFusion. */
   outputVideoPreset: videoPresets,
   hwaccel: ['none', 'auto', 'cuda', 'vaapi', 'videotoolbox', 'qsv'] satisfies HardwareDecoding[],
@@ -136,6 +137,7 @@ const knownKeys: Readonly<Record<keyof RunOptions, true>> = {
   matchGrain: true,
   occlusion: true,
   executionProvider: true,
+  deviceId: true,
   executionThreadCount: true,
   workers: true,
   batchSize: true,
@@ -335,6 +337,33 @@ const checkReference = (
   }
 };
 
+/** onnxruntime's names of the providers. */
+const resolveProviders = (value: unknown): readonly string[] => {
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length === 0) throw refuse('executionProvider', 'one or more providers', value);
+  const names = list
+    .map((name) => choiceOption('executionProvider', name, optionChoices.executionProvider))
+    .map((name) => (name === 'directml' ? 'dml' : name));
+  if (new Set(names).size !== names.length) {
+    throw refuse('executionProvider', 'a list without repetitions', value);
+  }
+  // The CPU computes everything, so that nothing would ever reach a provider behind it.
+  if (names.includes('cpu') && names.at(-1) !== 'cpu') {
+    throw refuse('executionProvider', 'a list in which cpu comes last', value);
+  }
+  return names;
+};
+
+const resolveDeviceId = (value: unknown, providers: readonly string[]): number | undefined => {
+  if (value === undefined) return undefined;
+  const id = numberOption('deviceId', value, { lowest: 0, highest: 255, integer: true });
+  if (providers.some(takesDeviceId)) return id;
+  throw new FaceswapError(
+    'usage',
+    '--device-id must come with --execution-provider cuda, tensorrt or directml',
+  );
+};
+
 const resolveProcessors = (value: unknown): readonly ProcessorName[] => {
   if (!Array.isArray(value) || value.length === 0) {
     throw refuse('processors', `a list of ${optionChoices.processors.join(', ')}`, value);
@@ -468,6 +497,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
       optionChoices[name],
     ) as (typeof optionChoices)[Name][number];
   const colorMatch = choose('colorMatch');
+  const executionProviders = resolveProviders(options.executionProvider ?? runDefaults.executionProvider);
   return {
     ...resolveNeuralOptions(options),
     ...selection,
@@ -498,7 +528,8 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     colorMatch: colorMatch === 'lab' ? 'moments' : colorMatch,
     matchGrain: flagOption('matchGrain', options.matchGrain ?? runDefaults.matchGrain),
     occlusion: choose('occlusion'),
-    executionProvider: choose('executionProvider'),
+    executionProviders,
+    deviceId: resolveDeviceId(options.deviceId, executionProviders),
     executionThreadCount: numberOption(
       'executionThreadCount',
       options.executionThreadCount ?? Math.min(cores, defaultThreadLimit),

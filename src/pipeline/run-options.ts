@@ -97,7 +97,10 @@ export type RunOptions = NeuralOptions & {
   /** Give the new face the noise of the picture around it. */
   matchGrain?: boolean;
   occlusion?: OcclusionMode;
-  executionProvider?: string;
+  /** Where models run: one name, or several in order; what the first cannot compute goes to the next, and last to the CPU. */
+  executionProvider?: string | readonly string[];
+  /** Which device of the provider, counted from 0; for `cuda`, `tensorrt` and `directml`. */
+  deviceId?: number;
   /** Threads that one model may use, 1..64. */
   executionThreadCount?: number;
   /** Segments that are rendered at the same time, 1..64, each by a thread with models of its own. The output does not depend on it. */
@@ -207,7 +210,10 @@ export type RunConfig = NeuralConfig & {
   readonly needsCast: boolean;
   readonly matchGrain: boolean;
   readonly occlusion: OcclusionMode;
-  readonly executionProvider: string;
+  /** onnxruntime's names, most wanted first; at least one. */
+  readonly executionProviders: readonly string[];
+  /** Undefined: the provider's own choice. */
+  readonly deviceId: number | undefined;
   readonly executionThreadCount: number;
   readonly workers: number | 'auto';
   readonly batchSize: number | 'auto';

@@ -4,6 +4,7 @@ import { formatBytes } from './byte-size.js';
 import { chainLookAheadFrames } from './chain-neighbours.js';
 import { batchFramesOf, frameLimitBytes, type FrameLimitInput, frameNeed } from './frame-budget.js';
 import type { RunConfig, RunOptions } from './run-options.js';
+import { mainProvider } from './session-options.js';
 import type { PreparedVideo } from './video-preparation.js';
 
 /** More decoder threads than this only buy memory. */
@@ -148,7 +149,7 @@ export async function planWorkersHere(
     cores,
     memoryBytes: totalBytes,
     maxMemoryBytes: config.maxMemoryBytes,
-    provider: config.executionProvider,
+    provider: mainProvider(config),
     threadsPerModel: config.executionThreadCount,
     threadsAreGiven: options.executionThreadCount !== undefined,
     segments: plan.segments.length,

@@ -22,7 +22,7 @@ const { photos } = JSON.parse(
 ) as { photos: Readonly<Record<string, readonly GoldenFace[]>> };
 
 const models = await loadChainModels({
-  executionProvider: 'cpu',
+  executionProviders: ['cpu'],
   executionThreadCount: 2,
   faceDetectorScore: 0.5,
 });

@@ -159,4 +159,14 @@ describe('device memory', () => {
     const [unknown] = parseNvidiaSmi(splitGpu) as [DeviceMemory];
     assert.equal(visibleCudaDevice([roomy, unknown], {}), unknown);
   });
+
+  it('a device is asked for by its number among those that CUDA sees', () => {
+    const devices = parseNvidiaSmi(twoGpus);
+    const order = { CUDA_DEVICE_ORDER: 'PCI_BUS_ID' };
+    assert.equal(visibleCudaDevice(devices, order, 1), devices[1]);
+    assert.equal(visibleCudaDevice(devices, order, 9), null);
+    assert.equal(visibleCudaDevice(devices, {}, 9), null);
+    assert.equal(visibleCudaDevice(devices, { ...order, CUDA_VISIBLE_DEVICES: '1,0' }, 1), devices[0]);
+    assert.equal(visibleCudaDevice(devices, { ...order, CUDA_VISIBLE_DEVICES: '1' }, 1), null);
+  });
 });

@@ -44,6 +44,7 @@ test('every default is filled in', () => {
     faceOccluderModel: 'xseg_1',
     faceParserModel: 'bisenet_resnet_34',
     modelDir: undefined,
+    precision: 'auto',
     compat: 'none',
     faceSelectorMode: 'many',
     faceSelectorOrder: 'large-small',
@@ -68,7 +69,8 @@ test('every default is filled in', () => {
     matchGrain: false,
     needsCast: false,
     occlusion: 'auto',
-    executionProvider: 'cpu',
+    executionProviders: ['cpu'],
+    deviceId: undefined,
     executionThreadCount: Math.min(4, availableParallelism()),
     workers: 'auto',
     batchSize: 'auto',
@@ -100,7 +102,13 @@ test('every default is filled in', () => {
   } satisfies RunConfig);
 });
 
-type Good = { readonly given: unknown; readonly key: keyof RunConfig; readonly resolved: unknown };
+type Good = {
+  readonly given: unknown;
+  readonly key: keyof RunConfig;
+  readonly resolved: unknown;
+  /** Options without which it would be refused. */
+  readonly with?: Record<string, unknown>;
+};
 type Case = { readonly good: readonly Good[]; readonly bad: readonly (readonly [unknown, RegExp])[] };
 
 const plain = (key: keyof RunConfig, ...values: unknown[]): Good[] =>
@@ -235,6 +243,10 @@ const table: Record<keyof RunOptions, Case> = {
   modelDir: {
     good: [{ given: 'models', key: 'modelDir', resolved: resolve('models') }],
     bad: [['', /^--model-dir must be a folder, got ""$/]],
+  },
+  precision: {
+    good: plain('precision', 'auto', 'fp32', 'fp16'),
+    bad: [['int8', /^--precision must be one of auto, fp32, fp16, got "int8"$/]],
   },
   compat: {
     good: plain('compat', 'none', 'facefusion'),
@@ -393,8 +405,29 @@ const table: Record<keyof RunOptions, Case> = {
     bad: [['hands', /^--occlusion must be one of auto, none/]],
   },
   executionProvider: {
-    good: plain('executionProvider', 'cpu', 'cuda'),
-    bad: [['gpu', /^--execution-provider must be one of cpu, .*, got "gpu"$/]],
+    good: [
+      { given: 'cuda', key: 'executionProviders', resolved: ['cuda'] },
+      {
+        given: ['tensorrt', 'cuda', 'cpu'],
+        key: 'executionProviders',
+        resolved: ['tensorrt', 'cuda', 'cpu'],
+      },
+      { given: ['directml', 'cpu'], key: 'executionProviders', resolved: ['dml', 'cpu'] },
+    ],
+    bad: [
+      ['gpu', /^--execution-provider must be one of cpu, .*, got "gpu"$/],
+      [[], /^--execution-provider must be one or more providers, got \[\]$/],
+      [['cuda', 'cuda'], /^--execution-provider must be a list without repetitions/],
+      [['dml', 'directml'], /^--execution-provider must be a list without repetitions/],
+      [['cpu', 'cuda'], /^--execution-provider must be a list in which cpu comes last/],
+    ],
+  },
+  deviceId: {
+    good: [{ given: 1, key: 'deviceId', resolved: 1, with: { executionProvider: 'cuda' } }],
+    bad: [
+      [-1, /^--device-id must be a whole number from 0 to 255, got -1$/],
+      [0, /^--device-id must come with --execution-provider cuda, tensorrt or directml$/],
+    ],
   },
   executionThreadCount: {
     good: plain('executionThreadCount', 1, 64),
@@ -582,8 +615,8 @@ test('the table below names every option', () => {
 
 for (const [name, { good, bad }] of Object.entries(table)) {
   test(`${name} takes good values and refuses bad ones in one sentence`, () => {
-    for (const { given, key, resolved } of good) {
-      assert.deepEqual(resolveAny({ [name]: given })[key], resolved, JSON.stringify(given));
+    for (const { given, key, resolved, with: others } of good) {
+      assert.deepEqual(resolveAny({ ...others, [name]: given })[key], resolved, JSON.stringify(given));
     }
     for (const [given, message] of bad) {
       assert.throws(

@@ -36,7 +36,6 @@ export type BenchmarkSettings = {
   | 'processors'
   | 'faceSwapperModel'
   | 'blend'
-  | 'executionProvider'
   | 'executionThreadCount'
   | 'workers'
   | 'batchSize'
@@ -45,6 +44,8 @@ export type BenchmarkSettings = {
   | 'outputVideoPreset'
 > & {
     readonly outputVideoEncoder: string;
+    /** Names in order, with spaces between. */
+    readonly executionProvider: string;
     /** Null: a share of the machine's memory. */
     readonly maxMemoryBytes: number | null;
     /** Null: what the device has free. */

@@ -136,7 +136,7 @@ const settingsOf = (config: BenchmarkConfig, encoder: string): BenchmarkSettings
     processors: runConfig.processors,
     faceSwapperModel: runConfig.faceSwapperModel,
     blend: runConfig.blend,
-    executionProvider: runConfig.executionProvider,
+    executionProvider: runConfig.executionProviders.join(' '),
     executionThreadCount: runConfig.executionThreadCount,
     workers: runConfig.workers,
     batchSize: runConfig.batchSize,
@@ -294,7 +294,7 @@ export async function runBenchmark(
   const { outputVideoEncoder } = config.runConfig;
   if (outputVideoEncoder !== undefined) encoderCodec(outputVideoEncoder);
   const encoder = await checkEncoder(tools, config.runConfig);
-  await checkProvider(config.runConfig.executionProvider);
+  for (const name of config.runConfig.executionProviders) await checkProvider(name);
   const machine = await describeMachine(tools, signal);
   const settings = settingsOf(config, encoder);
   if (baseline !== undefined && config.baseline !== undefined) {

@@ -16,6 +16,7 @@ export const analysisRunOptions = [
   'deinterlace',
   'hwaccel',
   'executionProvider',
+  'deviceId',
   'executionThreadCount',
   'workers',
   'maxMemory',

@@ -12,7 +12,7 @@ export type CompareOptions = {
   readonly reference?: string;
   /** Photos of the face that was put in: identity is taken to the nearest of them. */
   readonly source?: string | readonly string[];
-  readonly executionProvider?: string;
+  readonly executionProvider?: string | readonly string[];
   /** Threads that one model may use, 1..64. */
   readonly executionThreadCount?: number;
   /** Segments that are measured at the same time, 1..64. The figures do not depend on it. */

@@ -111,7 +111,7 @@ export const benchmarkReport = (
       processors: runConfig.processors,
       faceSwapperModel: runConfig.faceSwapperModel,
       blend: runConfig.blend,
-      executionProvider: runConfig.executionProvider,
+      executionProvider: runConfig.executionProviders.join(' '),
       executionThreadCount: runConfig.executionThreadCount,
       workers: runConfig.workers,
       batchSize: runConfig.batchSize,

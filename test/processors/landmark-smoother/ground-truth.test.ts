@@ -36,7 +36,7 @@ test('the figures say what they should about paths with known errors', () => {
 
 test('on a portrait that stops suddenly the steadied landmarks neither tremble nor lag nor overshoot', async () => {
   const models = await loadChainModels({
-    executionProvider: 'cpu',
+    executionProviders: ['cpu'],
     executionThreadCount: 1,
     faceDetectorScore: 0.5,
   });
