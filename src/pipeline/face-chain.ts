@@ -304,6 +304,7 @@ export class FaceChain {
       await this.#models.dispose();
       await releaseArcface();
     }
+    await this.#swapper?.cropSwapper.dispose();
     await this.#swapper?.session.dispose();
   }
 
