@@ -25,6 +25,7 @@ export class GaussianBlur {
   readonly #weights: Float64Array;
   readonly #rows: Float32Array;
   readonly #line: Float64Array;
+  readonly #sums: Float64Array;
 
   /** @param radius pixels on either side of the middle */
   constructor(sizePx: number, sigmaPx: number, radius: number) {
@@ -33,26 +34,45 @@ export class GaussianBlur {
     this.#weights = gaussianWeights(sigmaPx, radius);
     this.#rows = new Float32Array(sizePx * sizePx);
     this.#line = new Float64Array(sizePx + 2 * radius);
+    this.#sums = new Float64Array(sizePx);
   }
 
   /** @param out sizePx² values; may be the plane itself */
   blur(plane: Float32Array, out: Float32Array): void {
     const size = this.#sizePx;
-    for (let y = 0; y < size; y++) this.#along(plane, y * size, 1, this.#rows);
-    for (let x = 0; x < size; x++) this.#along(this.#rows, x, size, out);
-  }
-
-  #along(from: Float32Array, start: number, step: number, to: Float32Array): void {
     const radius = this.#radius;
     const line = this.#line;
-    const size = this.#sizePx;
-    for (let i = 0; i < line.length; i++) {
-      line[i] = from[start + step * mirrored(i - radius, size)] as number;
+    const weights = this.#weights;
+    const middle = weights[radius] as number;
+    for (let y = 0; y < size; y++) {
+      const from = y * size;
+      line.set(plane.subarray(from, from + size), radius);
+      for (let i = 1; i <= radius; i++) {
+        line[radius - i] = plane[from + mirrored(-i, size)] as number;
+        line[radius + size - 1 + i] = plane[from + mirrored(size - 1 + i, size)] as number;
+      }
+      for (let x = 0; x < size; x++) {
+        let sum = middle * (line[x + radius] as number);
+        for (let k = 0, end = x + 2 * radius; k < radius; k++) {
+          sum += (weights[k] as number) * ((line[x + k] as number) + (line[end - k] as number));
+        }
+        this.#rows[from + x] = sum;
+      }
     }
-    for (let i = 0; i < size; i++) {
-      let sum = 0;
-      for (let k = 0; k <= 2 * radius; k++) sum += (this.#weights[k] as number) * (line[i + k] as number);
-      to[start + step * i] = sum;
+    const rows = this.#rows;
+    const sums = this.#sums;
+    for (let y = 0; y < size; y++) {
+      for (let x = 0; x < size; x++) sums[x] = middle * (rows[y * size + x] as number);
+      for (let k = 0; k < radius; k++) {
+        const weight = weights[k] as number;
+        const above = size * mirrored(y - radius + k, size);
+        const below = size * mirrored(y + radius - k, size);
+        for (let x = 0; x < size; x++) {
+          const pair = (rows[above + x] as number) + (rows[below + x] as number);
+          sums[x] = (sums[x] as number) + weight * pair;
+        }
+      }
+      out.set(sums, y * size);
     }
   }
 }
