@@ -211,7 +211,7 @@ export type PersonReport = {
   readonly male: number | null;
   /** Distance to the reference photos that the person was found by, 0..1; null where it was not by photos. */
   readonly referenceDistance: number | null;
-  /** Source photos that the person could get; empty: left alone. */
+  /** Source photos that the person could get; empty where it was left alone, and where faces are changed without photos. */
   readonly sources: readonly string[];
   /** Frames in which the person's face was swapped. */
   readonly framesSwapped: number;
