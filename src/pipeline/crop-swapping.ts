@@ -6,7 +6,7 @@ import { AlignedCropper, type CropArithmetic } from '../imaging/aligned-cropper.
 import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { type BatchCost, measureBatches } from '../inference/batch-cost.js';
 import { type BatchPlanInput, largestBatch, measuredBatchSizes, planBatch } from '../inference/batch-plan.js';
-import { BatchRunner, hasFreeBatch } from '../inference/batch-runner.js';
+import { BatchRunner, type BatchSession, hasFreeBatch } from '../inference/batch-runner.js';
 import { CostCache, type CostKey } from '../inference/cost-cache.js';
 import {
   type DeviceMemory,
@@ -23,7 +23,7 @@ import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
 import type { CropMasks } from '../processors/face-masker/crop-masks.js';
 import { ArcfaceRecognizer } from '../processors/face-recognizer/arcface.js';
-import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
+import { CropSwapper, swapperSession } from '../processors/face-swapper/crop-swapper.js';
 import { DeepSwapper } from '../processors/face-swapper/deep-swapper.js';
 import type { FaceCropSwapper } from '../processors/face-swapper/face-crop-swapper.js';
 import { targetShare } from '../processors/face-swapper/swapper-weight.js';
@@ -72,7 +72,7 @@ const deviceName = (device: DeviceMemory | null, settings: ChainSettings): strin
 const longRunMs = 100;
 
 /** Time of one run, after a first one that reserves memory. */
-const singleRunMs = async (session: ModelSession): Promise<number> => {
+const singleRunMs = async (session: BatchSession): Promise<number> => {
   const runner = new BatchRunner(session, { batchSize: 1 });
   await runner.run(1);
   const startMs = performance.now();
@@ -103,7 +103,7 @@ const findBatchable = async (
 
 /** The cost from an earlier run, or measured now and kept. */
 const costOf = async (
-  session: ModelSession,
+  session: BatchSession,
   key: CostKey,
   {
     cacheFolder,
@@ -162,9 +162,10 @@ const openContractSwapper = async (
   settings: ChainSettings,
   machine: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
-  const { session, batch } = await openSwapperModel(file, settings, machine);
+  const { faceSwapperWeight: weight, faceSwapperPixelBoostPx: boostPx = contract.sizePx } = settings;
+  const partsPerFace = (boostPx / contract.sizePx) ** 2;
+  const { session, batch } = await openSwapperModel({ file, contract, partsPerFace }, settings, machine);
   try {
-    const { faceSwapperWeight: weight, faceSwapperPixelBoostPx: boostPx = contract.sizePx } = settings;
     const arithmetic = cropArithmetic(settings);
     let arcface: ArcfaceRecognizer | null = null;
     if (recognizer === null || targetShare(weight) === 0) {
@@ -183,7 +184,6 @@ const openContractSwapper = async (
       arcface,
       masks: masks?.(boostPx, arithmetic === 'ours' ? null : plainCutter(arithmetic)) ?? null,
     });
-    const partsPerFace = (boostPx / contract.sizePx) ** 2;
     const facesPerBatch = Math.max(1, Math.floor(batch.size / partsPerFace));
     return { session, batch, facesPerBatch, cropSwapper };
   } catch (error) {
@@ -233,11 +233,11 @@ const openDeepSwapper = async (
  * fits the device's memory, and on a CPU only what was measured to be faster. The measuring takes up to some seconds on the first run
  * with a model on a machine.
  *
- * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there, `resources`
- *   when not even one face fits
+ * @throws FaceswapError `model` for a file that is missing, damaged or not as its contract says, `unavailable` for a provider that is not
+ *   there, `resources` when not even one face fits
  */
 async function openSwapperModel(
-  file: string,
+  { file, contract, partsPerFace }: SwapperFile & { readonly partsPerFace: number },
   settings: ChainSettings,
   machine: ChainMachine,
 ): Promise<OpenedModel> {
@@ -247,10 +247,12 @@ async function openSwapperModel(
   const options = sessionOptions(settings);
   let session = await createSession(file, options);
   let model: BatchableModel | null = null;
+  const known = (): BatchSession => swapperSession(session, contract).session;
   try {
+    known();
     if (request !== 1) {
       const singleMs =
-        request === 'auto' && provider === 'cpu' && !hasFreeBatch(session) ? await singleRunMs(session) : 0;
+        request === 'auto' && provider === 'cpu' && !hasFreeBatch(session) ? await singleRunMs(known()) : 0;
       if (singleMs > longRunMs) {
         const reason = `one run is long enough on its own (${Math.round(singleMs)} ms)`;
         model = { ok: false, path: file, hash: '', reason };
@@ -281,7 +283,7 @@ async function openSwapperModel(
     const isMeasured = batchable.ok && (request === 'auto' || vramLimitBytes !== undefined);
     const cost = isMeasured
       ? await costOf(
-          session,
+          known(),
           {
             modelHash: model.hash,
             device: deviceName(device, settings),
@@ -299,7 +301,7 @@ async function openSwapperModel(
       totalBytes: memory?.totalBytes ?? null,
       limitBytes: vramLimitBytes,
       cost,
-      mostItems: Math.min(largestBatch, 4 * machine.batchFrames),
+      mostItems: Math.min(largestBatch, 4 * machine.batchFrames * partsPerFace),
     });
   }
 }

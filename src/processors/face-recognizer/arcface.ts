@@ -3,6 +3,7 @@ import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import type { BatchSession } from '../../inference/batch-runner.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
 import { plainScaling, writeImageInput } from '../../inference/image-input.js';
+import { withKnownDims } from '../../inference/known-dims.js';
 import type { ContractOf } from '../../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/model-signature.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
@@ -36,15 +37,17 @@ export class ArcfaceRecognizer {
     }: { readonly batchSize?: number; readonly arithmetic?: CropArithmetic } = {},
   ) {
     const { image, sizePx, length } = contract;
-    requireInput(
-      session,
-      image.name,
-      image.layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3],
-    );
-    refuseOtherInputs(session, [image.name]);
-    this.#output = requireFirstOutput(session, [null, length]);
+    const pictureDims = image.layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3];
+    const first = session.outputs[0];
+    const known = withKnownDims(session, {
+      [image.name]: pictureDims,
+      ...(first === undefined ? {} : { [first.name]: [null, length] }),
+    });
+    requireInput(known, image.name, pictureDims);
+    refuseOtherInputs(known, [image.name]);
+    this.#output = requireFirstOutput(known, [null, length]);
     this.#contract = contract;
-    this.#batch = new GrowingBatch(session, batchSize, [this.#output]);
+    this.#batch = new GrowingBatch(known, batchSize, [this.#output]);
     this.#cropper = new AlignedCropper(arithmetic);
     this.#crop = new Float32Array(plainScaling(image) === null ? 3 * sizePx * sizePx : 0);
   }

@@ -6,6 +6,7 @@ import { FaceswapError } from '../../errors.js';
 import { type BatchSession, hasFreeBatch } from '../../inference/batch-runner.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
 import { plainScaling, writeImageInput } from '../../inference/image-input.js';
+import { withKnownDims } from '../../inference/known-dims.js';
 import type { SwapperContract } from '../../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/model-signature.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
@@ -48,6 +49,39 @@ const inputDims = (layout: 'NCHW' | 'NHWC', sizePx: number): readonly (number | 
   layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3];
 
 /**
+ * A swapper's session with all lengths known but that of the batch, and the name of its output.
+ *
+ * @throws FaceswapError `model` when the model is not as its contract says
+ */
+export function swapperSession(
+  session: BatchSession,
+  { image, sizePx, source }: SwapperContract,
+): { readonly session: BatchSession; readonly output: string } {
+  const name = source.kind === 'embedding' ? source.name : source.image.name;
+  const pictureDims = inputDims(image.layout, sizePx);
+  const sourceDims =
+    source.kind === 'embedding' ? [null, source.length] : inputDims(source.image.layout, source.sizePx);
+  const outputDims = [null, 3, sizePx, sizePx];
+  const first = session.outputs[0];
+  const known = withKnownDims(session, {
+    [image.name]: pictureDims,
+    [name]: sourceDims,
+    ...(first === undefined ? {} : { [first.name]: outputDims }),
+  });
+  requireInput(known, image.name, pictureDims);
+  requireInput(known, name, sourceDims);
+  refuseOtherInputs(known, [image.name, name]);
+  const output = requireFirstOutput(known, outputDims);
+  if (hasFreeBatch(known) && known.inputs.some(({ dims }) => typeof dims[0] !== 'string')) {
+    throw new FaceswapError('model', 'The model takes several faces at once, but only one source', {
+      file: session.modelPath,
+      hint: 'The first axis must be free for all of its inputs, or for none',
+    });
+  }
+  return { session: known, output };
+}
+
+/**
  * A neural network on aligned face crops, as its contract in the registry describes it. A crop larger than the model's is taken apart into
  * its polyphase parts (every k-th pixel across and down, from each of the k² first ones on), which go through the model like faces of
  * their own and are put together again. One per thread; owns its buffers.
@@ -81,24 +115,11 @@ export class CropSwapper implements FaceCropSwapper {
     if (!Number.isInteger(boostPx / sizePx)) {
       throw new FaceswapError('bug', `A crop of ${boostPx} px cannot be made of parts of ${sizePx} px`);
     }
-    const name = source.kind === 'embedding' ? source.name : source.image.name;
-    requireInput(session, image.name, inputDims(image.layout, sizePx));
-    requireInput(
-      session,
-      name,
-      source.kind === 'embedding' ? [null, source.length] : inputDims(source.image.layout, source.sizePx),
-    );
-    refuseOtherInputs(session, [image.name, name]);
-    this.#output = requireFirstOutput(session, [null, 3, sizePx, sizePx]);
-    if (hasFreeBatch(session) && session.inputs.some(({ dims }) => typeof dims[0] !== 'string')) {
-      throw new FaceswapError('model', 'The model takes several faces at once, but only one source', {
-        file: session.modelPath,
-        hint: 'The first axis must be free for all of its inputs, or for none',
-      });
-    }
+    const known = swapperSession(session, contract);
+    this.#output = known.output;
     this.#contract = contract;
     this.#settings = settings;
-    this.#batch = new GrowingBatch(session, settings.batchSize, [this.#output]);
+    this.#batch = new GrowingBatch(known.session, settings.batchSize, [this.#output]);
     this.#cropper = new AlignedCropper(arithmetic);
     this.#every = boostPx / sizePx;
     this.#share = source.kind === 'embedding' ? targetShare(weight) : 0;

@@ -7,6 +7,7 @@ import { warpTemplates } from '../../imaging/warp-templates.js';
 import type { BatchSession } from '../../inference/batch-runner.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
 import { writeImageInput } from '../../inference/image-input.js';
+import { withKnownDims } from '../../inference/known-dims.js';
 import type { ContractOf, ImageInputContract } from '../../inference/model-contracts.js';
 import type { TensorInfo } from '../../inference/session.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
@@ -85,23 +86,24 @@ const knownSession = (session: BatchSession, sizePx: number): BatchSession => {
       { file: modelPath },
     );
   }
-  const known = (output: TensorInfo, channels: number): TensorInfo => {
-    const wanted = [sizePx, sizePx, channels];
-    const [batch, ...rest] = output.dims;
-    const fits = rest.length === 3 && rest.every((dim, at) => typeof dim === 'string' || dim === wanted[at]);
-    if (batch !== undefined && fits) return { ...output, dims: [batch, ...wanted] };
+  const wanted = {
+    [targetMask.name]: [null, sizePx, sizePx, 1],
+    [picture.name]: [null, sizePx, sizePx, 3],
+    [sourceMask.name]: [null, sizePx, sizePx, 1],
+  };
+  const known = withKnownDims(session, wanted);
+  for (const output of known.outputs.slice(0, 3)) {
+    const dims = wanted[output.name] ?? [];
+    const fits =
+      output.dims.length === 4 && output.dims.every((dim, axis) => axis === 0 || dim === dims[axis]);
+    if (fits) continue;
     throw new FaceswapError(
       'model',
-      `A DeepFaceLive model of ${sizePx} px should have an output [n, ${wanted.join(', ')}], but this one has ${shownDims(output)}`,
+      `A DeepFaceLive model of ${sizePx} px should have an output [n, ${dims.slice(1).join(', ')}], but this one has ${shownDims(output)}`,
       { file: modelPath },
     );
-  };
-  return {
-    modelPath,
-    inputs: session.inputs,
-    outputs: [known(targetMask, 1), known(picture, 3), known(sourceMask, 1)],
-    runInto: (feeds, outputs) => session.runInto(feeds, outputs),
-  };
+  }
+  return known;
 };
 
 /**

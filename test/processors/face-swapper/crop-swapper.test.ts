@@ -391,6 +391,25 @@ test('masks are given the crops as they are cut, then the swapped ones, and thei
   assert.deepEqual(seen, ['add 0 1404', `run ${3 * 32 * 32}`, 'clear']);
 });
 
+test('a file that leaves its axes open, or its batch open at one end, is run as its contract says', async () => {
+  const contract = small('inswapper_128');
+  const open1 = async (picture: readonly (number | string)[], output: readonly (number | string)[]) => {
+    const model = modelOf({
+      inputs: { target: picture, source: [picture[0] ?? 1, 'numbers'] },
+      outputs: { output },
+      nodes: [op('Identity', ['target'], 'output')],
+    });
+    const swapper = new CropSwapper(await open(model), contract, settingsOf({ boostPx: 32 }));
+    swapper.add(frame, mesh, anybody);
+    await swapper.run();
+    return swapper.swapped(0).crop.slice();
+  };
+  const whole = await open1(['n', 3, 16, 16], ['n', 3, 16, 16]);
+  assert.deepEqual(await open1(['n', 3, 'h', 'w'], ['n', 3, 'h', 'w']), whole);
+  assert.deepEqual(await open1(['n', 3, 16, 16], [1, 3, 16, 16]), whole);
+  assert.deepEqual(await open1([1, 3, 16, 16], [1, 3, 16, 16]), whole);
+});
+
 test('a model that is not as its contract says is refused with what it has', async () => {
   const contract = small('inswapper_128');
   const refused = async (model: OnnxModel, message: RegExp): Promise<void> => {
