@@ -155,7 +155,7 @@ export class FaceChain {
   ) {
     this.#settings = settings;
     this.#models = models;
-    this.#canRender = sources.length > 0;
+    this.#canRender = sources.length > 0 || !settings.processors.includes('face_swapper');
     this.#keepsAnalysis = machine.keepsAnalysis;
     this.#swapper = swapper;
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
@@ -178,7 +178,7 @@ export class FaceChain {
   /**
    * Loads the models, and finds out how many faces go through the swapper's at once.
    *
-   * @param sources without any, segments can only be analysed
+   * @param sources without any, segments can only be analysed, unless the processors need none
    * @throws FaceswapError as `loadChainModels` and `openCropSwapper`
    */
   static async create(

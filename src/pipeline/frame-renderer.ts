@@ -39,8 +39,8 @@ type SelectedFace = {
   readonly face: SteadyFace;
   readonly pose: HeadPose;
   readonly skipReason: SkipReason | undefined;
-  /** Set where it is swapped. */
-  readonly source: SourceFace | undefined;
+  /** The photo that it gets; null where it is skipped, and where there are no photos. */
+  readonly source: SourceFace | null;
   /** Descriptor of the target's own face, on the frames where identity is scored. */
   readonly before: Float32Array | null;
   /** Number of its crop in the running batch; −1 where no model swaps it. */
@@ -55,7 +55,7 @@ export type RendererParts = {
   >;
   readonly models: Pick<ChainModels, 'recognizer'>;
   readonly zones: FaceZones;
-  /** At least one. */
+  /** None where faces are changed without photos. */
   readonly sources: readonly SourceFace[];
   /** Null: the mesh swapper. */
   readonly cropSwapper: CropSwapper | null;
@@ -155,7 +155,7 @@ export class FrameRenderer {
     const result: SelectedFace[] = [];
     for (const { chooser, ...face } of selected) {
       if (face.skipReason !== undefined || chooser === null) {
-        result.push({ ...face, source: undefined, before: null, crop: -1 });
+        result.push({ ...face, source: null, before: null, crop: -1 });
         continue;
       }
       const source = chooser.choose(face.trackId, face.pose, face.face.appearance);
@@ -166,9 +166,9 @@ export class FrameRenderer {
     return result;
   }
 
-  #cutCrop(picture: PlanarFrame, points: Float32Array, source: SourceFace): number {
+  #cutCrop(picture: PlanarFrame, points: Float32Array, source: SourceFace | null): number {
     const { cropSwapper, samples } = this.#parts;
-    if (cropSwapper === null) return -1;
+    if (cropSwapper === null || source === null) return -1;
     const startMs = performance.now();
     const crop = cropSwapper.add(picture, points, source.descriptor);
     samples.add('swap', performance.now() - startMs);
@@ -201,7 +201,7 @@ export class FrameRenderer {
   /** @returns whether there was anything to draw */
   #swap(picture: PlanarFrame, { trackId, face, pose, source, crop }: SelectedFace, seed: number): boolean {
     const opacity = face.opacity * edgeOpacity(boundsOf(face.points), pose, picture.format);
-    if (source === undefined || opacity === 0) return false;
+    if (source === null || opacity === 0) return false;
     const { settings, samples, cropSwapper } = this.#parts;
     const startMs = performance.now();
     const colour = this.#colours.match(source, face.appearance);
@@ -260,7 +260,7 @@ export class FrameRenderer {
       outcome: skipReason !== undefined ? 'skipped' : face.filled ? 'filled' : 'swapped',
       ...(skipReason === undefined ? {} : { skipReason }),
       box,
-      ...(swapped && source !== undefined ? { sourceIndex: source.index } : {}),
+      ...(swapped && source !== null ? { sourceIndex: source.index } : {}),
       ...this.#monitor.figuresOf({
         face: trackId,
         box,
@@ -269,7 +269,7 @@ export class FrameRenderer {
       }),
       jitterBefore: jitterOf((at) => this.#window.rawPoints(trackId, at)),
       jitterAfter: jitterOf((at) => this.#window.steadyPoints(trackId, at)),
-      identityToSource: after === null || source === undefined ? null : cosine(after, source.descriptor),
+      identityToSource: after === null || source === null ? null : cosine(after, source.descriptor),
       identityToTarget: after === null || before === null ? null : cosine(after, before),
     };
     this.#parts.samples.add('monitor', performance.now() - startMs);
