@@ -49,7 +49,8 @@ export class PlaneResizer {
         const weight = weights[y * tapCount + k] as number;
         if (weight === 0) continue;
         const from = top + k * toPx;
-        for (let x = 0; x < toPx; x++) out[to + x] = (out[to + x] as number) + weight * (rows[from + x] as number);
+        for (let x = 0; x < toPx; x++)
+          out[to + x] = (out[to + x] as number) + weight * (rows[from + x] as number);
       }
     }
   }

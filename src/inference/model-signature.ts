@@ -17,12 +17,7 @@ const fits = (dims: TensorInfo['dims'], wanted: WantedDims): boolean =>
     return length === null ? typeof dim === 'string' || dim === 1 : dim === length;
   });
 
-const refuse = (
-  { modelPath }: Signature,
-  what: string,
-  wanted: WantedDims,
-  found: string,
-): FaceswapError =>
+const refuse = ({ modelPath }: Signature, what: string, wanted: WantedDims, found: string): FaceswapError =>
   new FaceswapError('model', `The model should have ${what} ${shownDims(wanted)}, but it has ${found}`, {
     file: modelPath,
     hint: 'Fetch the model again with "faceswap models pull", or give a file that fits its contract',

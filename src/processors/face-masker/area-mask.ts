@@ -76,7 +76,10 @@ function convexHull(corners: readonly Corner[]): readonly Corner[] {
 }
 
 /** Where a row crosses a convex outline: its leftmost and rightmost place; null where it does not. */
-function crossing(hull: readonly Corner[], y: number): { readonly left: number; readonly right: number } | null {
+function crossing(
+  hull: readonly Corner[],
+  y: number,
+): { readonly left: number; readonly right: number } | null {
   let left = Number.POSITIVE_INFINITY;
   let right = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < hull.length; i++) {

@@ -1,4 +1,4 @@
-import { type Affine } from '../../imaging/affine.js';
+import type { Affine } from '../../imaging/affine.js';
 import { FrameCropper } from '../../imaging/frame-crop.js';
 import { PlaneResizer } from '../../imaging/plane-resizer.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
@@ -39,7 +39,6 @@ export class OcclusionMasks {
   readonly #crop: Float32Array;
   readonly #small: Float32Array;
   readonly #answer: Float32Array;
-  readonly #enlarged: Float32Array;
   #count = 0;
 
   /**
@@ -62,14 +61,11 @@ export class OcclusionMasks {
     const filter = plainCut === null ? 'smooth' : 'plain';
     this.#enlarge = new PlaneResizer(this.#modelPx, sizePx, filter);
     this.#shrink =
-      plainCut === null
-        ? null
-        : { resizer: new PlaneResizer(sizePx, this.#modelPx, 'plain'), cut: plainCut };
+      plainCut === null ? null : { resizer: new PlaneResizer(sizePx, this.#modelPx, 'plain'), cut: plainCut };
     const area = this.#modelPx ** 2;
     this.#crop = new Float32Array(this.#shrink === null ? 0 : 3 * sizePx * sizePx);
     this.#small = new Float32Array(3 * area);
     this.#answer = new Float32Array(area);
-    this.#enlarged = new Float32Array(sizePx * sizePx);
   }
 
   /** Cuts out a face under a number; numbers run from 0. The frame may change afterwards. */
@@ -85,7 +81,7 @@ export class OcclusionMasks {
     for (const { batch } of this.#occluders) await batch.run(this.#count);
   }
 
-  /** Takes the smaller of what a mask of sizePx × sizePx has and what the models say, 0..1. */
+  /** The smallest of what the models say of a face. @param out sizePx × sizePx, 0..1 */
   read(index: number, out: Float32Array): void {
     const answer = this.#answer.fill(1);
     for (const { batch, output } of this.#occluders) {
@@ -96,8 +92,7 @@ export class OcclusionMasks {
         if (clipped < (answer[i] as number)) answer[i] = clipped;
       }
     }
-    this.#enlarge.resize(answer, this.#enlarged);
-    out.set(this.#enlarged);
+    this.#enlarge.resize(answer, out);
   }
 
   clear(): void {

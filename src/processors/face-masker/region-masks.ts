@@ -54,6 +54,7 @@ export class RegionMasks {
   readonly #sizePx: number;
   readonly #small: Float32Array;
   readonly #chosen: Float32Array;
+  readonly #mask: Float32Array;
 
   /**
    * @param sizePx side of the crops and of the masks
@@ -72,12 +73,15 @@ export class RegionMasks {
     this.#output = requireFirstOutput(session, [null, classCount, side, side]);
     this.#contract = contract;
     this.#runner = new BatchRunner(session, { batchSize, outputs: [this.#output] });
-    this.#isChosen = Array.from({ length: classCount }, (_, id) => regions.some((name) => classOf[name] === id));
+    this.#isChosen = Array.from({ length: classCount }, (_, id) =>
+      regions.some((name) => classOf[name] === id),
+    );
     this.#sizePx = sizePx;
     this.#shrink = new PlaneResizer(sizePx, side, filter);
     this.#enlarge = new PlaneResizer(side, sizePx, filter);
     this.#small = new Float32Array(3 * side * side);
     this.#chosen = new Float32Array(side * side);
+    this.#mask = new Float32Array(sizePx * sizePx);
   }
 
   /**
@@ -94,7 +98,6 @@ export class RegionMasks {
     const { image, sizePx: side } = this.#contract;
     const whole = this.#sizePx ** 2;
     const area = side * side;
-    const mask = new Float32Array(count > 0 ? whole : 0);
     for (let start = 0; start < count; start += this.#runner.capacity) {
       const size = Math.min(this.#runner.capacity, count - start);
       for (let item = 0; item < size; item++) {
@@ -110,8 +113,8 @@ export class RegionMasks {
       await this.#runner.run(size);
       for (let item = 0; item < size; item++) {
         this.#choose(this.#runner.output(this.#output, item));
-        this.#enlarge.resize(this.#chosen, mask);
-        done(start + item, mask);
+        this.#enlarge.resize(this.#chosen, this.#mask);
+        done(start + item, this.#mask);
       }
     }
   }
