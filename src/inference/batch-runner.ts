@@ -2,7 +2,10 @@ import { FaceswapError } from '../errors.js';
 import type { ModelSession, TensorData, TensorInfo } from './session.js';
 
 /** What a batch runner needs of a session. */
-export type BatchSession = Pick<ModelSession, 'modelPath' | 'inputs' | 'outputs' | 'runInto'>;
+export type BatchSession = Pick<ModelSession, 'modelPath' | 'runInto'> & {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+};
 
 export type BatchRunnerOptions = {
   /** Items per run of the model at most. */

@@ -8,7 +8,15 @@ import { FaceswapError } from '../errors.js';
  */
 
 /** Element types that we write, with the number that TensorProto.DataType gives them. */
-const elementTypeCodes = { float32: 1, int64: 7 } as const;
+const elementTypeCodes = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+} as const;
 
 export type OnnxElementType = keyof typeof elementTypeCodes;
 
@@ -18,8 +26,11 @@ export type OnnxDim = number | string;
 /** A graph input or output. */
 export type OnnxValueInfo = { name: string; elementType: OnnxElementType; dims: readonly OnnxDim[] };
 
-/** A constant of the graph; its element type follows from its array. Row-major. */
-export type OnnxTensor = { name: string; dims: readonly number[]; data: Float32Array | BigInt64Array };
+/** Numbers of a constant. The array tells the element type: a Uint16Array holds the bits of float16, a Uint8Array uint8. */
+export type OnnxNumbers = Float32Array | Float64Array | Uint16Array | BigInt64Array | Int32Array | Uint8Array;
+
+/** A constant of the graph. Row-major. */
+export type OnnxTensor = { name: string; dims: readonly number[]; data: OnnxNumbers };
 
 export type OnnxAttribute =
   | { type: 'int'; value: number }
@@ -192,26 +203,27 @@ const writeTensor = (writer: BinaryWriter, tensor: OnnxTensor): void => {
     );
   }
   for (const dim of dims) writer.tag(1, WireType.Varint).int64(dim);
-  writer.tag(2, WireType.Varint).int32(elementTypeCodes[data instanceof Float32Array ? 'float32' : 'int64']);
+  writer.tag(2, WireType.Varint).int32(elementTypeCodes[elementTypeOf(data)]);
   writer.tag(8, WireType.LengthDelimited).string(name);
   writer.tag(9, WireType.LengthDelimited).bytes(littleEndianBytes(data));
 };
 
+const elementTypeOf = (data: OnnxNumbers): OnnxElementType => {
+  if (data instanceof Float32Array) return 'float32';
+  if (data instanceof BigInt64Array) return 'int64';
+  if (data instanceof Uint16Array) return 'float16';
+  if (data instanceof Float64Array) return 'float64';
+  return data instanceof Int32Array ? 'int32' : 'uint8';
+};
+
 /** raw_data is little-endian by definition; typed arrays have the byte order of the machine, so most need no copy. */
-const littleEndianBytes = (data: Float32Array | BigInt64Array): Uint8Array => {
-  if (endianness() === 'LE') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const bytes = new Uint8Array(data.byteLength);
-  const view = new DataView(bytes.buffer);
-  if (data instanceof Float32Array) {
-    data.forEach((value, index) => {
-      view.setFloat32(index * 4, value, true);
-    });
-  } else {
-    data.forEach((value, index) => {
-      view.setBigInt64(index * 8, value, true);
-    });
-  }
-  return bytes;
+const littleEndianBytes = (data: OnnxNumbers): Uint8Array => {
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (endianness() === 'LE') return bytes;
+  const swapped = Buffer.from(bytes);
+  if (data.BYTES_PER_ELEMENT === 8) return swapped.swap64();
+  if (data.BYTES_PER_ELEMENT === 4) return swapped.swap32();
+  return data.BYTES_PER_ELEMENT === 2 ? swapped.swap16() : swapped;
 };
 
 const writeValueInfo = (writer: BinaryWriter, value: OnnxValueInfo): void => {

@@ -1,16 +1,30 @@
 import { access } from 'node:fs/promises';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { FaceswapError } from '../errors.js';
+import {
+  type ElementType,
+  fromNative,
+  isElementType,
+  type NativeArray,
+  nativeArray,
+  toNative,
+} from './element-types.js';
 import { guardModelFile } from './model-guard.js';
 import { disableTelemetry } from './telemetry.js';
 
 type OnnxRuntime = typeof import('onnxruntime-node');
 
-/** A float32 tensor in row-major order. `data` must lie in a plain ArrayBuffer: onnxruntime rejects shared memory. */
+/** Values of a tensor in row-major order. `data` must lie in a plain ArrayBuffer: onnxruntime rejects shared memory. */
 export type TensorData = { data: Float32Array; dims: readonly number[] };
 
 /** Name and shape of a model input or output; a string is an axis that is free until the model runs. */
 export type TensorInfo = { name: string; dims: readonly (number | string)[] };
+
+/**
+ * An input or output of a loaded model. Its values are exchanged as float32 whatever its own type is, and converted: see
+ * {@link toNative} for how.
+ */
+export type SessionTensorInfo = TensorInfo & { elementType: ElementType };
 
 export type SessionOptions = {
   /**
@@ -35,6 +49,14 @@ export type ProviderInfo = {
 };
 
 export type ProviderProbe = { name: string; ok: true } | { name: string; ok: false; reason: string };
+
+/** A caller's array in onnxruntime's form. */
+type Wrapped = {
+  readonly tensor: Tensor;
+  readonly elementType: ElementType;
+  /** The converted values, in memory that belongs to the caller's array; null where the array itself is the tensor's. */
+  readonly converted: NativeArray | null;
+};
 
 /** What one run is given in onnxruntime's form; used again by later runs, so that runs leave no garbage of ours. */
 type RunBinding = {
@@ -68,13 +90,13 @@ export function takeModelMs(): number {
 export class ModelSession {
   readonly modelPath: string;
   readonly providers: readonly string[];
-  readonly inputs: readonly TensorInfo[];
-  readonly outputs: readonly TensorInfo[];
+  readonly inputs: readonly SessionTensorInfo[];
+  readonly outputs: readonly SessionTensorInfo[];
   readonly #runtime: OnnxRuntime;
   /** One per run that is under way at the same time: onnxruntime reads them a turn of the event loop later. */
   readonly #idleBindings: RunBinding[] = [];
   /** By the array that they wrap: callers use the same few arrays again and again. */
-  readonly #wrapped = new WeakMap<Float32Array, Tensor>();
+  readonly #wrapped = new WeakMap<Float32Array, Wrapped>();
   #session: InferenceSession | undefined;
 
   /** Use {@link createSession}. */
@@ -93,22 +115,16 @@ export class ModelSession {
   }
 
   /**
-   * Runs the model and gives every output in a freshly allocated array.
+   * Runs the model and gives every output in a freshly allocated array, as float32 whatever the model's own types are.
    *
-   * @throws FaceswapError `bug` for feeds that do not fit the model or after {@link dispose}, `resources` when memory
+   * @throws FaceswapError `bug` for feeds that do not fit the model (also values that are not finite where the model takes whole
+   *   numbers) or after {@link dispose}, `resources` when memory
    *   runs out, `model` when the model fails.
    */
   async run(feeds: Record<string, TensorData>): Promise<Record<string, Float32Array>> {
     const results = await this.#compute(feeds, undefined);
     return Object.fromEntries(
-      Object.entries(results).map(([name, tensor]) => {
-        if (!(tensor.data instanceof Float32Array)) {
-          throw new FaceswapError('model', `Output "${name}" is ${tensor.type}, not float32`, {
-            file: this.modelPath,
-          });
-        }
-        return [name, tensor.data];
-      }),
+      Object.entries(results).map(([name, tensor]) => [name, this.#floats(name, tensor)]),
     );
   }
 
@@ -123,6 +139,11 @@ export class ModelSession {
    */
   async runInto(feeds: Record<string, TensorData>, outputs: Record<string, TensorData>): Promise<void> {
     await this.#compute(feeds, outputs);
+    for (const name in outputs) {
+      const { data } = outputs[name] as TensorData;
+      const converted = this.#wrapped.get(data)?.converted ?? null;
+      if (converted !== null) fromNative(converted, data);
+    }
   }
 
   /**
@@ -186,7 +207,7 @@ export class ModelSession {
    */
   #bind(
     values: Record<string, TensorData>,
-    infos: readonly TensorInfo[],
+    infos: readonly SessionTensorInfo[],
     bound: Record<string, Tensor>,
     freeLengths: Map<string, number>,
   ): void {
@@ -204,15 +225,53 @@ export class ModelSession {
         throw this.#misuse(`"${name}" [${dims.join(', ')}] got ${data.length} values`);
       }
       if (!(data.buffer instanceof ArrayBuffer)) throw this.#misuse(`"${name}" lies in shared memory`);
-      const known = this.#wrapped.get(data);
-      if (known !== undefined && isSameShape(known.dims, dims)) {
-        bound[name] = known;
-      } else {
-        const tensor = new this.#runtime.Tensor('float32', data, dims);
-        this.#wrapped.set(data, tensor);
-        bound[name] = tensor;
+      const wrapped = this.#wrap(data, dims, info.elementType);
+      if (wrapped.converted !== null && infos === this.inputs) {
+        try {
+          toNative(info.elementType, data, wrapped.converted);
+        } catch (error) {
+          throw this.#misuse(`"${name}" is ${info.elementType}: ${firstLine(error)}`);
+        }
       }
+      bound[name] = wrapped.tensor;
     }
+  }
+
+  /** The tensor of an array that callers may use again and again. */
+  #wrap(data: Float32Array, dims: readonly number[], elementType: ElementType): Wrapped {
+    const known = this.#wrapped.get(data);
+    if (known !== undefined && known.elementType === elementType && isSameShape(known.tensor.dims, dims)) {
+      return known;
+    }
+    const converted = elementType === 'float32' ? null : nativeArray(elementType, data.length);
+    const native = converted ?? data;
+    const wrapped = { tensor: this.#tensor(elementType, native, dims), elementType, converted };
+    this.#wrapped.set(data, wrapped);
+    return wrapped;
+  }
+
+  #tensor(elementType: ElementType, native: NativeArray, dims: readonly number[]): Tensor {
+    // Each element type has its own overload of the constructor.
+    const { Tensor: NativeTensor } = this.#runtime;
+    const make = NativeTensor as new (type: string, data: NativeArray, dims: readonly number[]) => Tensor;
+    if (elementType !== 'float16') return new make(elementType, native, dims);
+    // Where the engine has Float16Array (Node 24), the constructor makes one of the bits, in which the library's native part
+    // finds no values ("expected 8, got 0", 1.30). As uint16 the bits stay what they are, and the type is stated afterwards.
+    return Object.assign(new make('uint16', native, dims), { type: elementType });
+  }
+
+  #floats(name: string, { type, data }: InferenceSession.OnnxValueMapType[string]): Float32Array {
+    if (data instanceof Float32Array) return data;
+    if (!isElementType(type) || !ArrayBuffer.isView(data)) {
+      throw new FaceswapError('model', `Output "${name}" is ${type}, which is not supported`, {
+        file: this.modelPath,
+      });
+    }
+    // Where the engine has an array type for halves, onnxruntime gives that.
+    const native = type === 'float16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data;
+    const floats = new Float32Array(native.length);
+    fromNative(native as NativeArray, floats);
+    return floats;
   }
 
   #misuse(what: string): FaceswapError {
@@ -369,17 +428,21 @@ const firstLine = (error: unknown): string => {
   return message.split('\n', 1)[0]?.trim() ?? '';
 };
 
-const tensorInfos = (metadata: readonly InferenceSession.ValueMetadata[], modelPath: string): TensorInfo[] =>
+const tensorInfos = (
+  metadata: readonly InferenceSession.ValueMetadata[],
+  modelPath: string,
+): SessionTensorInfo[] =>
   metadata.map((value) => {
-    if (!value.isTensor || value.type !== 'float32') {
-      throw new FaceswapError('model', `"${value.name}" is not a float32 tensor, which is not supported`, {
+    if (!value.isTensor || !isElementType(value.type)) {
+      const what = value.isTensor ? `a tensor of ${value.type}` : 'no tensor';
+      throw new FaceswapError('model', `"${value.name}" is ${what}, which is not supported`, {
         file: modelPath,
       });
     }
-    return { name: value.name, dims: value.shape };
+    return { name: value.name, dims: value.shape, elementType: value.type };
   });
 
-const infoOf = (name: string, infos: readonly TensorInfo[]): TensorInfo | undefined => {
+const infoOf = (name: string, infos: readonly SessionTensorInfo[]): SessionTensorInfo | undefined => {
   for (const info of infos) if (info.name === name) return info;
   return undefined;
 };

@@ -57,10 +57,10 @@ describe('model sessions', () => {
   });
 
   it('a session tells the names and shapes of its tensors', () => {
-    assert.deepEqual(session.inputs, [{ name: 'input', dims: ['batch', 2] }]);
+    assert.deepEqual(session.inputs, [{ name: 'input', dims: ['batch', 2], elementType: 'float32' }]);
     assert.deepEqual(session.outputs, [
-      { name: 'positive', dims: ['batch', 2] },
-      { name: 'negated', dims: ['batch', 2] },
+      { name: 'positive', dims: ['batch', 2], elementType: 'float32' },
+      { name: 'negated', dims: ['batch', 2], elementType: 'float32' },
     ]);
   });
 
