@@ -89,11 +89,13 @@ export class FaceEnhancing {
     const enhanced = new Set<number>();
     for (const { frameAt, trackId, index, opacity } of this.#faces) {
       if (frameAt !== at) continue;
-      const blend = { blender: this.#blender, mode: this.#settings.blend, opacity };
-      const patch = this.#opened.enhancer.apply(picture, index, blend);
-      if (patch === null) continue;
-      this.#held.at(at).mark(trackId, patch);
-      enhanced.add(trackId);
+      const isDrawn = this.#opened.enhancer.apply(picture, index, {
+        blender: this.#blender,
+        mode: this.#settings.blend,
+        opacity,
+        mark: (patch) => this.#held.at(at).mark(trackId, patch),
+      });
+      if (isDrawn) enhanced.add(trackId);
     }
     return enhanced;
   }

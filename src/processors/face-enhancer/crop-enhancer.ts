@@ -11,7 +11,7 @@ import type { CropMasks } from '../face-masker/crop-masks.js';
 import { imageDims, writeImage } from '../face-masker/occlusion-masks.js';
 import { CropPaster } from '../multiband-blender/crop-paster.js';
 import { enhancementGain, eyeDistance } from './enhancement-gain.js';
-import type { EnhancedFace, EnhancedPatch, EnhancementBlend, FaceEnhancer } from './face-enhancer.js';
+import type { EnhancedFace, EnhancementBlend, FaceEnhancer } from './face-enhancer.js';
 
 /** An enhancer's model, loaded. */
 export type OpenedEnhancer = {
@@ -96,20 +96,17 @@ export class CropEnhancer implements FaceEnhancer {
     await this.#masks.run((index) => this.#enhanced(index));
   }
 
-  apply(
-    frame: PlanarFrame,
-    index: number,
-    { blender, mode, opacity }: EnhancementBlend,
-  ): EnhancedPatch | null {
+  apply(frame: PlanarFrame, index: number, { blender, mode, opacity, mark }: EnhancementBlend): boolean {
     const patch = this.#paster.patch(frame.format, {
       crop: this.#enhanced(index),
       mask: this.#masks.mask(index),
       sizePx: this.#contract.sizePx,
       toFrame: this.#toFrame[index] as Affine,
     });
-    if (patch === null) return null;
+    if (patch === null) return false;
+    mark(patch);
     blender.blend(frame, patch, { mode, detailGain: plainDetail, featureLift: 0, opacity });
-    return patch;
+    return true;
   }
 
   clear(): void {

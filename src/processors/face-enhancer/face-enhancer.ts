@@ -10,7 +10,7 @@ export type EnhancedFace = {
   readonly grain: Float32Array;
 };
 
-/** Where a face was enhanced, valid until the next call. */
+/** Where a face is enhanced, valid during the call that gets it. */
 export type EnhancedPatch = Pick<FacePatch, 'region' | 'mask'>;
 
 /** What an enhanced face is laid into the frame with. */
@@ -19,6 +19,8 @@ export type EnhancementBlend = {
   readonly mode: BlendSettings['mode'];
   /** 0..1 */
   readonly opacity: number;
+  /** Is told where the face is about to be changed. */
+  readonly mark: (patch: EnhancedPatch) => void;
 };
 
 /**
@@ -44,9 +46,9 @@ export type FaceEnhancer = {
   /**
    * Lays an enhanced face into its frame.
    *
-   * @returns null when nothing of it lies inside the frame
+   * @returns false when nothing of it lies inside the frame
    */
-  apply(frame: PlanarFrame, index: number, blend: EnhancementBlend): EnhancedPatch | null;
+  apply(frame: PlanarFrame, index: number, blend: EnhancementBlend): boolean;
   /** Forgets the faces. */
   clear(): void;
   /** Frees buffers and models. */
