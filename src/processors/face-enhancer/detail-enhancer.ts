@@ -25,8 +25,8 @@ const noiseShares = [0.8907, 0.2007, 0.0856, 0.0413] as const;
 /** An octave's value of so many standard deviations of the noise in it counts half. */
 const noiseFactor = 3;
 
-/** Noise below this, in 8-bit levels, is that of rounding. */
-const leastNoise = 0.5;
+/** Noise below this, in 8-bit levels, is that of rounding and of the edges of coded blocks. */
+const leastNoise = 1;
 
 /** A value of so many levels in an octave is an edge that is strong already, and counts half. */
 const edgeLevels = 12;
@@ -110,7 +110,8 @@ export class DetailEnhancer implements FaceEnhancer {
     const stride = wholeEights(region.width);
     const count = stride * region.height;
     this.#band(format, region.height * layout.planes[0].widthPx);
-    for (const name of ['luma', 'first', 'second', 'sum', 'wide mask']) this.#scratch.floats(name, count + slack);
+    for (const name of ['luma', 'first', 'second', 'sum', 'wide mask'])
+      this.#scratch.floats(name, count + slack);
     this.#scratch.floats('mask', region.width * region.height + slack);
     this.#scratch.floats('work', stride + 4 * 2 ** octaveCount + slack);
     this.#scratch.floats('fadeX', stride);

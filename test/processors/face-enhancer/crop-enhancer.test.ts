@@ -41,7 +41,10 @@ const enhancerOf = async (
   form: Partial<EnhancerForm>,
   { weight = 0.5, batchSize = 1 } = {},
 ): Promise<CropEnhancer> => {
-  const path = writeModel(join(folder, `${fileCount++}.onnx`), enhancerModel(contract, { ...plain, ...form }));
+  const path = writeModel(
+    join(folder, `${fileCount++}.onnx`),
+    enhancerModel(contract, { ...plain, ...form }),
+  );
   const session = await createSession(path, { providers: ['cpu'], intraOpThreads: 1 });
   const masks = new FaceCropMasks({
     sizePx: contract.sizePx,
@@ -73,7 +76,15 @@ const enhance = async (enhancer: CropEnhancer, picture: Picture, opacity = 1): P
 };
 
 const sampleOf = (frame: PlanarFrame, channel: number, x: number, y: number): number =>
-  at(frame.data, at(frame.layout.planes.map(({ offset }) => offset), channel) + y * format.widthPx + x);
+  at(
+    frame.data,
+    at(
+      frame.layout.planes.map(({ offset }) => offset),
+      channel,
+    ) +
+      y * format.widthPx +
+      x,
+  );
 
 /** Names of the contract's table with template and size. */
 const table = {
@@ -90,8 +101,14 @@ const table = {
 
 /** The five places of each template as shares of the crop, as the contract lists them. */
 const shares = {
-  ffhq_512: [0.37691676, 0.46864664, 0.62285697, 0.46912813, 0.50123859, 0.61331904, 0.39308822, 0.725411, 0.61150205, 0.72490465],
-  arcface_128: [0.36167656, 0.40387734, 0.63696719, 0.40235469, 0.50019687, 0.56044219, 0.38710391, 0.72160547, 0.61507734, 0.72034453],
+  ffhq_512: [
+    0.37691676, 0.46864664, 0.62285697, 0.46912813, 0.50123859, 0.61331904, 0.39308822, 0.725411, 0.61150205,
+    0.72490465,
+  ],
+  arcface_128: [
+    0.36167656, 0.40387734, 0.63696719, 0.40235469, 0.50019687, 0.56044219, 0.38710391, 0.72160547,
+    0.61507734, 0.72034453,
+  ],
 } as const;
 
 /** The mesh's five points by the scheme of 68: means of six for the eyes, 30, 48 and 54. */
@@ -119,7 +136,9 @@ const shareAt = (template: readonly number[]): ((x: number, y: number) => readon
     for (let r = 0; r < 4; r++) {
       const factor = at(matrix[r] as number[], pivot);
       if (r !== pivot) {
-        matrix[r] = (matrix[r] as number[]).map((value, c) => value - factor * at(matrix[pivot] as number[], c));
+        matrix[r] = (matrix[r] as number[]).map(
+          (value, c) => value - factor * at(matrix[pivot] as number[], c),
+        );
       }
     }
   }
@@ -160,7 +179,13 @@ for (const id of ['gfpgan_1.4', 'gpen_bfr_256']) {
     const frame = await enhance(enhancer, () => [0.5, 0.5, 0.5]);
     const template = id === 'gpen_bfr_256' ? shares.arcface_128 : shares.ffhq_512;
     const share = shareAt(template);
-    for (const [x, y] of [[80, 70], [60, 60], [100, 75], [84, 95], [70, 50]] as const) {
+    for (const [x, y] of [
+      [80, 70],
+      [60, 60],
+      [100, 75],
+      [84, 95],
+      [70, 50],
+    ] as const) {
       const [across, down] = share(x, y);
       assertClose(sampleOf(frame, 0, x, y) / 255, across, 0.006, `column at ${x}, ${y}`);
       assertClose(sampleOf(frame, 1, x, y) / 255, down, 0.006, `row at ${x}, ${y}`);
@@ -173,11 +198,15 @@ test('what goes into a model is what lies under its crop', async () => {
   const picture: Picture = (x, y) => [x / 160, y / 160, (x + y) / 320];
   const frame = await enhance(enhancer, picture);
   const before = paintFrame(format, picture);
-  for (let i = 0; i < frame.data.length; i++) assertClose(at(frame.data, i), at(before.data, i), 2, `sample ${i}`);
+  for (let i = 0; i < frame.data.length; i++)
+    assertClose(at(frame.data, i), at(before.data, i), 2, `sample ${i}`);
 });
 
 test('what a model gives beyond −1 and 1 is clipped', async () => {
-  const enhancer = await enhancerOf(contractOf('gpen_bfr_256'), { scale: [0, 0, 0], offset: Float32Array.of(3, -3, Number.NaN) });
+  const enhancer = await enhancerOf(contractOf('gpen_bfr_256'), {
+    scale: [0, 0, 0],
+    offset: Float32Array.of(3, -3, Number.NaN),
+  });
   const frame = await enhance(enhancer, () => [0.5, 0.5, 0.5]);
   assert.equal(sampleOf(frame, 0, 80, 70), 255);
   assert.equal(sampleOf(frame, 1, 80, 70), 0);
@@ -195,7 +224,10 @@ test('codeformer gets its weight, as a float64', async () => {
 });
 
 test('a blend of so much lays in so much', async () => {
-  const enhancer = await enhancerOf(contractOf('gpen_bfr_256'), { scale: [0, 0, 0], offset: Float32Array.of(1, 1, 1) });
+  const enhancer = await enhancerOf(contractOf('gpen_bfr_256'), {
+    scale: [0, 0, 0],
+    offset: Float32Array.of(1, 1, 1),
+  });
   const frame = await enhance(enhancer, () => [0.2, 0.2, 0.2], 0.4);
   assertClose(sampleOf(frame, 0, 80, 70), 0.6 * 51 + 0.4 * 255, 1);
 });
@@ -212,7 +244,9 @@ test('faces do not depend on how many go through the model together', async () =
     assert.equal(enhancer.count, 5);
     await enhancer.run();
     const blender = new FaceBlender();
-    frames.forEach((frame, i) => enhancer.apply(frame, at(numbers, i), { blender, mode: 'multiband', opacity: 0.8, mark }));
+    frames.forEach((frame, i) =>
+      enhancer.apply(frame, at(numbers, i), { blender, mode: 'multiband', opacity: 0.8, mark }),
+    );
     results.push(frames.map(({ data }) => data as Uint8Array));
   }
   assert.deepEqual(results[1], results[0]);
@@ -253,9 +287,12 @@ test('a model that does not fit its contract is refused', async () => {
     regions: [],
     plainCut: null,
   });
-  assert.throws(() => new CropEnhancer({ session, contract: contractOf('gfpgan_1.4'), batchSize: 1 }, 0.5, masks), {
-    kind: 'model',
-    message: /input "input" \[n, 3, 512, 512\], but it has "input" \[1, 3, 256, 256\]/,
-  });
+  assert.throws(
+    () => new CropEnhancer({ session, contract: contractOf('gfpgan_1.4'), batchSize: 1 }, 0.5, masks),
+    {
+      kind: 'model',
+      message: /input "input" \[n, 3, 512, 512\], but it has "input" \[1, 3, 256, 256\]/,
+    },
+  );
   await session.dispose();
 });

@@ -58,8 +58,7 @@ const resized = (plane: Float32Array, fromPx: number, toPx: number): Float32Arra
   return Float32Array.from({ length: toPx * toPx }, (_, i) => {
     const [x0, x1, u] = sample((((i % toPx) + 0.5) * fromPx) / toPx - 0.5);
     const [y0, y1, v] = sample(((Math.floor(i / toPx) + 0.5) * fromPx) / toPx - 0.5);
-    const line = (y: number): number =>
-      (1 - u) * at(plane, y * fromPx + x0) + u * at(plane, y * fromPx + x1);
+    const line = (y: number): number => (1 - u) * at(plane, y * fromPx + x0) + u * at(plane, y * fromPx + x1);
     return (1 - v) * line(y0) + v * line(y1);
   });
 };
@@ -75,12 +74,15 @@ const smoothed = (mask: Float32Array, sizePx: number): Float32Array => {
   const clipped = mask.map((value) => Math.min(1, Math.max(0, value)));
   const across = clipped.map((_, i) => {
     const [x, row] = [i % sizePx, Math.floor(i / sizePx) * sizePx];
-    return weights.reduce((sum, weight, k) => sum + weight * at(clipped, row + reflect(x + k - 20)), 0) / total;
+    return (
+      weights.reduce((sum, weight, k) => sum + weight * at(clipped, row + reflect(x + k - 20)), 0) / total
+    );
   });
   return across.map((_, i) => {
     const [x, y] = [i % sizePx, Math.floor(i / sizePx)];
     const blurred =
-      weights.reduce((sum, weight, k) => sum + weight * at(across, reflect(y + k - 20) * sizePx + x), 0) / total;
+      weights.reduce((sum, weight, k) => sum + weight * at(across, reflect(y + k - 20) * sizePx + x), 0) /
+      total;
     return 2 * (Math.min(1, Math.max(0.5, blurred)) - 0.5);
   });
 };
@@ -112,7 +114,9 @@ const readPixels: CropCutter = ({ data, layout, format }, { c, f }, sizePx, out)
 
 test('smoothing is the contract’s Gaussian with its upper half stretched', () => {
   const random = seededRandom(4);
-  const mask = Float32Array.from({ length: 48 * 48 }, (_, i) => (i % 48 > 20 ? 1.2 : random.between(-0.2, 0.6)));
+  const mask = Float32Array.from({ length: 48 * 48 }, (_, i) =>
+    i % 48 > 20 ? 1.2 : random.between(-0.2, 0.6),
+  );
   const expected = smoothed(mask, 48);
   new MaskSmoother(48).smooth(mask);
   assert.ok(largestDifference(mask, expected) < 1e-5);
@@ -130,7 +134,12 @@ test('an occluder gets its crop as BGR, 0..1, channels last', async () => {
     masks.add(0, picture, { toFrame: identity, points: mesh });
     await masks.run(noCrop);
     const seen = Math.round(255 * value) / 255 + 0.2;
-    assertClose(at(masks.mask(0), 32 * 64 + 32), 2 * (Math.min(1, Math.max(0.5, seen)) - 0.5), 1e-4, `place ${place}`);
+    assertClose(
+      at(masks.mask(0), 32 * 64 + 32),
+      2 * (Math.min(1, Math.max(0.5, seen)) - 0.5),
+      1e-4,
+      `place ${place}`,
+    );
     await masks.dispose();
   }
 });
@@ -210,7 +219,10 @@ test('a parser gets ImageNet’s normalisation of each channel, and the chosen c
     );
     const expected = smoothed(resized(chosen, 512, sizePx), sizePx);
     assert.ok(largestDifference(masks.mask(0), expected) < 0.02, `channel ${channel}`);
-    assert.ok(expected.some((value) => value > 0.5) && expected.some((value) => value === 0), 'both sides are seen');
+    assert.ok(
+      expected.some((value) => value > 0.5) && expected.some((value) => value === 0),
+      'both sides are seen',
+    );
     await masks.dispose();
   }
 });
@@ -253,7 +265,8 @@ const isInHull = (points: readonly (readonly [number, number])[], x: number, y: 
 };
 
 test('an area is the hull of the contract’s points, mapped into the crop', () => {
-  const between = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+  const between = (from: number, to: number): number[] =>
+    Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const sets: Readonly<Record<MaskArea, readonly number[]>> = {
     'upper-face': [0, 1, 2, 14, 15, 16, ...between(17, 26), ...between(31, 35)],
     'lower-face': [...between(3, 13), ...between(31, 35)],
@@ -263,7 +276,12 @@ test('an area is the hull of the contract’s points, mapped into the crop', () 
   const toFrame = { a: 5.1, b: -0.8, c: 90, d: 0.8, e: 5.1, f: 20 };
   const sizePx = 48;
   const out = new Float32Array(sizePx * sizePx);
-  for (const areas of [['upper-face'], ['lower-face'], ['mouth'], ['upper-face', 'lower-face', 'mouth']] as const) {
+  for (const areas of [
+    ['upper-face'],
+    ['lower-face'],
+    ['mouth'],
+    ['upper-face', 'lower-face', 'mouth'],
+  ] as const) {
     const corners = areas
       .flatMap((area) => sets[area])
       .map((index): readonly [number, number] => {
@@ -284,8 +302,10 @@ test('an area is the hull of the contract’s points, mapped into the crop', () 
         const votes = [-0.75, 0, 0.75].flatMap((dy) =>
           [-0.75, 0, 0.75].map((dx) => isInHull(used, x + dx, y + dy)),
         );
-        if (votes.every((vote) => vote)) assert.equal(at(out, i), 1, `${areas.join()} ${rounding} at ${x}, ${y}`);
-        if (votes.every((vote) => !vote)) assert.equal(at(out, i), 0, `${areas.join()} ${rounding} at ${x}, ${y}`);
+        if (votes.every((vote) => vote))
+          assert.equal(at(out, i), 1, `${areas.join()} ${rounding} at ${x}, ${y}`);
+        if (votes.every((vote) => !vote))
+          assert.equal(at(out, i), 0, `${areas.join()} ${rounding} at ${x}, ${y}`);
         if (votes.every((vote) => vote)) inside++;
       }
       assert.ok(inside > 8, `${areas.join()} has ${inside} pixels`);
@@ -320,7 +340,9 @@ test('masks do not depend on how many faces go together', async () => {
     const batch = batchSize === 1 ? 1 : 'batch';
     const masks = new FaceCropMasks({
       ...none,
-      occluders: [{ session: await open(occluderModel(xseg, [0, 0.5, 0.6], 0, batch)), contract: xseg, batchSize }],
+      occluders: [
+        { session: await open(occluderModel(xseg, [0, 0.5, 0.6], 0, batch)), contract: xseg, batchSize },
+      ],
       parser: { session: await open(parserModel(smallBisenet, 0, batch)), contract: smallBisenet, batchSize },
       regions: ['nose', 'mouth', 'upper-lip', 'lower-lip'],
     });
@@ -339,11 +361,18 @@ test('a model of another signature is refused with what it has', async () => {
   const wrong = await open(occluderModel({ ...xseg, sizePx: 128 }, [1, 0, 0], 0, 1));
   assert.throws(
     () => new FaceCropMasks({ ...none, occluders: [{ session: wrong, contract: xseg, batchSize: 1 }] }),
-    { kind: 'model', message: /should have an input "input" \[n, 256, 256, 3\], but it has "input" \[1, 128, 128, 3\]/ },
+    {
+      kind: 'model',
+      message: /should have an input "input" \[n, 256, 256, 3\], but it has "input" \[1, 128, 128, 3\]/,
+    },
   );
   assert.throws(
     () =>
-      new FaceCropMasks({ ...none, parser: { session: wrong, contract: bisenet, batchSize: 1 }, regions: ['nose'] }),
+      new FaceCropMasks({
+        ...none,
+        parser: { session: wrong, contract: bisenet, batchSize: 1 },
+        regions: ['nose'],
+      }),
     { kind: 'model' },
   );
 });
