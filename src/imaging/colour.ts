@@ -55,11 +55,22 @@ const blockLength = 16384;
 
 const scratch = new Scratch();
 
+type Planes = readonly [Float32Array, Float32Array, Float32Array];
+
 /**
  * Turns three planes R, G, B (sRGB 0..1, gamma encoded) into CIE L*, a*, b* (D65 white, L 0..100), in place: within 0.02 of the exact
  * formulas. For planes outside of the kernel memory, which are copied there and back in blocks.
  */
-export function srgbToLab(planes: readonly [Float32Array, Float32Array, Float32Array]): void {
+export function srgbToLab(planes: Planes): void {
+  inBlocks(planes, 'srgbToLabPlanes');
+}
+
+/** The inverse of {@link srgbToLab}, in place; colours that sRGB does not have are clipped. */
+export function labToSrgb(planes: Planes): void {
+  inBlocks(planes, 'labToSrgbPlanes');
+}
+
+function inBlocks(planes: Planes, kernel: 'srgbToLabPlanes' | 'labToSrgbPlanes'): void {
   const block = scratch.floats('block', 3 * blockLength);
   const address = addressOf(block);
   for (let from = 0; from < planes[0].length; from += blockLength) {
@@ -70,7 +81,7 @@ export function srgbToLab(planes: readonly [Float32Array, Float32Array, Float32A
     // The kernel works on four values at a time; what lies behind the last one is not read back.
     const padded = (count + 3) & ~3;
     const second = address + 4 * blockLength;
-    kernels().call.srgbToLabPlanes(address, second, second + 4 * blockLength, padded);
+    kernels().call[kernel](address, second, second + 4 * blockLength, padded);
     planes.forEach((plane, c) => {
       plane.set(block.subarray(c * blockLength, c * blockLength + count), from);
     });

@@ -1,10 +1,11 @@
 import { FaceswapError } from '../errors.js';
-import type { ModelSession, TensorInfo } from './session.js';
+import type { BatchSession } from './batch-runner.js';
+import type { TensorInfo } from './session.js';
 
 /** Lengths of axes that a contract asks for; null: one item at a time, or as many as the caller likes. */
 export type WantedDims = readonly (number | null)[];
 
-type Signature = Pick<ModelSession, 'modelPath' | 'inputs' | 'outputs'>;
+type Signature = Pick<BatchSession, 'modelPath' | 'inputs' | 'outputs'>;
 
 const shownDims = (dims: readonly (number | string | null)[]): string =>
   `[${dims.map((dim) => (dim === null ? 'n' : dim === '' ? '?' : dim)).join(', ')}]`;

@@ -3,6 +3,7 @@ import { hasFreeBatch } from '../inference/batch-runner.js';
 import { batchableModel } from '../inference/free-batch-cache.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
+import { sessionOptions } from './session-options.js';
 
 /** A model that faces go through one after the other or together, loaded. */
 export type BatchedModel = {
@@ -36,16 +37,17 @@ export async function openBatchedModel(
   settings: Pick<ChainSettings, 'executionProvider' | 'executionThreadCount'>,
   { batchSize: request, cacheFolder }: Pick<ChainMachine, 'batchSize' | 'cacheFolder'>,
 ): Promise<BatchedModel> {
-  const { executionProvider: provider, executionThreadCount: intraOpThreads } = settings;
-  const options = { providers: [provider], intraOpThreads };
-  const wanted = request !== 'auto' ? request : provider === 'cpu' ? 1 : deviceBatch;
+  const options = sessionOptions(settings);
+  const { providers, intraOpThreads } = options;
+  const isOnDevice = providers.some((provider) => provider !== 'cpu');
+  const wanted = request !== 'auto' ? request : isOnDevice ? deviceBatch : 1;
   if (wanted === 1 || cacheFolder === null) {
     const session = await createSession(file, options);
     return { session, batchSize: hasFreeBatch(session) ? limited(session, wanted) : 1 };
   }
   const model = await batchableModel(file, {
     folder: join(cacheFolder, 'models'),
-    providers: options.providers,
+    providers,
     intraOpThreads,
   });
   const rewritten = model.path === file ? {} : { rewrittenPath: model.path };

@@ -13,7 +13,8 @@ const manyOccluders = ['xseg_1', 'xseg_2', 'xseg_3'];
 /**
  * The files of a run's models, or null where it needs none but those of the package.
  *
- * @throws FaceswapError `model` with the command that fetches it for one that is not there.
+ * @throws FaceswapError `model` with the command that fetches it for one that is not there, `usage` for options that a model does not
+ *   have.
  */
 export async function chainModelFiles(config: RunConfig): Promise<ChainModelFiles | null> {
   const folder = config.modelDir;
@@ -30,6 +31,7 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   const swapper =
     swaps && config.faceSwapperModel !== 'mesh' ? require(config.faceSwapperModel, 'swapper') : null;
   const source = swapper?.contract.source;
+  checkSwapperOptions(config, swapper);
   const landmarkers = listed(config.faceLandmarkerModel, 'facemesh', manyLandmarkers);
   const masksFaces = swapper !== null || deep;
   const enhancesByModel = enhances && config.faceEnhancerModel !== 'detail';
@@ -65,6 +67,36 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   };
   return neuralFilesOf(neural).length === 0 ? null : { ...embeddedModelFiles(), neural };
 }
+
+/** @throws FaceswapError (usage) for what the chosen swapper cannot do. */
+const checkSwapperOptions = (config: RunConfig, swapper: ModelFile<'swapper'> | null): void => {
+  const { processors, faceSwapperPixelBoostPx: boostPx, faceSwapperWeight: weight } = config;
+  const isDeep = processors.includes('deep_swapper');
+  if (config.deepSwapperModel !== undefined && !isDeep) {
+    throw new FaceswapError('usage', '--deep-swapper-model must come with --processors deep_swapper');
+  }
+  if (isDeep && config.compat === 'facefusion') {
+    throw new FaceswapError('usage', '--compat facefusion must be left out with --processors deep_swapper', {
+      hint: 'Its colours are matched in our own way, which leaves nothing to compare',
+    });
+  }
+  const name = isDeep ? 'deep_swapper' : (swapper?.id ?? 'mesh');
+  const boosts = swapper?.contract.pixelBoostsPx ?? [];
+  const offered = boosts.filter((side) => Number.isInteger(side / (swapper?.contract.sizePx ?? 1)));
+  if (boostPx !== undefined && !offered.includes(boostPx)) {
+    const told =
+      offered.length === 0
+        ? `must be left out: ${name} has no fixed size to multiply`
+        : `must be one of ${offered.map((side) => `${side}x${side}`).join(', ')} for ${name}, got ${boostPx}x${boostPx}`;
+    throw new FaceswapError('usage', `--face-swapper-pixel-boost ${told}`);
+  }
+  if (weight !== 0.5 && swapper?.contract.source.kind !== 'embedding') {
+    throw new FaceswapError(
+      'usage',
+      `--face-swapper-weight must be left out: ${name} takes no embedding that could be weighed`,
+    );
+  }
+};
 
 const deepSwapperFile = (
   { deepSwapperModel }: RunConfig,

@@ -1,15 +1,18 @@
-import type { DetectorContract, ImageLandmarkerContract } from '../inference/model-contracts.js';
+import type {
+  DetectorContract,
+  ImageLandmarkerContract,
+  SwapperContract,
+} from '../inference/model-contracts.js';
 import { embeddedModelPath } from '../inference/model-registry.js';
 import type { ModelFile } from '../inference/model-store.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { FaceDetector } from '../processors/face-detector/face-detector.js';
 import { FaceLandmarker } from '../processors/face-landmarker/face-landmarker.js';
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
-import type { CropSwapperContract } from '../processors/face-swapper/crop-swapper.js';
 import type { ChainSettings } from './face-chain.js';
 
-/** A swapper that works on aligned crops. */
-export type SwapperFile = { readonly file: string; readonly contract: CropSwapperContract };
+/** A benchmark's swapper: a model that was made, not trained, and gets the first numbers of the source's descriptor. */
+export type SwapperFile = { readonly file: string; readonly contract: SwapperContract };
 
 /** Files of the models of a chain; plain data. */
 export type ChainModelFiles = {
@@ -50,6 +53,10 @@ export const embeddedModelFiles = (): ChainModelFiles => ({
   swapper: null,
   neural: null,
 });
+
+/** Whether the chain's swapper is a model, through which faces go in batches. */
+export const hasSwapperModel = (files: ChainModelFiles | null): boolean =>
+  files !== null && (files.swapper ?? files.neural?.swapper ?? files.neural?.deepSwapper ?? null) !== null;
 
 /** The models that sources and targets are looked at with, loaded; one set per worker thread. */
 export type ChainModels = {

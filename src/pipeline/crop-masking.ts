@@ -1,9 +1,11 @@
+import { AlignedCropper } from '../imaging/aligned-cropper.js';
 import { type CropMasks, FaceCropMasks } from '../processors/face-masker/crop-masks.js';
 import type { CropCutter, OpenedOccluder } from '../processors/face-masker/occlusion-masks.js';
 import type { OpenedParser } from '../processors/face-masker/region-masks.js';
 import { softBoxMask } from '../processors/multiband-blender/soft-mask.js';
 import { openBatchedModel } from './batched-model.js';
 import type { NeuralModelFiles } from './chain-models.js';
+import { cropArithmetic } from './crop-arithmetic.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
 
 /** The models that masks are made with, loaded once for all crops of a thread. */
@@ -15,7 +17,7 @@ export type MaskModels = {
 
 type MaskSettings = Pick<
   ChainSettings,
-  'faceMaskTypes' | 'faceMaskAreas' | 'faceMaskRegions' | 'faceMaskBlur' | 'faceMaskPadding'
+  'faceMaskTypes' | 'faceMaskAreas' | 'faceMaskRegions' | 'faceMaskBlur' | 'faceMaskPadding' | 'compat'
 >;
 
 /**
@@ -49,20 +51,28 @@ export async function openMaskModels(
   }
 }
 
+/** What FaceFusion cuts crops with; null where our own arithmetic is used. */
+const plainCutOf = (settings: MaskSettings): CropCutter | null => {
+  const arithmetic = cropArithmetic(settings);
+  if (arithmetic === 'ours') return null;
+  const cropper = new AlignedCropper(arithmetic);
+  return (frame, toFrame, sizePx, out) => cropper.cut(frame, toFrame, sizePx, out, { scale: 1, offset: 0 });
+};
+
 /**
  * The masks of a swapper's crops.
  *
  * @param models null where the types that were asked for need none
- * @param plainCut what crops are cut with under `--compat facefusion`; null for our own arithmetic
+ * @returns null where only the box was asked for, which needs nothing of the face
  * @throws FaceswapError `model` for a model that does not fit its contract
  */
 export function swapMasks(
   models: MaskModels | null,
   settings: MaskSettings,
   sizePx: number,
-  plainCut: CropCutter | null = null,
-): CropMasks {
+): CropMasks | null {
   const { faceMaskTypes: types, faceMaskBlur, faceMaskPadding } = settings;
+  if (types.every((type) => type === 'box')) return null;
   const { top, right, bottom, left } = faceMaskPadding;
   return new FaceCropMasks({
     sizePx,
@@ -71,7 +81,7 @@ export function swapMasks(
     areas: types.includes('area') ? settings.faceMaskAreas : [],
     parser: types.includes('region') ? (models?.parser ?? null) : null,
     regions: settings.faceMaskRegions,
-    plainCut,
+    plainCut: plainCutOf(settings),
   });
 }
 
@@ -84,7 +94,6 @@ export function enhancementMasks(
   models: MaskModels | null,
   settings: MaskSettings,
   sizePx: number,
-  plainCut: CropCutter | null = null,
 ): CropMasks {
   return new FaceCropMasks({
     sizePx,
@@ -93,6 +102,6 @@ export function enhancementMasks(
     areas: [],
     parser: null,
     regions: [],
-    plainCut,
+    plainCut: plainCutOf(settings),
   });
 }

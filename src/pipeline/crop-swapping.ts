@@ -12,21 +12,34 @@ import {
 } from '../inference/device-memory.js';
 import { type BatchableModel, batchableModel } from '../inference/free-batch-cache.js';
 import { modelHash } from '../inference/model-hash.js';
+import type { ModelFile } from '../inference/model-store.js';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
+import { ArcfaceRecognizer } from '../processors/face-recognizer/arcface.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
-import type { SwapperFile } from './chain-models.js';
+import { DeepSwapper, deepSwapperSide } from '../processors/face-swapper/deep-swapper.js';
+import type { FaceCropSwapper } from '../processors/face-swapper/face-crop-swapper.js';
+import { targetShare } from '../processors/face-swapper/swapper-weight.js';
+import { loadArcface, releaseArcface } from './arcface-session.js';
+import type { ChainModelFiles, SwapperFile } from './chain-models.js';
+import { cropArithmetic } from './crop-arithmetic.js';
+import { type MaskModels, swapMasks } from './crop-masking.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
+import { sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
 
 /** A swapper that is a model, loaded, with the size of its batches decided. */
 export type OpenedCropSwapper = {
-  readonly cropSwapper: CropSwapper;
+  readonly cropSwapper: FaceCropSwapper;
   readonly batch: ChainBatch;
+  /** Faces that fill a batch. */
+  readonly facesPerBatch: number;
   readonly session: ModelSession;
 };
+
+type OpenedModel = Pick<OpenedCropSwapper, 'session' | 'batch'>;
 
 /** The device that the provider computes on, where the vendor's tool tells; null where there is none. */
 const deviceOf = async (provider: string): Promise<DeviceMemory | null> => {
@@ -100,18 +113,113 @@ const costOf = async (
 };
 
 /**
- * Loads a crop swapper's model and decides how many faces go through it at once: what was asked for, or with `auto` what
+ * Opens the swapper of a chain, if that is a model.
+ *
+ * @throws FaceswapError as {@link openSwapperModel}, and `model` for one that is not as its contract says
+ */
+export async function openCropSwapper(
+  files: ChainModelFiles,
+  settings: ChainSettings,
+  machine: ChainMachine,
+  masks: MaskModels | null = null,
+): Promise<OpenedCropSwapper | null> {
+  const { neural } = files;
+  const swapper = files.swapper ?? neural?.swapper ?? null;
+  if (swapper !== null) {
+    return openEmbeddingSwapper(swapper, neural?.recognizer ?? null, { settings, machine, masks });
+  }
+  await releaseArcface();
+  const deepSwapper = neural?.deepSwapper ?? null;
+  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, { settings, machine, masks });
+}
+
+/** What every kind of swapper is opened with. */
+type SwapperParts = {
+  readonly settings: ChainSettings;
+  readonly machine: ChainMachine;
+  /** Null where no model makes masks. */
+  readonly masks: MaskModels | null;
+};
+
+const maskOf = ({ faceMaskBlur: blur, faceMaskPadding: padding }: ChainSettings) => ({ blur, padding });
+
+const openEmbeddingSwapper = async (
+  { file, contract }: SwapperFile,
+  recognizer: ModelFile<'arcface'> | null,
+  { settings, machine, masks }: SwapperParts,
+): Promise<OpenedCropSwapper> => {
+  const { session, batch } = await openSwapperModel(file, settings, machine);
+  try {
+    const { faceSwapperWeight: weight, faceSwapperPixelBoostPx: boostPx = contract.sizePx } = settings;
+    const arithmetic = cropArithmetic(settings);
+    let arcface: ArcfaceRecognizer | null = null;
+    if (recognizer === null || targetShare(weight) === 0) {
+      await releaseArcface();
+    } else {
+      const model = await loadArcface(recognizer.file, settings);
+      const batchSize = hasFreeBatch(model) ? batch.size : 1;
+      arcface = new ArcfaceRecognizer(model, recognizer.contract, { batchSize, arithmetic });
+    }
+    const cropSwapper = new CropSwapper(session, contract, {
+      ...maskOf(settings),
+      batchSize: batch.size,
+      boostPx,
+      arithmetic,
+      weight: arcface === null ? 0.5 : weight,
+      arcface,
+      masks: swapMasks(masks, settings, boostPx),
+    });
+    const partsPerFace = (boostPx / contract.sizePx) ** 2;
+    const facesPerBatch = Math.max(1, Math.floor(batch.size / partsPerFace));
+    return { session, batch, facesPerBatch, cropSwapper };
+  } catch (error) {
+    await session.dispose();
+    throw error;
+  }
+};
+
+/** These files are large and their graphs differ: faces go through one at a time unless a number is asked for. */
+const openDeepSwapper = async (
+  { file, contract }: ModelFile<'dfm'>,
+  { settings, machine: { batchSize: request }, masks }: SwapperParts,
+): Promise<OpenedCropSwapper> => {
+  const session = await createSession(file, sessionOptions(settings));
+  try {
+    const asked = typeof request === 'number' ? request : 1;
+    const size = hasFreeBatch(session) ? asked : 1;
+    const reason =
+      size < asked
+        ? 'the model takes one face at a time'
+        : request === 'auto'
+          ? 'a deep swapper takes one face at a time unless more are asked for'
+          : 'as asked';
+    const cropSwapper = new DeepSwapper(session, contract, {
+      ...maskOf(settings),
+      batchSize: size,
+      morph: settings.deepSwapperMorph / 100,
+      matchesColour: settings.colorMatch !== 'none',
+      masks: swapMasks(masks, settings, deepSwapperSide(session)),
+    });
+    return { session, batch: { size, reason }, facesPerBatch: size, cropSwapper };
+  } catch (error) {
+    await session.dispose();
+    throw error;
+  }
+};
+
+/**
+ * Loads a swapper's model and decides how many faces go through it at once: what was asked for, or with `auto` what
  * fits the device's memory, and on a CPU only what was measured to be faster. The measuring takes up to some seconds on the first run
  * with a model on a machine.
  *
  * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there, `resources`
  *   when not even one face fits
  */
-export async function openCropSwapper(
-  { file, contract }: SwapperFile,
+async function openSwapperModel(
+  file: string,
   settings: ChainSettings,
   machine: ChainMachine,
-): Promise<OpenedCropSwapper> {
+): Promise<OpenedModel> {
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
   const { executionProvider: provider, executionThreadCount } = settings;
   const device = request === 1 ? null : await deviceOf(provider);
@@ -133,11 +241,7 @@ export async function openCropSwapper(
         }
       }
     }
-    const batch = await decide();
-    const makeRunner = (batchSize: number, capacity: number): BatchRunner =>
-      new BatchRunner(session, { batchSize, capacity });
-    const mask = { blur: settings.faceMaskBlur, padding: settings.faceMaskPadding };
-    return { session, batch, cropSwapper: new CropSwapper(makeRunner, batch.size, contract, mask) };
+    return { session, batch: await decide() };
   } catch (error) {
     await session.dispose();
     throw error;

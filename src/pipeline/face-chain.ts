@@ -5,6 +5,7 @@ import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import { leniencyOf } from '../processors/face-masker/leniency.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
+import { releaseArcface } from './arcface-session.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import {
   type ChainModelFiles,
@@ -128,6 +129,19 @@ type SegmentState = {
   lastIndex: number;
 };
 
+/** @throws FaceswapError (usage) where FaceFusion's arithmetic has no meaning. */
+const checkCompatibility = (
+  { compat }: Pick<ChainSettings, 'compat'>,
+  { bitDepth, hdr }: PlanarFormat,
+): void => {
+  if (compat === 'none' || (bitDepth === 8 && hdr === undefined)) return;
+  throw new FaceswapError(
+    'usage',
+    `--compat facefusion works on frames of 8 bits and standard range, not of ${bitDepth} bits${hdr === undefined ? '' : ' and high dynamic range'}`,
+    { stage: 'swap', hint: 'Leave --compat out: nothing is lost without it' },
+  );
+};
+
 /**
  * analyse → smooth → select → swap → blend → enhance → monitor for one thread. One segment at a time; frames go in and come
  * out in index order, later by the look-ahead and by what a group of frames holds.
@@ -174,7 +188,7 @@ export class FaceChain {
     this.#enhancer = enhancer;
     this.#maskModels = maskModels;
     this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
-    this.#groupFaces = Math.max(this.batch.size, enhancer?.batchSize ?? 1);
+    this.#groupFaces = Math.max(swapper?.facesPerBatch ?? 1, enhancer?.batchSize ?? 1);
     this.#groupFrames = Math.max(1, Math.min(this.#groupFaces, machine.batchFrames));
     const zones = zonesFor(settings);
     // A swapper that works on crops lays them in by a mask of their own, in which nothing is closed.
@@ -215,8 +229,8 @@ export class FaceChain {
     let swapper: OpenedCropSwapper | null = null;
     let maskModels: MaskModels | null = null;
     try {
-      swapper = files.swapper === null ? null : await openCropSwapper(files.swapper, settings, machine);
       maskModels = files.neural === null ? null : await openMaskModels(files.neural, settings, machine);
+      swapper = await openCropSwapper(files, settings, machine, maskModels);
       const enhancer = await openFaceEnhancer(files.neural, settings, machine, maskModels);
       return new FaceChain(settings, sources, models, machine, { swapper, enhancer, maskModels });
     } catch (error) {
@@ -234,6 +248,8 @@ export class FaceChain {
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
     const { frameRate, decode, render } = segment;
     const isRendered = render.start < render.end;
+    if (isRendered && (this.#swapper !== null || this.#enhancer !== null))
+      checkCompatibility(this.#settings, segment.format);
     if (isRendered && !this.#canRender) {
       throw new FaceswapError('bug', 'The chain was made without a source face');
     }
@@ -318,7 +334,10 @@ export class FaceChain {
   async dispose({ keepsModels = false }: { readonly keepsModels?: boolean } = {}): Promise<void> {
     this.#analyser.dispose();
     this.#renderer.dispose();
-    if (!keepsModels) await this.#models.dispose();
+    if (!keepsModels) {
+      await this.#models.dispose();
+      await releaseArcface();
+    }
     await this.#swapper?.session.dispose();
     await this.#enhancer?.enhancer.dispose();
     await this.#maskModels?.dispose();

@@ -2,11 +2,13 @@ import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { boundsOf } from '../processors/face-landmarker/mesh-bounds.js';
 import { cosine } from '../processors/face-recognizer/face-recognizer.js';
 import { ColourMatcher, featureLift, matchDetail } from '../processors/face-swapper/colour-match.js';
-import type { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
+import type { FaceCropSwapper } from '../processors/face-swapper/face-crop-swapper.js';
 import type { FaceZones } from '../processors/face-swapper/face-layout.js';
 import { type HeadPose, headPose } from '../processors/face-swapper/head-pose.js';
 import { type FacePatch, MeshSwapper } from '../processors/face-swapper/mesh-swapper.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
+import { ByteFacePaster } from '../processors/multiband-blender/byte-paster.js';
+import { CropPaster } from '../processors/multiband-blender/crop-paster.js';
 import { FaceBlender } from '../processors/multiband-blender/face-blender.js';
 import { GrainMatcher, pictureSeed } from '../processors/grain-matcher/grain-matcher.js';
 import { meshJitter } from '../processors/quality-monitor/frame-comparison.js';
@@ -24,6 +26,9 @@ import type { StageSamples } from './stage-samples.js';
 
 /** Identity is scored on every sixth frame (by frame index): two descriptor runs a face cost more than its landmarks. */
 export const identityEveryFrames = 6;
+
+/** Leaves all octaves of a drawn face as they are. */
+const detailGain = Float32Array.of(1, 1, 1);
 
 /** A frame whose look-ahead is complete. */
 export type ReadyFrame = {
@@ -55,10 +60,15 @@ type DrawnFace = { readonly isSwapped: boolean; readonly isEnhanced: boolean };
 /** What is told where faces are drawn. */
 type FaceMarks = Pick<FrameMonitor, 'mark'>;
 
+/** What a face is drawn with. */
+type SwapWork = { readonly opacity: number; readonly marks: FaceMarks };
+
 /** What a renderer works with. */
 export type RendererParts = {
   readonly settings: Pick<
     ChainSettings,
+    | 'processors'
+    | 'compat'
     | 'faceSelectorMode'
     | 'faceSelectorOrder'
     | 'faceSelectorRegions'
@@ -67,14 +77,13 @@ export type RendererParts = {
     | 'blend'
     | 'faceEnhancerBlend'
     | 'faceEnhancerFaces'
-    | 'processors'
   >;
   readonly models: Pick<ChainModels, 'recognizer'>;
   readonly zones: FaceZones;
   /** None where faces are changed without photos. */
   readonly sources: readonly SourceFace[];
-  /** Null: the mesh swapper. */
-  readonly cropSwapper: CropSwapper | null;
+  /** Null: the mesh swapper, where faces are swapped at all. */
+  readonly cropSwapper: FaceCropSwapper | null;
   /** Null: faces are not enhanced. */
   readonly enhancer: OpenedFaceEnhancer | null;
   readonly samples: StageSamples;
@@ -88,6 +97,8 @@ export class FrameRenderer {
   readonly #parts: RendererParts;
   readonly #meshSwapper: MeshSwapper;
   readonly #blender = new FaceBlender();
+  readonly #paster = new CropPaster();
+  readonly #bytePaster = new ByteFacePaster();
   readonly #colours: ColourMatcher;
   readonly #grain = new GrainMatcher();
   readonly #selector: FaceSelector;
@@ -253,9 +264,9 @@ export class FrameRenderer {
 
   #cutCrop(picture: PlanarFrame, points: Float32Array, source: SourceFace | null): number {
     const { cropSwapper, samples } = this.#parts;
-    if (cropSwapper === null || source === null) return -1;
+    if (cropSwapper === null) return -1;
     const startMs = performance.now();
-    const crop = cropSwapper.add(picture, points, source.descriptor);
+    const crop = cropSwapper.add(picture, points, source);
     samples.add('swap', performance.now() - startMs);
     return crop;
   }
@@ -301,40 +312,80 @@ export class FrameRenderer {
 
   /** @returns whether there was anything to draw */
   #swap(picture: PlanarFrame, selected: SelectedFace, seed: number, marks: FaceMarks): boolean {
-    const { trackId, face, source, crop } = selected;
+    const { face, source, skipReason } = selected;
     const opacity = this.#opacityOf(picture, selected);
-    if (source === null || opacity === 0) return false;
-    const { settings, samples, cropSwapper } = this.#parts;
+    if (skipReason !== undefined || opacity === 0) return false;
+    const { cropSwapper } = this.#parts;
+    const blended =
+      cropSwapper !== null
+        ? this.#swapCrop(picture, selected, { cropSwapper, opacity, marks })
+        : source !== null && this.#parts.settings.processors.includes('face_swapper')
+          ? this.#swapMesh(picture, selected, { source, opacity, marks })
+          : null;
+    if (blended === null) return false;
+    const { settings, samples } = this.#parts;
+    const startMs = performance.now();
+    if (settings.matchGrain) this.#grain.apply(picture, blended, face.points, face.appearance.grain, seed);
+    samples.add('blend', performance.now() - startMs);
+    return true;
+  }
+
+  /** @returns what was laid in; null when there was nothing to draw */
+  #swapMesh(
+    picture: PlanarFrame,
+    { trackId, face }: SelectedFace,
+    { source, opacity, marks }: SwapWork & { readonly source: SourceFace },
+  ): FacePatch | null {
+    const { settings, samples } = this.#parts;
     const startMs = performance.now();
     const colour = this.#colours.match(source, face.appearance);
-    let patch: FacePatch | null;
-    if (cropSwapper === null) {
-      patch = this.#meshSwapper.draw(picture.format, {
-        source,
-        points: face.points,
-        shape: face.shape,
-        colour,
-        open: face.appearance.open,
-      });
-    } else {
-      patch = cropSwapper.patch(picture.format, crop);
-      samples.add('swap', this.#sharedSwapMs);
-    }
-    const drawnMs = performance.now();
-    samples.add('swap', drawnMs - startMs);
-    if (patch === null) return false;
-    marks.mark(trackId, patch);
+    const patch = this.#meshSwapper.draw(picture.format, {
+      source,
+      points: face.points,
+      shape: face.shape,
+      colour,
+      open: face.appearance.open,
+    });
+    samples.add('swap', performance.now() - startMs);
+    if (patch === null) return null;
+    this.#mark(marks, trackId, patch);
     const markedMs = performance.now();
-    samples.add('monitor', markedMs - drawnMs);
+    const lightnessGain = colour.gain[0] as number;
     this.#blender.blend(picture, patch, {
       mode: settings.blend,
-      detailGain: matchDetail(source.appearance, face.appearance, colour.gain[0] as number),
-      featureLift: cropSwapper === null ? featureLift(source.appearance, colour.gain[0] as number) : 0,
+      detailGain: matchDetail(source.appearance, face.appearance, lightnessGain),
+      featureLift: featureLift(source.appearance, lightnessGain),
       opacity,
     });
-    if (settings.matchGrain) this.#grain.apply(picture, patch, face.points, face.appearance.grain, seed);
     samples.add('blend', performance.now() - markedMs);
-    return true;
+    return patch;
+  }
+
+  /** @returns as {@link #swapMesh} */
+  #swapCrop(
+    picture: PlanarFrame,
+    { trackId, crop }: SelectedFace,
+    { cropSwapper, opacity, marks }: SwapWork & { readonly cropSwapper: FaceCropSwapper },
+  ): FacePatch | null {
+    const { settings, samples } = this.#parts;
+    const startMs = performance.now();
+    const swapped = cropSwapper.swapped(crop);
+    const patch = this.#paster.patch(picture.format, swapped);
+    samples.add('swap', this.#sharedSwapMs + performance.now() - startMs);
+    if (patch === null) return null;
+    this.#mark(marks, trackId, patch);
+    const markedMs = performance.now();
+    if (settings.compat === 'facefusion') this.#bytePaster.paste(picture, swapped);
+    // What a network draws has the sharpness that it was asked to reproduce, and no photo tells of it.
+    else this.#blender.blend(picture, patch, { mode: settings.blend, detailGain, featureLift: 0, opacity });
+    samples.add('blend', performance.now() - markedMs);
+    return patch;
+  }
+
+  #mark(marks: FaceMarks, trackId: number, patch: FacePatch): void {
+    const startMs = performance.now();
+    marks.mark(trackId, patch);
+    this.#parts.samples.add('monitor', performance.now() - startMs);
   }
 
   async #describe(picture: PlanarFrame, points: Float32Array): Promise<Float32Array> {

@@ -6,6 +6,7 @@ import type { FaceEnhancer } from '../processors/face-enhancer/face-enhancer.js'
 import { openBatchedModel } from './batched-model.js';
 import type { NeuralModelFiles } from './chain-models.js';
 import { enhancementMasks, type MaskModels } from './crop-masking.js';
+import { cropArithmetic } from './crop-arithmetic.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
 
 /** A run's enhancer, and what is to be known of the faces that it gets. */
@@ -52,8 +53,11 @@ export async function openFaceEnhancer(
   try {
     const enhancer = new CropEnhancer(
       { contract, ...opened },
-      settings.faceEnhancerWeight,
-      enhancementMasks(masks, settings, contract.sizePx),
+      {
+        weight: settings.faceEnhancerWeight,
+        masks: enhancementMasks(masks, settings, contract.sizePx),
+        arithmetic: cropArithmetic(settings),
+      },
     );
     return { enhancer, batchSize: opened.batchSize, swappedEyesPx };
   } catch (error) {

@@ -210,7 +210,7 @@ export async function runImage(parts: RunParts): Promise<RunResult> {
   progress.emit({ type: 'phase', phase: 'render' });
   const renderProgress = new RenderProgress(progress, 1);
   const render = async () => {
-    await worker.init(settings, sources.faces, plainMachine);
+    await worker.init(settings, sources.faces, { ...plainMachine, models: parts.models });
     return swapPicture(parts, worker, image, select);
   };
   const { rgb, row, stageTimes, selection } = await untilInterrupted(render(), signal);

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
+import { releaseArcface } from './arcface-session.js';
 import { serveChain } from './chain-server.js';
 import { releaseChainModels } from './chain-models.js';
 import { FrameComparer } from './compare/frame-comparer.js';
@@ -14,5 +15,8 @@ serveChain(parentPort, {
   createChain: FaceChain.create.bind(FaceChain),
   prepareSources,
   createComparer: () => new FrameComparer(),
-  releaseModels: releaseChainModels,
+  releaseModels: async () => {
+    await releaseArcface();
+    await releaseChainModels();
+  },
 });

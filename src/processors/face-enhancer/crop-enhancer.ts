@@ -1,15 +1,18 @@
-import { type Affine, affineScale, similarityBetween } from '../../imaging/affine.js';
-import { FrameCropper } from '../../imaging/frame-crop.js';
+import { type Affine, affineScale } from '../../imaging/affine.js';
+import { AlignedCropper, type CropArithmetic } from '../../imaging/aligned-cropper.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
-import { warpTemplatePoints } from '../../imaging/warp-templates.js';
+import { warpTemplates } from '../../imaging/warp-templates.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
+import { imageDims, writeImageInput } from '../../inference/image-input.js';
 import type { EnhancerContract } from '../../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/model-signature.js';
 import type { ModelSession } from '../../inference/session.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
 import type { CropMasks } from '../face-masker/crop-masks.js';
-import { imageDims, writeImage } from '../face-masker/occlusion-masks.js';
+import { faceShareOf } from '../face-swapper/crop-face-share.js';
+import { ByteFacePaster } from '../multiband-blender/byte-paster.js';
 import { CropPaster } from '../multiband-blender/crop-paster.js';
+import { roundHalfEven } from '../../imaging/round-half-even.js';
 import { enhancementGain, eyeDistance } from './enhancement-gain.js';
 import type { EnhancedFace, EnhancementBlend, FaceEnhancer } from './face-enhancer.js';
 
@@ -19,6 +22,14 @@ export type OpenedEnhancer = {
   readonly contract: EnhancerContract;
   /** Faces per run of the model at most. */
   readonly batchSize: number;
+};
+
+export type CropEnhancerSettings = {
+  /** For models that take one: 0 beautiful, 1 faithful. */
+  readonly weight: number;
+  /** Of the contract's size. */
+  readonly masks: CropMasks;
+  readonly arithmetic: CropArithmetic;
 };
 
 /** More gains than a blend has octaves: details are taken as the model made them. */
@@ -35,19 +46,22 @@ export class CropEnhancer implements FaceEnhancer {
   readonly #masks: CropMasks;
   readonly #batch: GrowingBatch;
   readonly #output: string;
-  readonly #template: Float32Array;
+  readonly #faceShare: number;
   readonly #five = new Float32Array(fivePointLength);
-  readonly #cropper = new FrameCropper();
+  readonly #arithmetic: CropArithmetic;
+  readonly #cropper: AlignedCropper;
   readonly #paster = new CropPaster();
+  readonly #bytePaster = new ByteFacePaster();
   readonly #crop: Float32Array;
   readonly #toFrame: Affine[] = [];
 
   /**
-   * @param weight for models that take one: 0 beautiful, 1 faithful
-   * @param masks of the contract's size
    * @throws FaceswapError `model` for a model that does not fit its contract
    */
-  constructor({ session, contract, batchSize }: OpenedEnhancer, weight: number, masks: CropMasks) {
+  constructor(
+    { session, contract, batchSize }: OpenedEnhancer,
+    { weight, masks, arithmetic }: CropEnhancerSettings,
+  ) {
     const { image, sizePx, template } = contract;
     requireInput(session, image.name, imageDims(image.layout, sizePx));
     if (contract.weight !== undefined) requireInput(session, contract.weight.name, [null]);
@@ -61,7 +75,9 @@ export class CropEnhancer implements FaceEnhancer {
     this.#weight = weight;
     this.#masks = masks;
     this.#batch = new GrowingBatch(session, batchSize, [this.#output]);
-    this.#template = warpTemplatePoints(template, sizePx);
+    this.#faceShare = faceShareOf(warpTemplates[template]);
+    this.#arithmetic = arithmetic;
+    this.#cropper = new AlignedCropper(arithmetic);
     this.#crop = new Float32Array(3 * sizePx * sizePx);
   }
 
@@ -75,16 +91,17 @@ export class CropEnhancer implements FaceEnhancer {
 
   gain(points: Float32Array, detailPx: number): number {
     const five = fivePointsOf(points, this.#five);
-    const spacingPx = affineScale(similarityBetween(this.#template, five));
+    const { template, sizePx } = this.#contract;
+    const spacingPx = affineScale(this.#cropper.align(template, sizePx, five));
     return enhancementGain(eyeDistance(five), spacingPx, detailPx);
   }
 
   add(frame: PlanarFrame, { points }: EnhancedFace): number {
     const index = this.#toFrame.length;
-    const { sizePx, image, weight } = this.#contract;
-    const toFrame = similarityBetween(this.#template, fivePointsOf(points, this.#five));
-    this.#cropper.crop(frame, toFrame, sizePx, sizePx, this.#crop, { scale: 1, offset: 0 });
-    writeImage(this.#crop, sizePx, image, this.#batch.input(image.name, index));
+    const { sizePx, image, template, weight } = this.#contract;
+    const toFrame = this.#cropper.align(template, sizePx, fivePointsOf(points, this.#five));
+    this.#cropper.cut(frame, toFrame, sizePx, this.#crop, { scale: 1, offset: 0 });
+    writeImageInput(this.#crop, sizePx, image, this.#batch.input(image.name, index));
     if (weight !== undefined) this.#batch.input(weight.name, index).fill(this.#weight);
     this.#masks.add(index, frame, { toFrame, points });
     this.#toFrame.push(toFrame);
@@ -97,15 +114,18 @@ export class CropEnhancer implements FaceEnhancer {
   }
 
   apply(frame: PlanarFrame, index: number, { blender, mode, opacity, mark }: EnhancementBlend): boolean {
-    const patch = this.#paster.patch(frame.format, {
+    const enhanced = {
       crop: this.#enhanced(index),
       mask: this.#masks.mask(index),
       sizePx: this.#contract.sizePx,
       toFrame: this.#toFrame[index] as Affine,
-    });
+      faceShare: this.#faceShare,
+    };
+    const patch = this.#paster.patch(frame.format, enhanced);
     if (patch === null) return false;
     mark(patch);
-    blender.blend(frame, patch, { mode, detailGain: plainDetail, featureLift: 0, opacity });
+    if (this.#arithmetic === 'facefusion') this.#bytePaster.paste(frame, enhanced, { blend: opacity });
+    else blender.blend(frame, patch, { mode, detailGain: plainDetail, featureLift: 0, opacity });
     return true;
   }
 
@@ -124,9 +144,11 @@ export class CropEnhancer implements FaceEnhancer {
   #enhanced(index: number): Float32Array {
     const from = this.#batch.output(this.#output, index);
     const crop = this.#crop;
+    const isOfBytes = this.#arithmetic === 'facefusion';
     for (let i = 0; i < crop.length; i++) {
       const value = from[i] as number;
-      crop[i] = value > -1 ? (Math.min(1, value) + 1) / 2 : 0;
+      const share = value > -1 ? (Math.min(1, value) + 1) / 2 : 0;
+      crop[i] = isOfBytes ? roundHalfEven(255 * share) / 255 : share;
     }
     return crop;
   }

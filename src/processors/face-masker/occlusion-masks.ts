@@ -3,6 +3,7 @@ import { FrameCropper } from '../../imaging/frame-crop.js';
 import { PlaneResizer } from '../../imaging/plane-resizer.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
+import { imageDims, writeImageInput } from '../../inference/image-input.js';
 import type { ContractOf } from '../../inference/model-contracts.js';
 import { requireFirstOutput, requireInput, refuseOtherInputs } from '../../inference/model-signature.js';
 import type { ModelSession } from '../../inference/session.js';
@@ -72,7 +73,7 @@ export class OcclusionMasks {
   add(index: number, frame: PlanarFrame, toFrame: Affine): void {
     this.#cut(frame, toFrame);
     for (const { batch, contract } of this.#occluders) {
-      writeImage(this.#small, contract.sizePx, contract.image, batch.input(contract.image.name, index));
+      writeImageInput(this.#small, contract.sizePx, contract.image, batch.input(contract.image.name, index));
     }
     this.#count = Math.max(this.#count, index + 1);
   }
@@ -134,30 +135,4 @@ function resizedMap({ a, b, c, d, e, f }: Affine, fromPx: number, toPx: number):
     e: e * scale,
     f: f + (d + e) * shift,
   };
-}
-
-/** The shape of an image input of this layout. */
-export const imageDims = (layout: 'NCHW' | 'NHWC', sidePx: number): readonly (number | null)[] =>
-  layout === 'NCHW' ? [null, 3, sidePx, sidePx] : [null, sidePx, sidePx, 3];
-
-/**
- * Writes planar RGB, 0..1, as a model takes it.
- *
- * @param out 3 × sidePx × sidePx in the contract's layout, order and range
- */
-export function writeImage(
-  rgb: Float32Array,
-  sidePx: number,
-  { layout, colourOrder, mean, std }: ContractOf<'xseg'>['image'],
-  out: Float32Array,
-): void {
-  const area = sidePx * sidePx;
-  for (let channel = 0; channel < 3; channel++) {
-    const from = (colourOrder === 'RGB' ? channel : 2 - channel) * area;
-    const scale = 255 / (std[channel] as number);
-    const offset = -(mean[channel] as number) / (std[channel] as number);
-    const step = layout === 'NCHW' ? 1 : 3;
-    let to = layout === 'NCHW' ? channel * area : channel;
-    for (let i = 0; i < area; i++, to += step) out[to] = (rgb[from + i] as number) * scale + offset;
-  }
 }

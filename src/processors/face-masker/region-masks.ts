@@ -1,9 +1,9 @@
 import { BatchRunner } from '../../inference/batch-runner.js';
+import { imageDims, writeImageInput } from '../../inference/image-input.js';
 import type { ContractOf } from '../../inference/model-contracts.js';
 import { requireFirstOutput, requireInput, refuseOtherInputs } from '../../inference/model-signature.js';
 import type { ModelSession } from '../../inference/session.js';
 import { PlaneResizer } from '../../imaging/plane-resizer.js';
-import { imageDims, writeImage } from './occlusion-masks.js';
 
 /** Parts of a face that the parser tells apart. */
 export type MaskRegion =
@@ -108,7 +108,7 @@ export class RegionMasks {
             this.#small.subarray(channel * area, (channel + 1) * area),
           );
         }
-        writeImage(this.#small, side, image, this.#runner.input(image.name, item));
+        writeImageInput(this.#small, side, image, this.#runner.input(image.name, item));
       }
       await this.#runner.run(size);
       for (let item = 0; item < size; item++) {

@@ -36,6 +36,7 @@ before(() => {
     index,
     file: `photo-${index}.png`,
     descriptor: new Float32Array(1024),
+    swapSource: null,
     texture: { sizePx: 0, levels: [] },
     appearance,
     toneMaps: new Float32Array(0),

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { CropArithmetic } from '../../../src/imaging/aligned-cropper.js';
 import type { PlanarFrame } from '../../../src/imaging/planar-frame.js';
 import type { EnhancerContract } from '../../../src/inference/model-contracts.js';
 import { externalModel } from '../../../src/inference/model-store.js';
@@ -16,6 +17,7 @@ import { modelOf, op, writeModel } from '../../inference/unit-models.js';
 import { type EnhancerForm, enhancerModel } from '../../support/stand-ins/enhancer.js';
 import { formatOf, paintFrame, type Picture } from '../../support/unit-frames.js';
 import { placedFace } from '../../support/unit-meshes.js';
+import { seededRandom } from '../../support/unit-random.js';
 import { assertClose, at } from '../../support/unit-values.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'faceswap-enhancer-'));
@@ -39,7 +41,7 @@ const plain: EnhancerForm = { scale: [1, 1, 1], offset: new Float32Array(3), bat
 const enhancerOf = async (
   contract: EnhancerContract,
   form: Partial<EnhancerForm>,
-  { weight = 0.5, batchSize = 1 } = {},
+  { weight = 0.5, batchSize = 1, arithmetic = 'ours' as CropArithmetic } = {},
 ): Promise<CropEnhancer> => {
   const path = writeModel(
     join(folder, `${fileCount++}.onnx`),
@@ -55,7 +57,7 @@ const enhancerOf = async (
     regions: [],
     plainCut: null,
   });
-  const enhancer = new CropEnhancer({ session, contract, batchSize }, weight, masks);
+  const enhancer = new CropEnhancer({ session, contract, batchSize }, { weight, masks, arithmetic });
   enhancers.push(enhancer);
   return enhancer;
 };
@@ -268,6 +270,117 @@ test('faces that are too small, or finer than the model’s output, are left alo
   assert.equal(enhancer.gain(placedFace({ x: 80, y: 70, eyesPx: 400 }), 1), 0);
 });
 
+/**
+ * What FaceFusion 3.8.1 makes of an R'G'B' frame, from the contract's §0, §1, §6 and §8: the crop is read bilinearly at the template's numbers
+ * taken for pixel centres and rounded; the model's answer is rounded; face and mask are read bilinearly in the box of the crop's corners, the
+ * face rounded, the mixture cut off; and the whole is mixed into the frame.
+ */
+const asFaceFusion = (
+  before: PlanarFrame,
+  {
+    template,
+    sizePx,
+    answer,
+    blend,
+    mask,
+  }: {
+    readonly template: readonly number[];
+    readonly sizePx: number;
+    readonly answer: (value: number) => number;
+    readonly blend: number;
+    readonly mask: Float32Array;
+  },
+): Uint8Array => {
+  const { widthPx, heightPx } = format;
+  const share = shareAt(template);
+  const [origin, along, down] = [share(0, 0), share(1, 0), share(0, 1)];
+  // The crop's pixel of a frame's pixel, and back.
+  const [a, d] = [sizePx * (along[0] - origin[0]), sizePx * (along[1] - origin[1])];
+  const [b, e] = [sizePx * (down[0] - origin[0]), sizePx * (down[1] - origin[1])];
+  const [c, f] = [sizePx * origin[0], sizePx * origin[1]];
+  const scale = a * e - b * d;
+  const toFrame = (u: number, v: number): readonly [number, number] => [
+    (e * (u - c) - b * (v - f)) / scale,
+    (a * (v - f) - d * (u - c)) / scale,
+  ];
+  const clip = (value: number, count: number): number => Math.min(count - 1, Math.max(0, value));
+  const between = (x: number, y: number, valueAt: (x: number, y: number) => number): number => {
+    const [left, top] = [Math.floor(x), Math.floor(y)];
+    const [u, v] = [x - left, y - top];
+    return (
+      (1 - v) * ((1 - u) * valueAt(left, top) + u * valueAt(left + 1, top)) +
+      v * ((1 - u) * valueAt(left, top + 1) + u * valueAt(left + 1, top + 1))
+    );
+  };
+  const result = Uint8Array.from(before.data);
+  const corners = [toFrame(0, 0), toFrame(sizePx, 0), toFrame(sizePx, sizePx), toFrame(0, sizePx)];
+  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
+  for (let channel = 0; channel < 3; channel++) {
+    const plane = channel * widthPx * heightPx;
+    const crop = Float64Array.from({ length: sizePx * sizePx }, (_, i) => {
+      const [x, y] = toFrame(i % sizePx, Math.floor(i / sizePx));
+      const byte = Math.round(
+        between(x, y, (px, py) => at(before.data, plane + clip(py, heightPx) * widthPx + clip(px, widthPx))),
+      );
+      const given = Math.min(1, Math.max(-1, answer((byte / 255 - 0.5) / 0.5)));
+      return Math.round((255 * (given + 1)) / 2);
+    });
+    for (
+      let y = Math.max(0, Math.floor(Math.min(...ys)));
+      y < Math.min(heightPx, Math.ceil(Math.max(...ys)));
+      y++
+    ) {
+      for (
+        let x = Math.max(0, Math.floor(Math.min(...xs)));
+        x < Math.min(widthPx, Math.ceil(Math.max(...xs)));
+        x++
+      ) {
+        const [u, v] = [a * x + b * y + c, d * x + e * y + f];
+        const opacity = between(u, v, (px, py) =>
+          px < 0 || py < 0 || px >= sizePx || py >= sizePx ? 0 : at(mask, py * sizePx + px),
+        );
+        const face = Math.round(
+          between(u, v, (px, py) => at(crop, clip(py, sizePx) * sizePx + clip(px, sizePx))),
+        );
+        const own = at(before.data, plane + y * widthPx + x);
+        const pasted = Math.trunc(own * (1 - opacity) + face * opacity);
+        result[plane + y * widthPx + x] = Math.round(own * (1 - blend) + pasted * blend);
+      }
+    }
+  }
+  return result;
+};
+
+test('--compat facefusion enhances with its roundings', async () => {
+  const contract = { ...contractOf('gpen_bfr_256'), sizePx: 96 };
+  const random = seededRandom(6);
+  const picture: Picture = (x, y) => [x / 160, y / 144, random.between(0.2, 0.8)];
+  const before = paintFrame(format, picture);
+  for (const blend of [1, 0.8]) {
+    const enhancer = await enhancerOf(contract, { scale: [0.7, 0.7, 0.7] }, { arithmetic: 'facefusion' });
+    const frame: PlanarFrame = { ...before, data: Uint8Array.from(before.data) };
+    const index = enhancer.add(frame, { points, grain });
+    await enhancer.run();
+    enhancer.apply(frame, index, { blender: new FaceBlender(), mode: 'multiband', opacity: blend, mark });
+    const mask = new Float32Array(96 * 96).fill(1);
+    const expected = asFaceFusion(before, {
+      template: shares.arcface_128,
+      sizePx: 96,
+      answer: (value) => 0.7 * value,
+      blend,
+      mask,
+    });
+    let different = 0;
+    for (let i = 0; i < expected.length; i++) {
+      // Single precision decides otherwise now and then where a value lies between two levels.
+      assertClose(at(frame.data, i), at(expected, i), 1, `sample ${i}`);
+      if (at(frame.data, i) !== at(expected, i)) different++;
+    }
+    assert.ok(different < 0.005 * expected.length, `${different} samples differ at a blend of ${blend}`);
+    assert.notDeepEqual(frame.data, before.data);
+  }
+});
+
 test('a model that does not fit its contract is refused', async () => {
   const path = writeModel(
     join(folder, 'wrong.onnx'),
@@ -288,7 +401,11 @@ test('a model that does not fit its contract is refused', async () => {
     plainCut: null,
   });
   assert.throws(
-    () => new CropEnhancer({ session, contract: contractOf('gfpgan_1.4'), batchSize: 1 }, 0.5, masks),
+    () =>
+      new CropEnhancer(
+        { session, contract: contractOf('gfpgan_1.4'), batchSize: 1 },
+        { weight: 0.5, masks, arithmetic: 'ours' },
+      ),
     {
       kind: 'model',
       message: /input "input" \[n, 3, 512, 512\], but it has "input" \[1, 3, 256, 256\]/,

@@ -10,6 +10,7 @@ const source = (index: number, yaw: number, lightness = 65): SourceFace => ({
   index,
   file: `${index}.png`,
   descriptor: new Float32Array(0),
+  swapSource: null,
   texture: { sizePx: 16, levels: [new Float32Array(4 * 256)] },
   appearance: appearanceOf({ mean: [lightness, 15, 18] }),
   toneMaps: new Float32Array(0),
