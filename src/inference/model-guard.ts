@@ -1,9 +1,7 @@
-import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { FaceswapError } from '../errors.js';
-
-/** What protobuf can hold in one message; larger models keep their weights in other files. */
-const maxModelBytes = 2 ** 31 - 1;
+import { BrokenEncoding, type ModelWindow, withModelWindow } from './model-window.js';
 
 /** Subgraphs inside of nodes inside of subgraphs; real models have three or four levels of messages per graph, and few graphs. */
 const maxDepth = 64;
@@ -41,61 +39,13 @@ const paths: Readonly<Record<MessageKind, Readonly<Record<number, MessageKind>>>
   pair: {},
 };
 
-/** Thrown inside for bytes that are no protobuf message. */
-class BrokenEncoding extends Error {
-  override readonly name = 'BrokenEncoding';
-}
-
-/** Reads a file in windows, forwards mostly. */
-class FileWindow {
-  readonly size: number;
-  readonly #file: number;
-  readonly #bytes = Buffer.alloc(64 * 1024);
-  #start = 0;
-  #length = 0;
-
-  constructor(file: number, size: number) {
-    this.#file = file;
-    this.size = size;
-  }
-
-  byte(at: number): number {
-    if (at < this.#start || at >= this.#start + this.#length) {
-      this.#start = at;
-      this.#length = readSync(this.#file, this.#bytes, 0, this.#bytes.length, at);
-      if (this.#length === 0) throw new BrokenEncoding('the file ends early');
-    }
-    return this.#bytes[at - this.#start] ?? 0;
-  }
-
-  text(start: number, end: number): string {
-    const bytes = Buffer.alloc(Math.min(end - start, maxPathBytes));
-    const length = readSync(this.#file, bytes, 0, bytes.length, start);
-    return bytes.toString('utf8', 0, length);
-  }
-}
-
-type Varint = { readonly value: number; readonly next: number };
-
-const readVarint = (window: FileWindow, start: number, end: number): Varint => {
-  let value = 0;
-  for (let k = 0; k < 10; k += 1) {
-    if (start + k >= end) throw new BrokenEncoding('a number is cut off');
-    const byte = window.byte(start + k);
-    // Beyond 2^53 it is rounded, which is larger than any length all the same.
-    value += (byte & 0x7f) * 2 ** (7 * k);
-    if (byte < 0x80) return { value, next: start + k + 1 };
-  }
-  throw new BrokenEncoding('a number is too long');
-};
-
 /** Collects where the tensors of a model say that their numbers lie. */
 class TensorWalk {
   readonly places = new Set<string>();
-  readonly #window: FileWindow;
+  readonly #window: ModelWindow;
   #messages = 0;
 
-  constructor(window: FileWindow) {
+  constructor(window: ModelWindow) {
     this.#window = window;
   }
 
@@ -105,74 +55,26 @@ class TensorWalk {
     if (this.#messages > maxMessages) throw new BrokenEncoding('it has too many messages');
     let key = '';
     let text = '';
-    for (let at = start; at < end; ) {
-      const tag = readVarint(this.#window, at, end);
-      const field = Math.floor(tag.value / 8);
-      const wireType = tag.value % 8;
-      if (field < 1) throw new BrokenEncoding('a field has no number');
-      if (wireType === 2) {
-        const length = readVarint(this.#window, tag.next, end);
-        const next = length.next + length.value;
-        if (next > end) throw new BrokenEncoding('a field is longer than its message');
-        const inner = paths[kind][field];
-        if (inner !== undefined) this.message(inner, length.next, next, depth + 1);
-        else if (kind === 'pair' && field === 1) key = this.#window.text(length.next, next);
-        else if (kind === 'pair' && field === 2) text = this.#window.text(length.next, next);
-        at = next;
-      } else {
-        at = this.#afterNumber(wireType, tag.next, end);
-      }
-    }
+    this.#window.eachField(start, end, (field, bodyStart, bodyEnd) => {
+      const inner = paths[kind][field];
+      if (inner !== undefined) this.message(inner, bodyStart, bodyEnd, depth + 1);
+      else if (kind === 'pair' && field === 1) key = this.#text(bodyStart, bodyEnd);
+      else if (kind === 'pair' && field === 2) text = this.#text(bodyStart, bodyEnd);
+    });
     if (kind === 'pair' && key === 'location') this.places.add(text);
   }
 
-  #afterNumber(wireType: number, at: number, end: number): number {
-    if (wireType === 0) return readVarint(this.#window, at, end).next;
-    const next = at + (wireType === 1 ? 8 : 4);
-    // Groups (3 and 4) are older than ONNX; 6 and 7 mean nothing.
-    if ((wireType !== 1 && wireType !== 5) || next > end) throw new BrokenEncoding('a field is broken');
-    return next;
+  #text(start: number, end: number): string {
+    return this.#window.bytes(start, end, maxPathBytes).toString('utf8');
   }
 }
 
-const placesOf = (path: string, name: string): ReadonlySet<string> => {
-  let file: number;
-  try {
-    file = openSync(path, 'r');
-  } catch (cause) {
-    throw new FaceswapError('model', 'The model file is missing or unreadable', { file: name, cause });
-  }
-  try {
-    const info = fstatSync(file);
-    if (!info.isFile())
-      throw new FaceswapError('model', 'The model cannot be loaded: it is not a regular file', {
-        file: name,
-      });
-    if (info.size === 0)
-      throw new FaceswapError('model', 'The model cannot be loaded: the file is empty', { file: name });
-    if (info.size > maxModelBytes) {
-      throw new FaceswapError(
-        'model',
-        'The model file is larger than 2 GiB, the most that an ONNX file can be',
-        {
-          file: name,
-        },
-      );
-    }
-    const walk = new TensorWalk(new FileWindow(file, info.size));
-    walk.message('model', 0, info.size, 0);
+const placesOf = (path: string, name: string): ReadonlySet<string> =>
+  withModelWindow(path, name, (window) => {
+    const walk = new TensorWalk(window);
+    walk.message('model', 0, window.size, 0);
     return walk.places;
-  } catch (error) {
-    if (!(error instanceof BrokenEncoding)) throw error;
-    throw new FaceswapError(
-      'model',
-      `The model cannot be loaded: it is no whole ONNX file (${error.message})`,
-      { file: name, cause: error },
-    );
-  } finally {
-    closeSync(file);
-  }
-};
+  });
 
 /**
  * Looks through a model file before onnxruntime gets it: that it is a whole protobuf message of a size that ONNX can have, and that
