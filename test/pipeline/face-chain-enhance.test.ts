@@ -13,12 +13,15 @@ import {
 } from '../../src/pipeline/face-chain.js';
 import { chainSettings } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
+import type { FaceMaskType } from '../../src/pipeline/neural-options.js';
 import type { RunOptions } from '../../src/pipeline/run-options.js';
 import { prepareSources } from '../../src/pipeline/source-preparation.js';
 import { releaseChainModels } from '../../src/pipeline/chain-models.js';
 import type { SourceFace } from '../../src/processors/face-swapper/source-face.js';
 import { writeStandInEnhancers } from '../support/stand-ins/enhancer.js';
 import { writeStandInOccluders } from '../support/stand-ins/occluder.js';
+import { writeStandInParsers } from '../support/stand-ins/parser.js';
+import { writeSwapperStandIns } from '../support/stand-ins/swappers.js';
 import { formatOf } from '../support/unit-frames.js';
 import { portraitFrame, portraits, portraitStill } from '../support/unit-portraits.js';
 import { assertClose } from '../support/unit-values.js';
@@ -31,8 +34,10 @@ let sources: readonly SourceFace[];
 before(async () => {
   writeStandInEnhancers(join(folder, 'models'));
   writeStandInOccluders(join(folder, 'models'));
+  writeStandInParsers(join(folder, 'models'));
+  writeSwapperStandIns(join(folder, 'models'), 'hyperswap_1a_256', 'negative');
   const still = await portraitStill('astronaut');
-  clip = Array.from({ length: 7 }, (_, t) =>
+  clip = Array.from({ length: 5 }, (_, t) =>
     Uint8Array.from(portraitFrame(still, 'astronaut', format, { shiftX: 1.5 * t - 4, shiftY: t }).data),
   );
   const source = await portraitStill('hopper');
@@ -79,10 +84,16 @@ const render = async (chain: FaceChain, range = { start: 0, end: clip.length }):
   return outputs.filter(({ row }) => row !== null);
 };
 
-const runOf = async (...args: Parameters<typeof chainOf>): Promise<ChainOutput[]> => {
-  const chain = await chainOf(...args);
+/** @param options those of the run; only its first frame is rendered where `count` is 1 */
+const runOf = async (
+  options: Partial<RunOptions>,
+  faces: readonly SourceFace[],
+  machine: Partial<ChainMachine> = {},
+  count = clip.length,
+): Promise<ChainOutput[]> => {
+  const chain = await chainOf(options, faces, machine);
   try {
-    return await render(chain);
+    return await render(chain, { start: 0, end: count });
   } finally {
     await chain.dispose({ keepsModels: true });
   }
@@ -153,7 +164,7 @@ test('two chains that share a clip give what one gives', async () => {
   const second = await chainOf(options, []);
   const halves = [
     { start: 0, end: 3 },
-    { start: 3, end: clip.length },
+    { start: 3, end: 5 },
   ] as const;
   const whole = [...(await render(one, halves[0])), ...(await render(one, halves[1]))];
   const parts = [...(await render(first, halves[0])), ...(await render(second, halves[1]))];
@@ -177,6 +188,36 @@ test('the enhancer’s mask takes occlusion where it is asked for', async () => 
   const [plain, occluded] = [await runOf({ ...enhanceOnly, ...byModel }, []), await runOf(masked, [])];
   assert.equal(occluded[0]?.row?.faces[0]?.enhanced, true);
   assert.notDeepEqual(bytesOf(occluded)[0], bytesOf(plain)[0]);
+});
+
+/** Samples of luma that differ from the clip's own frame. */
+const changedSamples = (outputs: readonly ChainOutput[]): number => {
+  const [first] = outputs;
+  const was = clip[first?.index ?? 0] as Uint8Array;
+  const is = new Uint8Array(first?.buffer ?? new ArrayBuffer(0));
+  let count = 0;
+  for (let i = 0; i < format.widthPx * format.heightPx; i++) if (is[i] !== was[i]) count++;
+  return count;
+};
+
+test('each type of mask leaves less of the face to a swapper that is a model', async () => {
+  const config = { faceSwapperModel: 'hyperswap_1a_256', blend: 'basic' } as const;
+  const files = await chainModelFiles(resolveRunOptions(optionsOf(config)));
+  const photo = await portraitStill('hopper');
+  const { faces } = await prepareSources(
+    [{ index: 0, file: portraits.hopper.file, ...photo }],
+    settingsOf(config),
+    files,
+  );
+  const swapped = async (faceMaskTypes: readonly FaceMaskType[]): Promise<number> =>
+    changedSamples(await runOf({ ...config, faceMaskTypes }, faces, {}, 1));
+  const box = await swapped(['box']);
+  const area = await swapped(['box', 'area']);
+  const region = await swapped(['box', 'region']);
+  const all = await swapped(['box', 'area', 'region', 'occlusion']);
+  assert.ok(area > 500 && area < 0.8 * box, `${area} of ${box} samples by area`);
+  assert.ok(region > 0 && region < 0.95 * box, `${region} of ${box} samples by region`);
+  assert.ok(all <= Math.min(area, region), `${all} samples by all types`);
 });
 
 test('masks that need a swapper that is a model are refused for the mesh swapper', async () => {
