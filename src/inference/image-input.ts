@@ -20,6 +20,12 @@ const channelScaling = (mean: number, std: number): InputScaling => ({
   offset: -mean / std,
 });
 
+/** The shape of a square picture in this layout; null stands for the batch. */
+export const imageDims = (
+  layout: ImageInputContract['layout'],
+  sizePx: number,
+): readonly (number | null)[] => (layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3]);
+
 /** Every so many-th pixel across and down, from this row and column on. */
 export type PixelPhase = { readonly every: number; readonly row: number; readonly column: number };
 

@@ -31,6 +31,14 @@ const laterSettings: ReadonlySet<string> = new Set([
   'colorMatch',
   'occlusion',
   'executionThreadCount',
+  'faceEnhancerBlend',
+  'faceEnhancerWeight',
+  'faceEnhancerFaces',
+  'faceMaskTypes',
+  'faceMaskAreas',
+  'faceMaskRegions',
+  'faceOccluderModel',
+  'faceParserModel',
   // A key of its own says whether an entry has what a cast needs.
   'needsCast',
 ] satisfies (keyof ChainSettings)[]);

@@ -34,6 +34,12 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   checkSwapperOptions(config, swapper);
   const landmarkers = listed(config.faceLandmarkerModel, 'facemesh', manyLandmarkers);
   const masksFaces = swapper !== null || deep;
+  const enhancesByModel = enhances && config.faceEnhancerModel !== 'detail';
+  if (swaps && swapper === null && config.faceMaskTypes.some((type) => type !== 'box')) {
+    throw new FaceswapError('usage', '--face-mask-types must be box with --face-swapper-model mesh', {
+      hint: 'The mesh swapper has masks of its own: see --occlusion; the others are for swappers that are models',
+    });
+  }
   const neural: NeuralModelFiles = {
     detectors: listed(config.faceDetectorModel, 'blazeface', manyDetectors).map((id) =>
       require(id, 'anchor-distances', 'yolo-face', 'yunet'),
@@ -49,12 +55,9 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
         : null,
     swapper,
     deepSwapper: deep ? deepSwapperFile(config, require) : null,
-    enhancer:
-      enhances && config.faceEnhancerModel !== 'detail'
-        ? require(config.faceEnhancerModel, 'enhancer')
-        : null,
+    enhancer: enhancesByModel ? require(config.faceEnhancerModel, 'enhancer') : null,
     occluders:
-      masksFaces && config.faceMaskTypes.includes('occlusion')
+      (masksFaces || enhancesByModel) && config.faceMaskTypes.includes('occlusion')
         ? listed(config.faceOccluderModel, '', manyOccluders).map((id) => require(id, 'xseg'))
         : [],
     parser:

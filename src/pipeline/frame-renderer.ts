@@ -16,6 +16,8 @@ import { FrameMonitor } from '../processors/quality-monitor/frame-monitor.js';
 import type { ChainSettings } from './face-chain.js';
 import type { ChainModels } from './chain-models.js';
 import { edgeOpacity, smallestSwapPx, turnedAwayRadians } from './edge-opacity.js';
+import { FaceEnhancing } from './face-enhancing.js';
+import type { OpenedFaceEnhancer } from './open-face-enhancer.js';
 import type { FaceRow, FrameRow, SkipReason } from './run-report.js';
 import { type FaceChoice, FaceSelector } from './selection/face-selector.js';
 import type { SegmentSelection } from './selection/segment-selection.js';
@@ -52,6 +54,15 @@ type SelectedFace = {
   readonly crop: number;
 };
 
+/** What became of a face. */
+type DrawnFace = { readonly isSwapped: boolean; readonly isEnhanced: boolean };
+
+/** What is told where faces are drawn. */
+type FaceMarks = Pick<FrameMonitor, 'mark'>;
+
+/** What a face is drawn with. */
+type SwapWork = { readonly opacity: number; readonly marks: FaceMarks };
+
 /** What a renderer works with. */
 export type RendererParts = {
   readonly settings: Pick<
@@ -64,6 +75,8 @@ export type RendererParts = {
     | 'colorMatch'
     | 'matchGrain'
     | 'blend'
+    | 'faceEnhancerBlend'
+    | 'faceEnhancerFaces'
   >;
   readonly models: Pick<ChainModels, 'recognizer'>;
   readonly zones: FaceZones;
@@ -71,11 +84,13 @@ export type RendererParts = {
   readonly sources: readonly SourceFace[];
   /** Null: the mesh swapper, where faces are swapped at all. */
   readonly cropSwapper: FaceCropSwapper | null;
+  /** Null: faces are not enhanced. */
+  readonly enhancer: OpenedFaceEnhancer | null;
   readonly samples: StageSamples;
 };
 
 /**
- * select → swap → blend → monitor for frames that are analysed. Frames come in groups, so that the faces of several frames can
+ * select → swap → blend → enhance → monitor for frames that are analysed. Frames come in groups, so that the faces of several frames can
  * go through a swapper's model together; what a frame becomes does not depend on the grouping. One per thread.
  */
 export class FrameRenderer {
@@ -88,6 +103,10 @@ export class FrameRenderer {
   readonly #grain = new GrainMatcher();
   readonly #selector: FaceSelector;
   readonly #monitor = new FrameMonitor();
+  /** Null: faces are not enhanced. */
+  readonly #enhancing: FaceEnhancing | null;
+  /** Whether faces are swapped at all. */
+  readonly #swaps: boolean;
   #window: ShotWindow;
   /** Time of the group's model runs that each of its faces stands for. */
   #sharedSwapMs = 0;
@@ -97,6 +116,9 @@ export class FrameRenderer {
     this.#meshSwapper = new MeshSwapper(parts.zones);
     this.#selector = new FaceSelector(parts.settings, parts.sources);
     this.#colours = new ColourMatcher(parts.settings.colorMatch);
+    const { enhancer, settings } = parts;
+    this.#swaps = settings.processors.some((name) => name !== 'face_enhancer');
+    this.#enhancing = enhancer === null ? null : new FaceEnhancing(enhancer, settings, this.#blender);
     this.#window = window;
   }
 
@@ -120,7 +142,7 @@ export class FrameRenderer {
 
   /** Renders consecutive frames in place. The window must still hold all that they look at. */
   async render(frames: readonly ReadyFrame[]): Promise<FrameRow[]> {
-    const { cropSwapper, samples } = this.#parts;
+    const { cropSwapper } = this.#parts;
     const selections: SelectedFace[][] = [];
     for (const frame of frames) selections.push(await this.#select(frame));
     if (cropSwapper !== null && cropSwapper.count > 0) {
@@ -129,12 +151,72 @@ export class FrameRenderer {
       // Shared out evenly, so that a frame's sample does not depend on its place in the group.
       this.#sharedSwapMs = (performance.now() - startMs) / cropSwapper.count;
     }
+    const rows =
+      this.#enhancing === null
+        ? await this.#renderSingly(frames, selections)
+        : await this.#renderTogether(frames, selections, this.#enhancing);
+    cropSwapper?.clear();
+    return rows;
+  }
+
+  async #renderSingly(
+    frames: readonly ReadyFrame[],
+    selections: readonly (readonly SelectedFace[])[],
+  ): Promise<FrameRow[]> {
     const rows: FrameRow[] = [];
     for (const [at, frame] of frames.entries()) {
-      rows.push(await this.#finish(frame, selections[at] as SelectedFace[]));
-      samples.endFrame(['smooth', 'identity', 'swap', 'blend', 'monitor']);
+      const selected = selections[at] as readonly SelectedFace[];
+      this.#startMonitor(frame, frame.picture);
+      const drawn = this.#draw(frame, selected, this.#monitor);
+      rows.push(await this.#finish(frame, selected, drawn));
+      this.#parts.samples.endFrame(['smooth', 'identity', 'swap', 'blend', 'monitor']);
     }
-    cropSwapper?.clear();
+    return rows;
+  }
+
+  /**
+   * Draws all frames before any face is enhanced, so that the faces of all go through the enhancer together. The monitor then sees the frames
+   * in their order, each with the target's own picture as it was kept.
+   */
+  async #renderTogether(
+    frames: readonly ReadyFrame[],
+    selections: readonly (readonly SelectedFace[])[],
+    enhancing: FaceEnhancing,
+  ): Promise<FrameRow[]> {
+    const { samples } = this.#parts;
+    const drawn = frames.map((frame, at) => {
+      enhancing.hold(at, frame.picture);
+      const faces = this.#draw(frame, selections[at] as readonly SelectedFace[], enhancing.marksOf(at));
+      samples.endFrame(['smooth', 'swap', 'blend']);
+      return faces;
+    });
+    const startMs = performance.now();
+    for (const [at, { picture }] of frames.entries()) {
+      for (const [which, face] of (selections[at] as readonly SelectedFace[]).entries()) {
+        if (face.skipReason !== undefined) continue;
+        const opacity = this.#opacityOf(picture, face);
+        const { isSwapped } = (drawn[at] as DrawnFace[])[which] as DrawnFace;
+        enhancing.add(at, picture, face, { opacity, isSwapped });
+      }
+    }
+    await enhancing.run();
+    const enhanced = frames.map(({ picture }, at) => enhancing.apply(at, picture));
+    // Shared out evenly, as with the swapper.
+    const frameMs = (performance.now() - startMs) / frames.length;
+    const rows: FrameRow[] = [];
+    for (const [at, frame] of frames.entries()) {
+      const selected = selections[at] as readonly SelectedFace[];
+      const faces = (drawn[at] as DrawnFace[]).map(({ isSwapped }, which) => ({
+        isSwapped,
+        isEnhanced: enhanced[at]?.has((selected[which] as SelectedFace).trackId) === true,
+      }));
+      this.#startMonitor(frame, enhancing.target(at));
+      enhancing.replay(at, this.#monitor);
+      rows.push(await this.#finish(frame, selected, faces));
+      samples.add('enhance', frameMs);
+      samples.endFrame(['identity', 'enhance', 'monitor']);
+    }
+    enhancing.clear();
     return rows;
   }
 
@@ -189,40 +271,56 @@ export class FrameRenderer {
     return crop;
   }
 
+  /** @param target the frame's picture before anything was drawn */
+  #startMonitor({ sceneCut }: ReadyFrame, target: PlanarFrame): void {
+    const startMs = performance.now();
+    if (sceneCut) this.#monitor.forget();
+    this.#monitor.startFrame(target);
+    this.#parts.samples.add('monitor', performance.now() - startMs);
+  }
+
+  /** Swaps the faces of a frame. @param marks is told where each is drawn */
+  #draw({ picture }: ReadyFrame, selected: readonly SelectedFace[], marks: FaceMarks): DrawnFace[] {
+    if (!this.#swaps) return selected.map(() => ({ isSwapped: false, isEnhanced: false }));
+    const seed = this.#parts.settings.matchGrain ? pictureSeed(picture) : 0;
+    return selected.map((face) => ({ isSwapped: this.#swap(picture, face, seed, marks), isEnhanced: false }));
+  }
+
   async #finish(
     { index, picture, sceneCut }: ReadyFrame,
     selected: readonly SelectedFace[],
+    drawn: readonly DrawnFace[],
   ): Promise<FrameRow> {
-    const { samples } = this.#parts;
-    let startMs = performance.now();
-    if (sceneCut) this.#monitor.forget();
-    this.#monitor.startFrame(picture);
-    samples.add('monitor', performance.now() - startMs);
-    const seed = this.#parts.settings.matchGrain ? pictureSeed(picture) : 0;
-    const drawn = selected.map((face) => this.#swap(picture, face, seed));
-    startMs = performance.now();
+    const startMs = performance.now();
     this.#monitor.finishFrame(picture);
-    samples.add('monitor', performance.now() - startMs);
+    this.#parts.samples.add('monitor', performance.now() - startMs);
     const faces: FaceRow[] = [];
     for (const [at, face] of selected.entries()) {
-      const swapped = drawn[at] === true;
-      const after = swapped && face.before !== null ? await this.#describe(picture, face.face.points) : null;
-      faces.push(this.#row(index, face, swapped, after));
+      const done = drawn[at] as DrawnFace;
+      const isChanged = done.isSwapped || done.isEnhanced;
+      const after =
+        isChanged && face.before !== null ? await this.#describe(picture, face.face.points) : null;
+      faces.push(this.#row(index, face, done, after));
     }
     return { frame: index, sceneCut, ssimOutside: this.#monitor.ssimOutside, faces };
   }
 
+  /** How much of a face is drawn at all: less than 1 near the limits of what is. */
+  #opacityOf(picture: PlanarFrame, { face, pose }: SelectedFace): number {
+    return face.opacity * edgeOpacity(boundsOf(face.points), pose, picture.format);
+  }
+
   /** @returns whether there was anything to draw */
-  #swap(picture: PlanarFrame, selected: SelectedFace, seed: number): boolean {
-    const { face, pose, source, skipReason } = selected;
-    const opacity = face.opacity * edgeOpacity(boundsOf(face.points), pose, picture.format);
+  #swap(picture: PlanarFrame, selected: SelectedFace, seed: number, marks: FaceMarks): boolean {
+    const { face, source, skipReason } = selected;
+    const opacity = this.#opacityOf(picture, selected);
     if (skipReason !== undefined || opacity === 0) return false;
     const { cropSwapper } = this.#parts;
     const blended =
       cropSwapper !== null
-        ? this.#swapCrop(picture, selected, { cropSwapper, opacity })
+        ? this.#swapCrop(picture, selected, { cropSwapper, opacity, marks })
         : source !== null && this.#parts.settings.processors.includes('face_swapper')
-          ? this.#swapMesh(picture, selected, { source, opacity })
+          ? this.#swapMesh(picture, selected, { source, opacity, marks })
           : null;
     if (blended === null) return false;
     const { settings, samples } = this.#parts;
@@ -236,7 +334,7 @@ export class FrameRenderer {
   #swapMesh(
     picture: PlanarFrame,
     { trackId, face }: SelectedFace,
-    { source, opacity }: { readonly source: SourceFace; readonly opacity: number },
+    { source, opacity, marks }: SwapWork & { readonly source: SourceFace },
   ): FacePatch | null {
     const { settings, samples } = this.#parts;
     const startMs = performance.now();
@@ -250,7 +348,7 @@ export class FrameRenderer {
     });
     samples.add('swap', performance.now() - startMs);
     if (patch === null) return null;
-    this.#mark(trackId, patch);
+    this.#mark(marks, trackId, patch);
     const markedMs = performance.now();
     const lightnessGain = colour.gain[0] as number;
     this.#blender.blend(picture, patch, {
@@ -267,7 +365,7 @@ export class FrameRenderer {
   #swapCrop(
     picture: PlanarFrame,
     { trackId, crop }: SelectedFace,
-    { cropSwapper, opacity }: { readonly cropSwapper: FaceCropSwapper; readonly opacity: number },
+    { cropSwapper, opacity, marks }: SwapWork & { readonly cropSwapper: FaceCropSwapper },
   ): FacePatch | null {
     const { settings, samples } = this.#parts;
     const startMs = performance.now();
@@ -275,7 +373,7 @@ export class FrameRenderer {
     const patch = this.#paster.patch(picture.format, swapped);
     samples.add('swap', this.#sharedSwapMs + performance.now() - startMs);
     if (patch === null) return null;
-    this.#mark(trackId, patch);
+    this.#mark(marks, trackId, patch);
     const markedMs = performance.now();
     if (settings.compat === 'facefusion') this.#bytePaster.paste(picture, swapped);
     // What a network draws has the sharpness that it was asked to reproduce, and no photo tells of it.
@@ -284,9 +382,9 @@ export class FrameRenderer {
     return patch;
   }
 
-  #mark(trackId: number, patch: FacePatch): void {
+  #mark(marks: FaceMarks, trackId: number, patch: FacePatch): void {
     const startMs = performance.now();
-    this.#monitor.mark(trackId, patch);
+    marks.mark(trackId, patch);
     this.#parts.samples.add('monitor', performance.now() - startMs);
   }
 
@@ -297,10 +395,12 @@ export class FrameRenderer {
     return descriptor;
   }
 
-  #row(index: number, selected: SelectedFace, swapped: boolean, after: Float32Array | null): FaceRow {
+  #row(index: number, selected: SelectedFace, drawn: DrawnFace, after: Float32Array | null): FaceRow {
     const startMs = performance.now();
     const { trackId, person, face, source, before } = selected;
-    const skipReason = selected.skipReason ?? (swapped ? undefined : 'masked');
+    const { isSwapped, isEnhanced } = drawn;
+    const missing = isSwapped || isEnhanced ? undefined : this.#swaps ? 'masked' : 'no-gain';
+    const skipReason = selected.skipReason ?? missing;
     const box = boundsOf(face.points);
     const jitterOf = (points: (at: number) => Float32Array | null): number | null => {
       const [past, here, next] = [points(index - 1), points(index), points(index + 1)];
@@ -315,7 +415,8 @@ export class FrameRenderer {
       outcome: skipReason !== undefined ? 'skipped' : face.filled ? 'filled' : 'swapped',
       ...(skipReason === undefined ? {} : { skipReason }),
       box,
-      ...(swapped && source !== null ? { sourceIndex: source.index } : {}),
+      ...(isSwapped && source !== null ? { sourceIndex: source.index } : {}),
+      ...(isEnhanced ? { enhanced: true } : {}),
       ...this.#monitor.figuresOf({
         face: trackId,
         box,

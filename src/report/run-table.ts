@@ -22,6 +22,7 @@ const stageOrder = [
   'smooth',
   'swap',
   'blend',
+  'enhance',
   'monitor',
   'encode',
   'mux',

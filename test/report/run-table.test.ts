@@ -35,6 +35,7 @@ const report: RunReport = {
     smooth: 10,
     swap: 3210,
     blend: 1500,
+    enhance: 0,
     monitor: 400,
     encode: 11_000,
     mux: 90,

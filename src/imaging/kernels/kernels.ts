@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { FaceswapError } from '../../errors.js';
 import type { BlendingKernels } from './blending-kernels.js';
 import type { ComparisonKernels } from './comparison-kernels.js';
+import type { DetailKernels } from './detail-kernels.js';
 import type { DrawingKernels } from './drawing-kernels.js';
 import type { GradientKernels } from './gradient-kernels.js';
 import type { GrainKernels } from './grain-kernels.js';
@@ -16,6 +17,7 @@ import type { ToneKernels } from './tone-kernels.js';
  */
 export type KernelExports = BlendingKernels &
   ComparisonKernels &
+  DetailKernels &
   DrawingKernels &
   GradientKernels &
   GrainKernels &

@@ -1,18 +1,15 @@
-/** Mesh points whose mean is each of the five points: right eye, left eye (the person's own sides), nose tip, mouth corners. */
-const fivePointIndices: readonly (readonly number[])[] = [
-  [33, 133, 159, 145],
-  [263, 362, 386, 374],
-  [1],
-  [61],
-  [291],
-];
+import { fiveOfSixtyEight, sixtyEightIndices } from './sixty-eight-points.js';
+
+/** Mesh points whose mean is each of the five; those that the scheme of 68 points makes them of. */
+const fivePointIndices: readonly (readonly number[])[] = fiveOfSixtyEight.map((indices) =>
+  indices.flatMap((index) => sixtyEightIndices[index] as readonly [number, number]),
+);
 
 /** Length of a five-point array: (x, y) of the eye on the left of the picture, the other eye, nose, left and right mouth corner. */
 export const fivePointLength = 10;
 
 /**
- * The five points that alignment templates are made for, out of a mesh. An eye's centre is the mean of its corners and of the middles of
- * its lids.
+ * The five points that alignment templates are made for, out of a mesh: the same as those of its 68 points.
  *
  * @param points 468 × (x, y, z)
  * @param out receives 5 × (x, y)

@@ -2,7 +2,7 @@ import { AlignedCropper, type CropArithmetic } from '../../imaging/aligned-cropp
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import type { BatchSession } from '../../inference/batch-runner.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
-import { plainScaling, writeImageInput } from '../../inference/image-input.js';
+import { imageDims, plainScaling, writeImageInput } from '../../inference/image-input.js';
 import { withKnownDims } from '../../inference/known-dims.js';
 import type { ContractOf } from '../../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/model-signature.js';
@@ -37,7 +37,7 @@ export class ArcfaceRecognizer {
     }: { readonly batchSize?: number; readonly arithmetic?: CropArithmetic } = {},
   ) {
     const { image, sizePx, length } = contract;
-    const pictureDims = image.layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3];
+    const pictureDims = imageDims(image.layout, sizePx);
     const first = session.outputs[0];
     const known = withKnownDims(session, {
       [image.name]: pictureDims,

@@ -1,6 +1,7 @@
 import { type Affine, applyAffine, invertAffine } from '../../imaging/affine.js';
 import { ByteRegionReader, type PixelRegion } from '../../imaging/byte-region.js';
 import { colourCoefficients } from '../../imaging/colour.js';
+import { roundHalfEven } from '../../imaging/round-half-even.js';
 import type { PlanarFormat, PlanarFrame } from '../../imaging/planar-frame.js';
 import type { SwappedCrop } from './crop-paster.js';
 
@@ -13,8 +14,16 @@ export class ByteFacePaster {
   readonly #reader = new ByteRegionReader();
   #mixed = new Uint8ClampedArray(0);
 
-  /** @param frame changed in place */
-  paste(frame: PlanarFrame, swapped: Pick<SwappedCrop, 'crop' | 'mask' | 'sizePx' | 'toFrame'>): void {
+  /**
+   * @param frame changed in place
+   * @param enhanced for enhancers, whose crops are of whole levels before they are mapped and after: how much of what was pasted is
+   *   mixed into the frame, in a second rounding
+   */
+  paste(
+    frame: PlanarFrame,
+    swapped: Pick<SwappedCrop, 'crop' | 'mask' | 'sizePx' | 'toFrame'>,
+    enhanced: { readonly blend: number } | null = null,
+  ): void {
     const pasted = pastedRegion(frame.format, swapped);
     if (pasted === null) return;
     const region = wholeChroma(frame.format, pasted);
@@ -22,7 +31,13 @@ export class ByteFacePaster {
     if (this.#mixed.length < rgb.length) this.#mixed = new Uint8ClampedArray(rgb.length);
     const mixed = this.#mixed.subarray(0, rgb.length);
     mixed.set(rgb);
-    mix(rgb, mixed, { region, pasted }, swapped);
+    mix(rgb, mixed, { region, pasted }, swapped, enhanced !== null);
+    if (enhanced !== null) {
+      const { blend } = enhanced;
+      for (let i = 0; i < mixed.length; i++) {
+        mixed[i] = roundHalfEven((rgb[i] as number) * (1 - blend) + (mixed[i] as number) * blend);
+      }
+    }
     writeRegion(frame, region, rgb, mixed);
   }
 }
@@ -62,6 +77,7 @@ const mix = (
   mixed: Uint8ClampedArray,
   { region, pasted }: { readonly region: PixelRegion; readonly pasted: PixelRegion },
   { crop, mask, sizePx, toFrame }: Pick<SwappedCrop, 'crop' | 'mask' | 'sizePx' | 'toFrame'>,
+  isOfBytes: boolean,
 ): void => {
   const toCrop = invertAffine(toFrame);
   const area = region.width * region.height;
@@ -99,12 +115,13 @@ const mix = (
       const to = (pasted.y - region.y + row) * region.width + (pasted.x - region.x + column);
       for (let channel = 0; channel < 3; channel++) {
         const from = channel * cropArea;
-        const face =
+        const exact =
           255 *
           ((crop[from + top + left] as number) * upperLeft +
             (crop[from + top + right] as number) * upperRight +
             (crop[from + bottom + left] as number) * lowerLeft +
             (crop[from + bottom + right] as number) * lowerRight);
+        const face = isOfBytes ? Math.round(exact) : exact;
         const before = rgb[channel * area + to] as number;
         mixed[channel * area + to] = Math.trunc(before * (1 - opacity) + face * opacity);
       }
