@@ -19,13 +19,12 @@ import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
 import { ArcfaceRecognizer } from '../processors/face-recognizer/arcface.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
-import { DeepSwapper, deepSwapperSide } from '../processors/face-swapper/deep-swapper.js';
+import { DeepSwapper } from '../processors/face-swapper/deep-swapper.js';
 import type { FaceCropSwapper } from '../processors/face-swapper/face-crop-swapper.js';
 import { targetShare } from '../processors/face-swapper/swapper-weight.js';
 import { loadArcface, releaseArcface } from './arcface-session.js';
 import type { ChainModelFiles, SwapperFile } from './chain-models.js';
 import { cropArithmetic } from './crop-arithmetic.js';
-import { type MaskModels, swapMasks } from './crop-masking.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
 import { sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
@@ -121,32 +120,22 @@ export async function openCropSwapper(
   files: ChainModelFiles,
   settings: ChainSettings,
   machine: ChainMachine,
-  masks: MaskModels | null = null,
 ): Promise<OpenedCropSwapper | null> {
   const { neural } = files;
   const swapper = files.swapper ?? neural?.swapper ?? null;
-  if (swapper !== null) {
-    return openEmbeddingSwapper(swapper, neural?.recognizer ?? null, { settings, machine, masks });
-  }
+  if (swapper !== null) return openEmbeddingSwapper(swapper, neural?.recognizer ?? null, settings, machine);
   await releaseArcface();
   const deepSwapper = neural?.deepSwapper ?? null;
-  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, { settings, machine, masks });
+  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, settings, machine);
 }
-
-/** What every kind of swapper is opened with. */
-type SwapperParts = {
-  readonly settings: ChainSettings;
-  readonly machine: ChainMachine;
-  /** Null where no model makes masks. */
-  readonly masks: MaskModels | null;
-};
 
 const maskOf = ({ faceMaskBlur: blur, faceMaskPadding: padding }: ChainSettings) => ({ blur, padding });
 
 const openEmbeddingSwapper = async (
   { file, contract }: SwapperFile,
   recognizer: ModelFile<'arcface'> | null,
-  { settings, machine, masks }: SwapperParts,
+  settings: ChainSettings,
+  machine: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
   const { session, batch } = await openSwapperModel(file, settings, machine);
   try {
@@ -167,7 +156,7 @@ const openEmbeddingSwapper = async (
       arithmetic,
       weight: arcface === null ? 0.5 : weight,
       arcface,
-      masks: swapMasks(masks, settings, boostPx),
+      masks: null,
     });
     const partsPerFace = (boostPx / contract.sizePx) ** 2;
     const facesPerBatch = Math.max(1, Math.floor(batch.size / partsPerFace));
@@ -181,7 +170,8 @@ const openEmbeddingSwapper = async (
 /** These files are large and their graphs differ: faces go through one at a time unless a number is asked for. */
 const openDeepSwapper = async (
   { file, contract }: ModelFile<'dfm'>,
-  { settings, machine: { batchSize: request }, masks }: SwapperParts,
+  settings: ChainSettings,
+  { batchSize: request }: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
   const session = await createSession(file, sessionOptions(settings));
   try {
@@ -198,7 +188,7 @@ const openDeepSwapper = async (
       batchSize: size,
       morph: settings.deepSwapperMorph / 100,
       matchesColour: settings.colorMatch !== 'none',
-      masks: swapMasks(masks, settings, deepSwapperSide(session)),
+      masks: null,
     });
     return { session, batch: { size, reason }, facesPerBatch: size, cropSwapper };
   } catch (error) {

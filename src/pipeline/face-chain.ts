@@ -187,7 +187,9 @@ export class FaceChain {
     this.#swapper = swapper;
     this.#enhancer = enhancer;
     this.#maskModels = maskModels;
-    this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
+    const swaps = settings.processors.includes('face_swapper');
+    const reason = swaps ? 'the mesh swapper is no model' : 'no face is swapped';
+    this.batch = swapper?.batch ?? { size: 1, reason };
     this.#groupFaces = Math.max(swapper?.facesPerBatch ?? 1, enhancer?.batchSize ?? 1);
     this.#groupFrames = Math.max(1, Math.min(this.#groupFaces, machine.batchFrames));
     const zones = zonesFor(settings);

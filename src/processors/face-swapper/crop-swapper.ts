@@ -5,7 +5,7 @@ import { warpTemplates } from '../../imaging/warp-templates.js';
 import { FaceswapError } from '../../errors.js';
 import { type BatchSession, hasFreeBatch } from '../../inference/batch-runner.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
-import { imageDims, plainScaling, writeImageInput } from '../../inference/image-input.js';
+import { plainScaling, writeImageInput } from '../../inference/image-input.js';
 import type { SwapperContract } from '../../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/model-signature.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
@@ -44,6 +44,9 @@ export type CropSwapperSettings = {
 
 const unscaled = { scale: 1, offset: 0 };
 
+const inputDims = (layout: 'NCHW' | 'NHWC', sizePx: number): readonly (number | null)[] =>
+  layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3];
+
 /**
  * A neural network on aligned face crops, as its contract in the registry describes it. A crop larger than the model's is taken apart into
  * its polyphase parts (every k-th pixel across and down, from each of the k² first ones on), which go through the model like faces of
@@ -79,11 +82,11 @@ export class CropSwapper implements FaceCropSwapper {
       throw new FaceswapError('bug', `A crop of ${boostPx} px cannot be made of parts of ${sizePx} px`);
     }
     const name = source.kind === 'embedding' ? source.name : source.image.name;
-    requireInput(session, image.name, imageDims(image.layout, sizePx));
+    requireInput(session, image.name, inputDims(image.layout, sizePx));
     requireInput(
       session,
       name,
-      source.kind === 'embedding' ? [null, source.length] : imageDims(source.image.layout, source.sizePx),
+      source.kind === 'embedding' ? [null, source.length] : inputDims(source.image.layout, source.sizePx),
     );
     refuseOtherInputs(session, [image.name, name]);
     this.#output = requireFirstOutput(session, [null, 3, sizePx, sizePx]);

@@ -51,12 +51,8 @@ const pictureInput: ImageInputContract = {
 
 const shownDims = ({ name, dims }: TensorInfo): string => `"${name}" [${dims.join(', ')}]`;
 
-/**
- * Side of the square crops that a DeepFaceLive model takes; it says so itself.
- *
- * @throws FaceswapError `model` for a file that is none
- */
-export const deepSwapperSide = (session: BatchSession): number => {
+/** Side of the square crops that a DeepFaceLive model takes; it says so itself. */
+const sideOf = (session: BatchSession): number => {
   const dims = session.inputs.find(({ name }) => name === faceInput)?.dims ?? [];
   const [, height, width, channels] = dims;
   const isSquare = typeof height === 'number' && height === width && height >= 16 && height <= 4096;
@@ -139,7 +135,7 @@ export class DeepSwapper implements FaceCropSwapper {
    * @throws FaceswapError `model` when the file is no DeepFaceLive model
    */
   constructor(session: BatchSession, contract: ContractOf<'dfm'>, settings: DeepSwapperSettings) {
-    const sizePx = deepSwapperSide(session);
+    const sizePx = sideOf(session);
     const known = knownSession(session, sizePx);
     const [targetMask, picture, sourceMask] = known.outputs.map(({ name }) => name);
     this.#names = [targetMask as string, picture as string, sourceMask as string];

@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { OnnxModel, OnnxTensor } from '../../../src/inference/onnx-file.js';
+import type { OnnxModel } from '../../../src/inference/onnx-file.js';
 import type { ExternalModelEntry, SwapperContract } from '../../../src/inference/model-contracts.js';
 import { loadRegistry } from '../../../src/inference/model-registry.js';
 import { int, integers, ints, modelOf, op, randomWeights, writeModel } from '../../inference/unit-models.js';
@@ -71,7 +71,7 @@ export const deepSwapperStandIn = (
   sizePx: number,
   masks: { readonly target: Float32Array; readonly source: Float32Array },
 ): OnnxModel => {
-  const mask = (data: Float32Array): Omit<OnnxTensor, 'name'> => ({ dims: [1, sizePx, sizePx, 1], data });
+  const mask = (data: Float32Array) => ({ dims: [1, sizePx, sizePx, 1], data });
   return modelOf({
     inputs: { 'in_face:0': ['batch', sizePx, sizePx, 3], 'morph_value:0': [1] },
     outputs: {
