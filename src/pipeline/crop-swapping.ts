@@ -1,5 +1,9 @@
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
+import { FaceswapError } from '../errors.js';
+import type { Affine } from '../imaging/affine.js';
+import { AlignedCropper, type CropArithmetic } from '../imaging/aligned-cropper.js';
+import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { type BatchCost, measureBatches } from '../inference/batch-cost.js';
 import { type BatchPlanInput, largestBatch, measuredBatchSizes, planBatch } from '../inference/batch-plan.js';
 import { BatchRunner, hasFreeBatch } from '../inference/batch-runner.js';
@@ -17,6 +21,7 @@ import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
+import type { CropMasks } from '../processors/face-masker/crop-masks.js';
 import { ArcfaceRecognizer } from '../processors/face-recognizer/arcface.js';
 import { CropSwapper } from '../processors/face-swapper/crop-swapper.js';
 import { DeepSwapper } from '../processors/face-swapper/deep-swapper.js';
@@ -37,6 +42,14 @@ export type OpenedCropSwapper = {
   readonly facesPerBatch: number;
   readonly session: ModelSession;
 };
+
+/**
+ * Makes the masks of crops of this side. `plainCut` cuts such crops as FaceFusion does, as planar RGB 0..1; null: in our own way.
+ */
+export type MaskMaker = (
+  sizePx: number,
+  plainCut: ((frame: PlanarFrame, toFrame: Affine, sizePx: number, out: Float32Array) => void) | null,
+) => CropMasks;
 
 type OpenedModel = Pick<OpenedCropSwapper, 'session' | 'batch'>;
 
@@ -114,26 +127,38 @@ const costOf = async (
 /**
  * Opens the swapper of a chain, if that is a model.
  *
+ * @param makeMasks for other masks than the box; null where there are none
  * @throws FaceswapError as {@link openSwapperModel}, and `model` for one that is not as its contract says
  */
 export async function openCropSwapper(
   files: ChainModelFiles,
   settings: ChainSettings,
   machine: ChainMachine,
+  makeMasks: MaskMaker | null = null,
 ): Promise<OpenedCropSwapper | null> {
   const { neural } = files;
   const swapper = files.swapper ?? neural?.swapper ?? null;
-  if (swapper !== null) return openEmbeddingSwapper(swapper, neural?.recognizer ?? null, settings, machine);
-  await releaseArcface();
   const deepSwapper = neural?.deepSwapper ?? null;
-  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, settings, machine);
+  const asksForMasks = settings.faceMaskTypes.some((type) => type !== 'box');
+  if (asksForMasks && makeMasks === null && (swapper ?? deepSwapper) !== null) {
+    throw new FaceswapError('usage', '--face-mask-types must be box: no other masks can be made here');
+  }
+  const masks = asksForMasks ? makeMasks : null;
+  if (swapper !== null) {
+    return openContractSwapper(swapper, { recognizer: neural?.recognizer ?? null, masks }, settings, machine);
+  }
+  await releaseArcface();
+  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, masks, settings, machine);
 }
 
 const maskOf = ({ faceMaskBlur: blur, faceMaskPadding: padding }: ChainSettings) => ({ blur, padding });
 
-const openEmbeddingSwapper = async (
+const openContractSwapper = async (
   { file, contract }: SwapperFile,
-  recognizer: ModelFile<'arcface'> | null,
+  {
+    recognizer,
+    masks,
+  }: { readonly recognizer: ModelFile<'arcface'> | null; readonly masks: MaskMaker | null },
   settings: ChainSettings,
   machine: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
@@ -156,7 +181,7 @@ const openEmbeddingSwapper = async (
       arithmetic,
       weight: arcface === null ? 0.5 : weight,
       arcface,
-      masks: null,
+      masks: masks?.(boostPx, arithmetic === 'ours' ? null : plainCutter(arithmetic)) ?? null,
     });
     const partsPerFace = (boostPx / contract.sizePx) ** 2;
     const facesPerBatch = Math.max(1, Math.floor(batch.size / partsPerFace));
@@ -167,9 +192,15 @@ const openEmbeddingSwapper = async (
   }
 };
 
+const plainCutter = (arithmetic: CropArithmetic): Parameters<MaskMaker>[1] => {
+  const cropper = new AlignedCropper(arithmetic);
+  return (frame, toFrame, sizePx, out) => cropper.cut(frame, toFrame, sizePx, out, { scale: 1, offset: 0 });
+};
+
 /** These files are large and their graphs differ: faces go through one at a time unless a number is asked for. */
 const openDeepSwapper = async (
   { file, contract }: ModelFile<'dfm'>,
+  masks: MaskMaker | null,
   settings: ChainSettings,
   { batchSize: request }: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
@@ -188,7 +219,7 @@ const openDeepSwapper = async (
       batchSize: size,
       morph: settings.deepSwapperMorph / 100,
       matchesColour: settings.colorMatch !== 'none',
-      masks: null,
+      makeMasks: masks === null ? null : (sizePx) => masks(sizePx, null),
     });
     return { session, batch: { size, reason }, facesPerBatch: size, cropSwapper };
   } catch (error) {

@@ -340,6 +340,7 @@ export class FaceChain {
       await this.#models.dispose();
       await releaseArcface();
     }
+    await this.#swapper?.cropSwapper.dispose();
     await this.#swapper?.session.dispose();
     await this.#enhancer?.enhancer.dispose();
     await this.#maskModels?.dispose();

@@ -167,6 +167,10 @@ export class CropSwapper implements FaceCropSwapper {
     this.#settings.masks?.clear();
   }
 
+  async dispose(): Promise<void> {
+    await this.#settings.masks?.dispose();
+  }
+
   #eachPart(index: number, work: (item: number, row: number, column: number) => void): void {
     const every = this.#every;
     for (let row = 0; row < every; row++) {

@@ -25,4 +25,6 @@ export type FaceCropSwapper = {
   swapped(index: number): SwappedCrop;
   /** Forgets the faces; the next {@link FaceCropSwapper.add} starts at 0 again. */
   clear(): void;
+  /** Lets go of the masks; sessions are whose that opened them. */
+  dispose(): Promise<void>;
 };

@@ -17,8 +17,8 @@ export type SwappedCrop = {
   readonly sizePx: number;
   /** Maps crop pixel centres to luma pixel centres of the frame. */
   readonly toFrame: Affine;
-  /** The face's width as a share of the crop's side. */
-  readonly faceShare: number;
+  /** The face's width as a share of the crop's side; 0.62, as in `arcface_128`, when it is left out. */
+  readonly faceShare?: number;
 };
 
 /**
@@ -36,7 +36,10 @@ export class CropPaster {
    * @returns a patch that is valid until the next call; null when nothing of the mask lies inside the frame
    * @throws FaceswapError (bug) when the buffers do not have the size that is told, or the map is singular
    */
-  patch(format: PlanarFormat, { crop, mask, sizePx, toFrame, faceShare }: SwappedCrop): FacePatch | null {
+  patch(
+    format: PlanarFormat,
+    { crop, mask, sizePx, toFrame, faceShare = 0.62 }: SwappedCrop,
+  ): FacePatch | null {
     const area = sizePx * sizePx;
     if (crop.length !== 3 * area || mask.length !== area) {
       throw new FaceswapError('bug', `Not a crop of ${sizePx} px: ${crop.length} and ${mask.length} values`);
