@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { hasFreeBatch } from '../inference/batch-runner.js';
 import { batchableModel } from '../inference/free-batch-cache.js';
 import { createSession, type ModelSession } from '../inference/session.js';
-import type { ChainMachine, ChainSettings } from './face-chain.js';
+import type { ChainMachine } from './face-chain.js';
 import { sessionOptions } from './session-options.js';
 
 /** A model that faces go through one after the other or together, loaded. */
@@ -34,7 +34,7 @@ const bytesPerFace = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'output
  */
 export async function openBatchedModel(
   file: string,
-  settings: Pick<ChainSettings, 'executionProvider' | 'executionThreadCount'>,
+  settings: Parameters<typeof sessionOptions>[0],
   { batchSize: request, cacheFolder }: Pick<ChainMachine, 'batchSize' | 'cacheFolder'>,
 ): Promise<BatchedModel> {
   const options = sessionOptions(settings);

@@ -13,7 +13,7 @@ import {
   embeddedModelFiles,
   loadChainModels,
 } from './chain-models.js';
-import { type MaskModels, openMaskModels } from './crop-masking.js';
+import { type MaskModels, openMaskModels, swapMasks } from './crop-masking.js';
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
 import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
@@ -232,7 +232,9 @@ export class FaceChain {
     let maskModels: MaskModels | null = null;
     try {
       maskModels = files.neural === null ? null : await openMaskModels(files.neural, settings, machine);
-      swapper = await openCropSwapper(files, settings, machine, maskModels);
+      swapper = await openCropSwapper(files, settings, machine, (sizePx, plainCut) =>
+        swapMasks(maskModels, settings, sizePx, plainCut),
+      );
       const enhancer = await openFaceEnhancer(files.neural, settings, machine, maskModels);
       return new FaceChain(settings, sources, models, machine, { swapper, enhancer, maskModels });
     } catch (error) {
