@@ -3,7 +3,7 @@ import { hasFreeBatch } from '../inference/batch-runner.js';
 import { batchableModel } from '../inference/free-batch-cache.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import type { ChainMachine } from './face-chain.js';
-import { type ProviderSettings, sessionOptions } from './session-options.js';
+import { sessionOptions } from './session-options.js';
 
 /** A model that faces go through one after the other or together, loaded. */
 export type BatchedModel = {
@@ -34,11 +34,12 @@ const bytesPerFace = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'output
  */
 export async function openBatchedModel(
   file: string,
-  settings: ProviderSettings,
+  settings: Parameters<typeof sessionOptions>[0],
   { batchSize: request, cacheFolder }: Pick<ChainMachine, 'batchSize' | 'cacheFolder'>,
 ): Promise<BatchedModel> {
   const options = sessionOptions(settings);
-  const isOnDevice = options.providers.some((provider) => provider !== 'cpu');
+  const { providers, intraOpThreads } = options;
+  const isOnDevice = providers.some((provider) => provider !== 'cpu');
   const wanted = request !== 'auto' ? request : isOnDevice ? deviceBatch : 1;
   if (wanted === 1 || cacheFolder === null) {
     const session = await createSession(file, options);
@@ -46,7 +47,8 @@ export async function openBatchedModel(
   }
   const model = await batchableModel(file, {
     folder: join(cacheFolder, 'models'),
-    ...options,
+    providers,
+    intraOpThreads,
   });
   const rewritten = model.path === file ? {} : { rewrittenPath: model.path };
   const session = await createSession(file, { ...options, ...rewritten });

@@ -63,16 +63,16 @@ const plainCutOf = (settings: MaskSettings): CropCutter | null => {
  * The masks of a swapper's crops.
  *
  * @param models null where the types that were asked for need none
- * @returns null where only the box was asked for, which needs nothing of the face
+ * @param plainCut what cuts them where FaceFusion's arithmetic is used; null: ours
  * @throws FaceswapError `model` for a model that does not fit its contract
  */
 export function swapMasks(
   models: MaskModels | null,
   settings: MaskSettings,
   sizePx: number,
-): CropMasks | null {
+  plainCut: CropCutter | null,
+): CropMasks {
   const { faceMaskTypes: types, faceMaskBlur, faceMaskPadding } = settings;
-  if (types.every((type) => type === 'box')) return null;
   const { top, right, bottom, left } = faceMaskPadding;
   return new FaceCropMasks({
     sizePx,
@@ -81,7 +81,7 @@ export function swapMasks(
     areas: types.includes('area') ? settings.faceMaskAreas : [],
     parser: types.includes('region') ? (models?.parser ?? null) : null,
     regions: settings.faceMaskRegions,
-    plainCut: plainCutOf(settings),
+    plainCut,
   });
 }
 

@@ -1,5 +1,8 @@
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
+import type { Affine } from '../imaging/affine.js';
+import { AlignedCropper, type CropArithmetic } from '../imaging/aligned-cropper.js';
+import type { PlanarFrame } from '../imaging/planar-frame.js';
 import { type BatchCost, measureBatches } from '../inference/batch-cost.js';
 import { type BatchPlanInput, largestBatch, measuredBatchSizes, planBatch } from '../inference/batch-plan.js';
 import { BatchRunner, type BatchSession, hasFreeBatch } from '../inference/batch-runner.js';
@@ -17,15 +20,15 @@ import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
+import type { CropMasks } from '../processors/face-masker/crop-masks.js';
 import { ArcfaceRecognizer } from '../processors/face-recognizer/arcface.js';
 import { CropSwapper, swapperSession } from '../processors/face-swapper/crop-swapper.js';
-import { DeepSwapper, deepSwapperSide } from '../processors/face-swapper/deep-swapper.js';
+import { DeepSwapper } from '../processors/face-swapper/deep-swapper.js';
 import type { FaceCropSwapper } from '../processors/face-swapper/face-crop-swapper.js';
 import { targetShare } from '../processors/face-swapper/swapper-weight.js';
 import { loadArcface, releaseArcface } from './arcface-session.js';
 import type { ChainModelFiles, SwapperFile } from './chain-models.js';
 import { cropArithmetic } from './crop-arithmetic.js';
-import { type MaskModels, swapMasks } from './crop-masking.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
 import { mainProvider, sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
@@ -38,6 +41,14 @@ export type OpenedCropSwapper = {
   readonly facesPerBatch: number;
   readonly session: ModelSession;
 };
+
+/**
+ * Makes the masks of crops of this side. `plainCut` cuts such crops as FaceFusion does, as planar RGB 0..1; null: in our own way.
+ */
+export type MaskMaker = (
+  sizePx: number,
+  plainCut: ((frame: PlanarFrame, toFrame: Affine, sizePx: number, out: Float32Array) => void) | null,
+) => CropMasks;
 
 type OpenedModel = Pick<OpenedCropSwapper, 'session' | 'batch'>;
 
@@ -115,37 +126,37 @@ const costOf = async (
 /**
  * Opens the swapper of a chain, if that is a model.
  *
- * @param masks null where no model makes masks
+ * @param makeMasks for other masks than the box alone
  * @throws FaceswapError as {@link openSwapperModel}, and `model` for one that is not as its contract says
  */
 export async function openCropSwapper(
   files: ChainModelFiles,
   settings: ChainSettings,
   machine: ChainMachine,
-  masks: MaskModels | null = null,
+  makeMasks: MaskMaker,
 ): Promise<OpenedCropSwapper | null> {
   const { neural } = files;
   const swapper = files.swapper ?? neural?.swapper ?? null;
-  const parts = { settings, machine, masks };
-  if (swapper !== null) return openContractSwapper(swapper, neural?.recognizer ?? null, parts);
-  await releaseArcface();
   const deepSwapper = neural?.deepSwapper ?? null;
-  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, parts);
+  const asksForMasks = settings.faceMaskTypes.some((type) => type !== 'box');
+  const masks = asksForMasks ? makeMasks : null;
+  if (swapper !== null) {
+    return openContractSwapper(swapper, { recognizer: neural?.recognizer ?? null, masks }, settings, machine);
+  }
+  await releaseArcface();
+  return deepSwapper === null ? null : openDeepSwapper(deepSwapper, masks, settings, machine);
 }
-
-/** What every kind of swapper is opened with. */
-type SwapperParts = {
-  readonly settings: ChainSettings;
-  readonly machine: ChainMachine;
-  readonly masks: MaskModels | null;
-};
 
 const maskOf = ({ faceMaskBlur: blur, faceMaskPadding: padding }: ChainSettings) => ({ blur, padding });
 
 const openContractSwapper = async (
   { file, contract }: SwapperFile,
-  recognizer: ModelFile<'arcface'> | null,
-  { settings, machine, masks }: SwapperParts,
+  {
+    recognizer,
+    masks,
+  }: { readonly recognizer: ModelFile<'arcface'> | null; readonly masks: MaskMaker | null },
+  settings: ChainSettings,
+  machine: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
   const { faceSwapperWeight: weight, faceSwapperPixelBoostPx: boostPx = contract.sizePx } = settings;
   const partsPerFace = (boostPx / contract.sizePx) ** 2;
@@ -167,7 +178,7 @@ const openContractSwapper = async (
       arithmetic,
       weight: arcface === null ? 0.5 : weight,
       arcface,
-      masks: swapMasks(masks, settings, boostPx),
+      masks: masks?.(boostPx, arithmetic === 'ours' ? null : plainCutter(arithmetic)) ?? null,
     });
     const facesPerBatch = Math.max(1, Math.floor(batch.size / partsPerFace));
     return { session, batch, facesPerBatch, cropSwapper };
@@ -177,10 +188,17 @@ const openContractSwapper = async (
   }
 };
 
+const plainCutter = (arithmetic: CropArithmetic): Parameters<MaskMaker>[1] => {
+  const cropper = new AlignedCropper(arithmetic);
+  return (frame, toFrame, sizePx, out) => cropper.cut(frame, toFrame, sizePx, out, { scale: 1, offset: 0 });
+};
+
 /** These files are large and their graphs differ: faces go through one at a time unless a number is asked for. */
 const openDeepSwapper = async (
   { file, contract }: ModelFile<'dfm'>,
-  { settings, machine: { batchSize: request }, masks }: SwapperParts,
+  masks: MaskMaker | null,
+  settings: ChainSettings,
+  { batchSize: request }: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
   const session = await createSession(file, sessionOptions(settings));
   try {
@@ -197,7 +215,7 @@ const openDeepSwapper = async (
       batchSize: size,
       morph: settings.deepSwapperMorph / 100,
       matchesColour: settings.colorMatch !== 'none',
-      masks: swapMasks(masks, settings, deepSwapperSide(session)),
+      makeMasks: masks === null ? null : (sizePx) => masks(sizePx, null),
     });
     return { session, batch: { size, reason }, facesPerBatch: size, cropSwapper };
   } catch (error) {

@@ -13,7 +13,7 @@ import {
   embeddedModelFiles,
   loadChainModels,
 } from './chain-models.js';
-import { type MaskModels, openMaskModels } from './crop-masking.js';
+import { type MaskModels, openMaskModels, swapMasks } from './crop-masking.js';
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
 import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
@@ -188,7 +188,9 @@ export class FaceChain {
     this.#swapper = swapper;
     this.#enhancer = enhancer;
     this.#maskModels = maskModels;
-    this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
+    const swaps = settings.processors.includes('face_swapper');
+    const reason = swaps ? 'the mesh swapper is no model' : 'no face is swapped';
+    this.batch = swapper?.batch ?? { size: 1, reason };
     this.#groupFaces = Math.max(swapper?.facesPerBatch ?? 1, enhancer?.batchSize ?? 1);
     this.#groupFrames = Math.max(1, Math.min(this.#groupFaces, machine.batchFrames));
     const zones = zonesFor(settings);
@@ -231,7 +233,9 @@ export class FaceChain {
     let maskModels: MaskModels | null = null;
     try {
       maskModels = files.neural === null ? null : await openMaskModels(files.neural, settings, machine);
-      swapper = await openCropSwapper(files, settings, machine, maskModels);
+      swapper = await openCropSwapper(files, settings, machine, (sizePx, plainCut) =>
+        swapMasks(maskModels, settings, sizePx, plainCut),
+      );
       const enhancer = await openFaceEnhancer(files.neural, settings, machine, maskModels);
       return new FaceChain(settings, sources, models, machine, { swapper, enhancer, maskModels });
     } catch (error) {

@@ -119,6 +119,7 @@ stages     decode        1.20 s
            smooth        0.01 s
            swap          3.21 s
            blend         1.50 s
+           enhance       0.00 s
            monitor       0.40 s
            encode       11.00 s
            mux           0.09 s

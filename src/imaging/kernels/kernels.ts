@@ -7,6 +7,7 @@ import type { DrawingKernels } from './drawing-kernels.js';
 import type { GradientKernels } from './gradient-kernels.js';
 import type { GrainKernels } from './grain-kernels.js';
 import { KernelMemory } from './kernel-memory.js';
+import type { MaskKernels } from './mask-kernels.js';
 import type { PlaneKernels } from './plane-kernels.js';
 import type { SamplingKernels } from './sampling-kernels.js';
 import type { ToneKernels } from './tone-kernels.js';
@@ -21,6 +22,7 @@ export type KernelExports = BlendingKernels &
   DrawingKernels &
   GradientKernels &
   GrainKernels &
+  MaskKernels &
   PlaneKernels &
   SamplingKernels &
   ToneKernels & {

@@ -114,6 +114,7 @@ export class FaceCropMasks implements CropMasks {
   dispose(): Promise<void> {
     this.#occlusion?.dispose();
     this.#regions?.dispose();
+    this.#smoother.dispose();
     this.#masks.length = 0;
     this.#count = 0;
     return Promise.resolve();

@@ -5,7 +5,7 @@ import { warpTemplates } from '../../imaging/warp-templates.js';
 import { FaceswapError } from '../../errors.js';
 import { type BatchSession, hasFreeBatch } from '../../inference/batch-runner.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
-import { imageDims, plainScaling, writeImageInput } from '../../inference/image-input.js';
+import { plainScaling, writeImageInput } from '../../inference/image-input.js';
 import { withKnownDims } from '../../inference/known-dims.js';
 import type { SwapperContract } from '../../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/model-signature.js';
@@ -45,6 +45,9 @@ export type CropSwapperSettings = {
 
 const unscaled = { scale: 1, offset: 0 };
 
+const inputDims = (layout: 'NCHW' | 'NHWC', sizePx: number): readonly (number | null)[] =>
+  layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3];
+
 /**
  * A swapper's session with all lengths known but that of the batch, and the name of its output.
  *
@@ -55,9 +58,9 @@ export function swapperSession(
   { image, sizePx, source }: SwapperContract,
 ): { readonly session: BatchSession; readonly output: string } {
   const name = source.kind === 'embedding' ? source.name : source.image.name;
-  const pictureDims = imageDims(image.layout, sizePx);
+  const pictureDims = inputDims(image.layout, sizePx);
   const sourceDims =
-    source.kind === 'embedding' ? [null, source.length] : imageDims(source.image.layout, source.sizePx);
+    source.kind === 'embedding' ? [null, source.length] : inputDims(source.image.layout, source.sizePx);
   const outputDims = [null, 3, sizePx, sizePx];
   const first = session.outputs[0];
   const known = withKnownDims(session, {

@@ -26,8 +26,8 @@ export type DeepSwapperSettings = {
   readonly morph: number;
   /** Whether the new face takes the colours of the target's. */
   readonly matchesColour: boolean;
-  /** Null: the model's own mask and the soft box of `blur` (0..1) and `padding` (percent). */
-  readonly masks: CropMasks | null;
+  /** Makes what else masks crops of the model's size; null: only its own mask and the soft box of `blur` (0..1) and `padding` (percent). */
+  readonly makeMasks: ((sizePx: number) => CropMasks) | null;
   readonly blur: number;
   readonly padding: CropMaskPadding;
 };
@@ -52,12 +52,8 @@ const pictureInput: ImageInputContract = {
 
 const shownDims = ({ name, dims }: TensorInfo): string => `"${name}" [${dims.join(', ')}]`;
 
-/**
- * Side of the square crops that a DeepFaceLive model takes; it says so itself.
- *
- * @throws FaceswapError `model` for a file that is none
- */
-export const deepSwapperSide = (session: BatchSession): number => {
+/** Side of the square crops that a DeepFaceLive model takes; it says so itself. */
+const sideOf = (session: BatchSession): number => {
   const dims = session.inputs.find(({ name }) => name === faceInput)?.dims ?? [];
   const [, height, width, channels] = dims;
   const isSquare = typeof height === 'number' && height === width && height >= 16 && height <= 4096;
@@ -126,6 +122,7 @@ export class DeepSwapper implements FaceCropSwapper {
   readonly #softener: GaussianBlur;
   readonly #colours: CropColours;
   readonly #box: Float32Array;
+  readonly #chosenMasks: CropMasks | null;
   readonly #faceShare: number;
   readonly #five = new Float32Array(fivePointLength);
   readonly #blurred: Float32Array;
@@ -141,7 +138,7 @@ export class DeepSwapper implements FaceCropSwapper {
    * @throws FaceswapError `model` when the file is no DeepFaceLive model
    */
   constructor(session: BatchSession, contract: ContractOf<'dfm'>, settings: DeepSwapperSettings) {
-    const sizePx = deepSwapperSide(session);
+    const sizePx = sideOf(session);
     const known = knownSession(session, sizePx);
     const [targetMask, picture, sourceMask] = known.outputs.map(({ name }) => name);
     this.#names = [targetMask as string, picture as string, sourceMask as string];
@@ -155,6 +152,7 @@ export class DeepSwapper implements FaceCropSwapper {
     this.#colours = new CropColours(sizePx);
     this.#blurred = new Float32Array(3 * sizePx * sizePx);
     this.#eroded = new Float32Array(sizePx * sizePx);
+    this.#chosenMasks = settings.makeMasks?.(sizePx) ?? null;
     this.#faceShare = faceShareOf(warpTemplates[contract.template]);
     const { top, right, bottom, left } = settings.padding;
     this.#box = softBoxMask(sizePx, settings.blur, [top, right, bottom, left]);
@@ -183,19 +181,19 @@ export class DeepSwapper implements FaceCropSwapper {
     this.#cropper.cut(frame, toFrame, size, crop, { scale: 1, offset: 0 });
     writeImageInput(this.#sharpened(crop), size, pictureInput, this.#batch.input(faceInput, index));
     if (this.#hasMorph) this.#batch.input(morphInput, index).fill(this.#settings.morph);
-    this.#settings.masks?.add(index, frame, { toFrame, points });
+    this.#chosenMasks?.add(index, frame, { toFrame, points });
     return index;
   }
 
   async run(): Promise<void> {
     await this.#batch.run(this.count);
     for (let index = 0; index < this.count; index++) this.#finish(index);
-    await this.#settings.masks?.run((index) => this.#faces[index] as Float32Array);
+    await this.#chosenMasks?.run((index) => this.#faces[index] as Float32Array);
   }
 
   swapped(index: number): SwappedCrop {
     const mask = this.#masks[index] as Float32Array;
-    const chosen = this.#settings.masks?.mask(index);
+    const chosen = this.#chosenMasks?.mask(index);
     if (chosen !== undefined) {
       for (let i = 0; i < mask.length; i++) mask[i] = Math.min(mask[i] as number, chosen[i] as number);
     }
@@ -210,11 +208,11 @@ export class DeepSwapper implements FaceCropSwapper {
 
   clear(): void {
     this.#toFrame.length = 0;
-    this.#settings.masks?.clear();
+    this.#chosenMasks?.clear();
   }
 
   async dispose(): Promise<void> {
-    await this.#settings.masks?.dispose();
+    await this.#chosenMasks?.dispose();
   }
 
   #sharpened(crop: Float32Array): Float32Array {

@@ -39,7 +39,7 @@ const settings: DeepSwapperSettings = {
   batchSize: 1,
   morph: 1,
   matchesColour: false,
-  masks: null,
+  makeMasks: null,
   blur: 0,
   padding: { top: 0, right: 0, bottom: 0, left: 0 },
 };

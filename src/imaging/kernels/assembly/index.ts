@@ -37,6 +37,7 @@ export { gatherDetail, limitDetail, smoothApart } from './detail';
 export { anchorOutline, membraneTerms, subtractMembrane, weighedMean } from './gradient';
 export { addGrain16, addGrain8, grainBlocks16, grainBlocks8 } from './grain';
 export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
+export { softenMask } from './mask';
 export {
   factorMembrane,
   prolongMembrane,
