@@ -1,7 +1,6 @@
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, freemem, tmpdir, totalmem } from 'node:os';
 import { FaceswapError } from '../errors.js';
-import type { ProviderProbe } from '../inference/session.js';
 import { embeddedModelEntries, verifyModelFile } from '../inference/model-registry.js';
 import {
   type FfmpegTools,
@@ -11,7 +10,8 @@ import {
   tryHardwareDevice,
 } from '../media/ffmpeg-tools.js';
 import { hardwareMethods } from '../media/hardware-decoder.js';
-import { probeProviders } from '../pipeline/provider-probe.js';
+import { type ProviderFinding, probeProviders } from '../pipeline/provider-probe.js';
+import { providerAdvice } from './provider-advice.js';
 
 /** `warn`: works, with a limit worth knowing; `fail`: a face swap cannot run. */
 export type CheckStatus = 'ok' | 'warn' | 'fail';
@@ -151,22 +151,18 @@ const checkFfmpeg = async (): Promise<readonly Check[]> => {
   }
 };
 
-const providerAdvice: Readonly<Record<string, string>> = {
-  cuda:
-    'With an NVIDIA card, fetch the CUDA libraries: ' +
-    'ONNXRUNTIME_NODE_INSTALL=1 node node_modules/onnxruntime-node/script/install.js',
-  tensorrt: 'With an NVIDIA card: it comes with the CUDA libraries and needs TensorRT',
-  webgpu: 'It needs a graphics card with a Vulkan, Metal or Direct3D 12 driver',
-};
-
 /** One line per provider; only the CPU must work. */
-export const checkProvider = (probe: ProviderProbe): Check => {
-  if (probe.ok) return { area: 'provider', status: 'ok', detail: `${probe.name} runs a model` };
-  const detail = `${probe.name} is not usable: ${probe.reason}`;
-  if (probe.name === 'cpu') {
+export const checkProvider = (finding: ProviderFinding): Check => {
+  const { name, devices = [] } = finding;
+  if (finding.ok) {
+    const where = devices.length < 2 ? '' : ` on each of the devices ${devices.join(', ')}`;
+    return { area: 'provider', status: 'ok', detail: `${name} runs a model${where}` };
+  }
+  const detail = `${name} is not usable: ${finding.reason}`;
+  if (name === 'cpu') {
     return { area: 'provider', status: 'fail', detail, advice: 'Reinstall the package: npm ci' };
   }
-  const advice = providerAdvice[probe.name];
+  const advice = providerAdvice(name, finding.reason);
   return { area: 'provider', status: 'warn', detail, ...(advice === undefined ? {} : { advice }) };
 };
 

@@ -14,6 +14,8 @@ export type BatchRunnerOptions = {
   readonly capacity?: number | undefined;
   /** Outputs to fetch; all when it is not given. */
   readonly outputs?: readonly string[] | undefined;
+  /** Is told of each batch size for which memory ran out. */
+  readonly onTooLarge?: ((size: number) => void) | undefined;
 };
 
 /** All items of one input or output, one behind the other. */
@@ -48,6 +50,7 @@ export class BatchRunner {
   /** Items that fit in before {@link BatchRunner.run}. */
   readonly capacity: number;
   readonly #session: BatchSession;
+  readonly #onTooLarge: ((size: number) => void) | undefined;
   #inputs: readonly Slots[];
   #outputs: readonly Slots[];
   #chunks: Chunk[] = [];
@@ -59,11 +62,13 @@ export class BatchRunner {
    * @throws FaceswapError `bug` when batches are asked of a model whose batch is fixed, `model` for a model with another free
    *   axis than its first
    */
-  constructor(session: BatchSession, { batchSize, capacity = batchSize, outputs }: BatchRunnerOptions) {
+  constructor(session: BatchSession, options: BatchRunnerOptions) {
+    const { batchSize, capacity = batchSize, outputs, onTooLarge } = options;
     if (!(Number.isInteger(batchSize) && batchSize >= 1 && Number.isInteger(capacity))) {
       throw new FaceswapError('bug', `A batch cannot have ${batchSize} items of ${capacity}`);
     }
     this.#session = session;
+    this.#onTooLarge = onTooLarge;
     this.#batchSize = batchSize;
     this.capacity = Math.max(capacity, batchSize);
     const isFree = hasFreeBatch(session);
@@ -124,6 +129,7 @@ export class BatchRunner {
         start += size;
       } catch (error) {
         if (!(error instanceof FaceswapError && error.kind === 'resources') || size === 1) throw error;
+        this.#onTooLarge?.(size);
         this.#batchSize = size >> 1;
         this.#halvings += 1;
         this.#chunks = [];

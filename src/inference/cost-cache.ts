@@ -63,6 +63,17 @@ export class CostCache {
     }
   }
 
+  /**
+   * Notes a batch size for which memory ran out in use, where the cost under this key is known.
+   *
+   * @returns whether it is written
+   */
+  async keepFailure(key: CostKey, failedSize: number): Promise<boolean> {
+    const cost = await this.find(key);
+    if (cost === null || (cost.failedSize !== null && cost.failedSize <= failedSize)) return false;
+    return this.keep(key, { ...cost, failedSize });
+  }
+
   async #read(): Promise<readonly Entry[]> {
     let parsed: unknown;
     try {

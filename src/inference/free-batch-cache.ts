@@ -5,9 +5,10 @@ import { FaceswapError } from '../errors.js';
 import { hasFreeBatch } from './batch-runner.js';
 import { freeBatch } from './free-batch.js';
 import { modelHash } from './model-hash.js';
-import { isIntact, keepVerdict, readVerdict, writeParts } from './rewritten-file.js';
+import { isIntact, writeParts } from './rewritten-file.js';
 import { createSession } from './session.js';
 import { trialOutputs, withSession } from './trial-run.js';
+import { keepVerdict, readVerdict } from './verdict-file.js';
 
 /** How closely a batch gave what single runs gave. */
 export type BatchAgreement = {

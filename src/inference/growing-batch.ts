@@ -7,6 +7,7 @@ import { BatchRunner, type BatchSession } from './batch-runner.js';
 export class GrowingBatch {
   readonly #session: BatchSession;
   readonly #outputs: readonly string[] | undefined;
+  readonly #onTooLarge: ((size: number) => void) | undefined;
   #runner: BatchRunner;
   #earlierHalvings = 0;
 
@@ -14,11 +15,18 @@ export class GrowingBatch {
    * @param session is not disposed of
    * @param batchSize items per run of the model at most
    * @param outputs outputs to fetch; all when it is not given
+   * @param onTooLarge see `BatchRunnerOptions`
    */
-  constructor(session: BatchSession, batchSize: number, outputs?: readonly string[]) {
+  constructor(
+    session: BatchSession,
+    batchSize: number,
+    outputs?: readonly string[],
+    onTooLarge?: (size: number) => void,
+  ) {
+    this.#onTooLarge = onTooLarge;
     this.#session = session;
     this.#outputs = outputs;
-    this.#runner = new BatchRunner(session, { batchSize, outputs });
+    this.#runner = new BatchRunner(session, { batchSize, outputs, onTooLarge });
   }
 
   /** How often a batch was halved because memory ran out. */
@@ -53,6 +61,7 @@ export class GrowingBatch {
       batchSize: full.batchSize,
       capacity: 2 * full.capacity,
       outputs: this.#outputs,
+      onTooLarge: this.#onTooLarge,
     });
     for (const { name } of this.#session.inputs) {
       for (let index = 0; index < full.capacity; index++) {

@@ -25,7 +25,9 @@ export type HalfModel =
       /** Operations that compute in half precision now. */
       readonly halvedCount: number;
     }
-  /** Nothing can be gained, or its graph is of another kind. */
+  /** It has no convolution or matrix product in single precision: nothing can be gained. */
+  | { readonly kind: 'unchanged' }
+  /** Its graph cannot be converted, for this reason. */
   | { readonly kind: 'refused'; readonly reason: string };
 
 // Field numbers of ModelProto, GraphProto, NodeProto, AttributeProto and TensorProto.
@@ -180,9 +182,7 @@ class GraphConversion {
     for (const info of delimited(this.#fields, graphOutput)) {
       this.#needSingle(textField(wireFields(info), 1));
     }
-    if (this.#halvedCount === 0) {
-      return refused('it has no convolution or matrix product in single precision');
-    }
+    if (this.#halvedCount === 0) return { kind: 'unchanged' };
     return { kind: 'rewritten', parts: this.#parts(), halvedCount: this.#halvedCount };
   }
 

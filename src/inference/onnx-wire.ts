@@ -108,6 +108,14 @@ export function withFreeFirstDim(valueInfo: Uint8Array, name: string): Uint8Arra
   return replacedAt(valueInfo, [2, 1, 2, 1], () => encodedText(2, name));
 }
 
+/** ValueInfoProto with its first dim fixed to this length. */
+export function withFixedFirstDim(valueInfo: Uint8Array, length: number): Uint8Array {
+  // As above, to dim_value (1).
+  return replacedAt(valueInfo, [2, 1, 2, 1], () =>
+    new BinaryWriter().tag(1, WireType.Varint).int64(length).finish(),
+  );
+}
+
 /** A message in which the first field along a path of numbers has another body. */
 function replacedAt(
   message: Uint8Array,

@@ -48,3 +48,28 @@ export async function trialOutputs(
   runner.dispose();
   return results;
 }
+
+/** Length of free axes that do not count items: sides of pictures, which networks want in multiples of 32. */
+const freeSidePx = 256;
+
+/**
+ * Runs pseudo-random items through a model one at a time, also through one whose pictures may have any size.
+ *
+ * @returns every output of each item by its name
+ */
+export async function singleOutputs(
+  session: ModelSession,
+  itemCount: number,
+): Promise<Record<string, Float32Array>[]> {
+  const results: Record<string, Float32Array>[] = [];
+  for (let item = 0; item < itemCount; item++) {
+    const feeds = session.inputs.map(({ name, dims }, inputIndex) => {
+      const lengths = dims.map((dim, axis) => (typeof dim === 'number' ? dim : axis === 0 ? 1 : freeSidePx));
+      const data = new Float32Array(lengths.reduce((product, length) => product * length, 1));
+      fillPseudoRandom(data, 1 + inputIndex * itemCount + item);
+      return [name, { data, dims: lengths }] as const;
+    });
+    results.push(await session.run(Object.fromEntries(feeds)));
+  }
+  return results;
+}

@@ -21,7 +21,7 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   const require = <Kind extends ModelContract['kind']>(
     id: string,
     ...kinds: readonly Kind[]
-  ): ModelFile<Kind> => requireModel(externalModel(id), kinds, folder);
+  ): ModelFile<Kind> => requireModel(externalModel(id), kinds, folder, config.precision);
   const listed = (name: string, own: string, many: readonly string[]): readonly string[] =>
     name === own ? [] : name === 'many' ? many : [name];
   const swaps = config.processors.includes('face_swapper');
@@ -99,7 +99,7 @@ const checkSwapperOptions = (config: RunConfig, swapper: ModelFile<'swapper'> | 
 };
 
 const deepSwapperFile = (
-  { deepSwapperModel }: RunConfig,
+  { deepSwapperModel, precision }: RunConfig,
   require: (id: string, kind: 'dfm') => ModelFile<'dfm'>,
 ): ModelFile<'dfm'> => {
   if (deepSwapperModel === undefined) {
@@ -107,7 +107,8 @@ const deepSwapperFile = (
   }
   if (!deepSwapperModel.endsWith('.dfm')) return require(deepSwapperModel, 'dfm');
   const contract = { kind: 'dfm', template: 'dfl_whole_face' } as const;
-  return { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
+  const model = { id: basename(deepSwapperModel, '.dfm'), file: deepSwapperModel, contract };
+  return precision === 'fp16' ? { ...model, halve: true } : model;
 };
 
 /** All models of a set that are fetched, with what they are used for. */

@@ -13,7 +13,12 @@ import type { ChainSettings } from './face-chain.js';
 import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 /** A benchmark's swapper: a model that was made, not trained, and gets the first numbers of the source's descriptor. */
-export type SwapperFile = { readonly file: string; readonly contract: SwapperContract };
+export type SwapperFile = {
+  readonly file: string;
+  readonly contract: SwapperContract;
+  /** Whether it is to be converted to half precision. */
+  readonly halve?: true;
+};
 
 /** Files of the models of a chain; plain data. */
 export type ChainModelFiles = {

@@ -17,7 +17,8 @@ import { type BatchableModel, batchableModel } from '../inference/free-batch-cac
 import { modelHash } from '../inference/model-hash.js';
 import type { ModelFile } from '../inference/model-store.js';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
-import { createSession, type ModelSession } from '../inference/session.js';
+import { openModel } from '../inference/open-model.js';
+import { openStaticBatch, wantsStaticBatch } from '../inference/static-batch.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
 import type { CropMasks } from '../processors/face-masker/crop-masks.js';
@@ -39,7 +40,7 @@ export type OpenedCropSwapper = {
   readonly batch: ChainBatch;
   /** Faces that fill a batch. */
   readonly facesPerBatch: number;
-  readonly session: ModelSession;
+  readonly session: BatchSession & { dispose(): Promise<void> };
 };
 
 /**
@@ -50,7 +51,10 @@ export type MaskMaker = (
   plainCut: ((frame: PlanarFrame, toFrame: Affine, sizePx: number, out: Float32Array) => void) | null,
 ) => CropMasks;
 
-type OpenedModel = Pick<OpenedCropSwapper, 'session' | 'batch'>;
+type OpenedModel = Pick<OpenedCropSwapper, 'session' | 'batch'> & {
+  /** Notes that a batch of this size did not fit. */
+  readonly rememberTooLarge: (size: number) => void;
+};
 
 /** The device that the provider computes on, where the vendor's tool tells; null where there is none. */
 const deviceOf = async (provider: string, deviceId: number | undefined): Promise<DeviceMemory | null> => {
@@ -150,7 +154,7 @@ export async function openCropSwapper(
 const maskOf = ({ faceMaskBlur: blur, faceMaskPadding: padding }: ChainSettings) => ({ blur, padding });
 
 const openContractSwapper = async (
-  { file, contract }: SwapperFile,
+  swapper: SwapperFile,
   {
     recognizer,
     masks,
@@ -158,9 +162,11 @@ const openContractSwapper = async (
   settings: ChainSettings,
   machine: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
+  const { contract } = swapper;
   const { faceSwapperWeight: weight, faceSwapperPixelBoostPx: boostPx = contract.sizePx } = settings;
   const partsPerFace = (boostPx / contract.sizePx) ** 2;
-  const { session, batch } = await openSwapperModel({ file, contract, partsPerFace }, settings, machine);
+  const opened = await openSwapperModel({ ...swapper, partsPerFace }, settings, machine);
+  const { session, batch, rememberTooLarge } = opened;
   try {
     const arithmetic = cropArithmetic(settings);
     let arcface: ArcfaceRecognizer | null = null;
@@ -174,6 +180,7 @@ const openContractSwapper = async (
     const cropSwapper = new CropSwapper(session, contract, {
       ...maskOf(settings),
       batchSize: batch.size,
+      onTooLarge: rememberTooLarge,
       boostPx,
       arithmetic,
       weight: arcface === null ? 0.5 : weight,
@@ -195,12 +202,12 @@ const plainCutter = (arithmetic: CropArithmetic): Parameters<MaskMaker>[1] => {
 
 /** These files are large and their graphs differ: faces go through one at a time unless a number is asked for. */
 const openDeepSwapper = async (
-  { file, contract }: ModelFile<'dfm'>,
+  { file, contract, halve }: ModelFile<'dfm'>,
   masks: MaskMaker | null,
   settings: ChainSettings,
-  { batchSize: request }: ChainMachine,
+  { batchSize: request, cacheFolder }: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
-  const session = await createSession(file, sessionOptions(settings));
+  const session = await openModel(file, { ...sessionOptions(settings), cacheFolder, halve });
   try {
     const asked = typeof request === 'number' ? request : 1;
     const size = hasFreeBatch(session) ? asked : 1;
@@ -233,16 +240,17 @@ const openDeepSwapper = async (
  *   there, `resources` when not even one face fits
  */
 async function openSwapperModel(
-  { file, contract, partsPerFace }: SwapperFile & { readonly partsPerFace: number },
+  { file, contract, halve, partsPerFace }: SwapperFile & { readonly partsPerFace: number },
   settings: ChainSettings,
   machine: ChainMachine,
 ): Promise<OpenedModel> {
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
   const provider = mainProvider(settings);
   const device = request === 1 ? null : await deviceOf(provider, settings.deviceId);
-  const options = sessionOptions(settings);
-  let session = await createSession(file, options);
+  const options = { ...sessionOptions(settings), cacheFolder, halve };
+  let session = await openModel(file, options);
   let model: BatchableModel | null = null;
+  let remembered = Promise.resolve();
   const known = (): BatchSession => swapperSession(session, contract).session;
   try {
     known();
@@ -256,14 +264,40 @@ async function openSwapperModel(
         model = await findBatchable(file, settings, cacheFolder);
         if (model.path !== file) {
           await session.dispose();
-          session = await createSession(file, { ...options, rewrittenPath: model.path });
+          session = await openModel(file, { ...options, rewrittenPath: model.path });
         }
       }
     }
-    return { session, batch: await decide() };
+    const batch = await decide();
+    if (!(wantsStaticBatch(provider) && batch.size > 1 && cacheFolder !== null)) {
+      return { session, batch, rememberTooLarge };
+    }
+    await session.dispose();
+    const fixed = await openStaticBatch(file, {
+      ...sessionOptions(settings),
+      rewrittenPath: model?.path,
+      folder: join(cacheFolder, 'models'),
+      batchSize: batch.size,
+    });
+    return { session: fixed, batch, rememberTooLarge };
   } catch (error) {
     await session.dispose();
     throw error;
+  }
+
+  function costKey({ hash }: BatchableModel): CostKey {
+    const name = deviceName(device, settings);
+    return { modelHash: hash, device: name, onnxruntimeVersion: onnxruntimeVersion() };
+  }
+
+  /** The next run begins with a batch that fits. */
+  function rememberTooLarge(size: number): void {
+    if (model === null || cacheFolder === null) return;
+    const cache = new CostCache(cacheFolder);
+    const key = costKey(model);
+    remembered = remembered.then(async () => {
+      await cache.keepFailure(key, size);
+    });
   }
 
   async function decide(): Promise<ChainBatch> {
@@ -278,15 +312,11 @@ async function openSwapperModel(
         : async () => (await deviceOf(provider, settings.deviceId))?.freeBytes ?? null;
     const isMeasured = batchable.ok && (request === 'auto' || vramLimitBytes !== undefined);
     const cost = isMeasured
-      ? await costOf(
-          known(),
-          {
-            modelHash: model.hash,
-            device: deviceName(device, settings),
-            onnxruntimeVersion: onnxruntimeVersion(),
-          },
-          { cacheFolder, freeMemory, freeBeforeBytes: device?.freeBytes ?? null },
-        )
+      ? await costOf(known(), costKey(model), {
+          cacheFolder,
+          freeMemory,
+          freeBeforeBytes: device?.freeBytes ?? null,
+        })
       : null;
     const memory = isOnDevice ? device : await readSystemMemory();
     return planBatch({

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { takesDeviceId } from '../inference/provider-devices.js';
 import { availableProviders, type ProviderProbe } from '../inference/session.js';
 import { describeExit, runTool } from '../media/child-process.js';
 
@@ -17,11 +18,12 @@ const parseProbe = (text: string): ProviderProbe | undefined => {
   return JSON.parse(text) as ProviderProbe;
 };
 
-const probeInProcess = async (name: string): Promise<ProviderProbe> => {
+const probeInProcess = async (name: string, deviceId?: number): Promise<ProviderProbe> => {
   const entry = fileURLToPath(new URL('./provider-probe-process.js', import.meta.url));
   const signal = AbortSignal.timeout(probeTimeoutMs);
   try {
-    const { exit, stdout } = await runTool(process.execPath, [entry, name], {
+    const device = deviceId === undefined ? [] : [String(deviceId)];
+    const { exit, stdout } = await runTool(process.execPath, [entry, name, ...device], {
       stage: 'provider probe',
       signal,
     });
@@ -37,12 +39,32 @@ const probeInProcess = async (name: string): Promise<ProviderProbe> => {
   }
 };
 
+/** What was found out about a provider. */
+export type ProviderFinding = ProviderProbe & {
+  /** Numbers of the devices that a model runs on, where the provider lets one choose. */
+  readonly devices?: readonly number[];
+};
+
+/** More devices than this are not looked for. */
+const mostDevices = 16;
+
+/** Devices are counted without gaps, so the first that does not work is where they end. */
+const probeDevices = async (name: string): Promise<ProviderFinding> => {
+  const first = await probeInProcess(name);
+  if (!first.ok || !takesDeviceId(name)) return first;
+  const devices = [0];
+  while (devices.length < mostDevices && (await probeInProcess(name, devices.length)).ok) {
+    devices.push(devices.length);
+  }
+  return { ...first, devices };
+};
+
 /**
  * Runs a model of one node on every execution provider that this build of onnxruntime knows. Each has a process of
  * its own: a model blocks the thread that runs it, a broken driver may end or hang its process, and the native
- * libraries write to stderr as they like. Takes about a quarter of a second.
+ * libraries write to stderr as they like. Takes about a quarter of a second without a graphics card, and some seconds for each device.
  *
  * @throws FaceswapError (unavailable) when onnxruntime itself cannot be loaded.
  */
-export const probeProviders = async (): Promise<readonly ProviderProbe[]> =>
-  Promise.all((await availableProviders()).map(({ name }) => probeInProcess(name)));
+export const probeProviders = async (): Promise<readonly ProviderFinding[]> =>
+  Promise.all((await availableProviders()).map(({ name }) => probeDevices(name)));

@@ -60,7 +60,9 @@ export async function prepareSources(
   settings: ChainSettings,
   files: ChainModelFiles | null = null,
 ): Promise<{ faces: readonly SourceFace[]; warnings: readonly RunWarning[] }> {
-  const models = await loadChainModels(settings, files ?? embeddedModelFiles());
+  // Generated models, which measure everything but models, find no face in a photo.
+  const usesFiles = files !== null && files.neural !== null;
+  const models = await loadChainModels(settings, usesFiles ? files : embeddedModelFiles());
   const { neural = null, swapper = null } = files ?? {};
   const swapSources =
     neural === null || neural.swapper === null

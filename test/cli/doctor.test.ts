@@ -42,6 +42,33 @@ describe('doctor', () => {
     assert.equal(checkProvider({ name: 'cuda', ok: false, reason: 'no library' }).status, 'warn');
   });
 
+  test('names the devices that a model runs on where there are several', () => {
+    assert.equal(checkProvider({ name: 'cuda', ok: true, devices: [0] }).detail, 'cuda runs a model');
+    assert.equal(
+      checkProvider({ name: 'cuda', ok: true, devices: [0, 1] }).detail,
+      'cuda runs a model on each of the devices 0, 1',
+    );
+  });
+
+  test('says which part a provider lacks and where it comes from', () => {
+    const adviceFor = (name: string, reason: string): string =>
+      checkProvider({ name, ok: false, reason }).advice ?? '';
+    const cases: readonly (readonly [string, string, RegExp])[] = [
+      ['cuda', 'libonnxruntime_providers_cuda.so is not installed', /npm run setup:cuda/],
+      ['cuda', 'libcublasLt.so.12: cannot open shared object file: No such file', /^Install CUDA 12/],
+      ['cuda', 'libcudnn.so.9: cannot open shared object file: No such file', /^Install cuDNN 9/],
+      ['cuda', 'libcuda.so.1: cannot open shared object file', /driver/],
+      ['tensorrt', 'libnvinfer.so.10: cannot open shared object file', /^Install TensorRT 10/],
+      ['cuda', 'CUDA failure 100: no CUDA-capable device is detected', /nvidia-smi/],
+      ['tensorrt', 'something else', /TensorRT 10/],
+      ['webgpu', 'No supported adapters', /Vulkan/],
+      ['dml', 'something else', /Windows/],
+      ['coreml', 'something else', /macOS/],
+    ];
+    for (const [name, reason, advice] of cases) assert.match(adviceFor(name, reason), advice, reason);
+    assert.equal(checkProvider({ name: 'qnn', ok: false, reason: 'something else' }).advice, undefined);
+  });
+
   test('counts the memory that the control group leaves', () => {
     assert.equal(checkMemory(16 * gibibyte, 8 * gibibyte, undefined).status, 'ok');
     assert.equal(checkMemory(16 * gibibyte, 8 * gibibyte, 0).status, 'ok');

@@ -72,10 +72,15 @@ describe('batch runner', () => {
 
   it('running out of memory halves the batch for good, down to what fits, and no item is lost', async () => {
     const { session, runs } = fakeSession(2);
-    const runner = new BatchRunner(session, { batchSize: 8, capacity: 8 });
+    const tooLarge: number[] = [];
+    const onTooLarge = (size: number): void => {
+      tooLarge.push(size);
+    };
+    const runner = new BatchRunner(session, { batchSize: 8, capacity: 8, onTooLarge });
     laidIn(runner, 8);
     await runner.run(8);
     assert.deepEqual(runs, [8, 4, 2, 2, 2, 2]);
+    assert.deepEqual(tooLarge, [8, 4]);
     assert.equal(runner.halvings, 2);
     assert.equal(runner.batchSize, 2);
     assertDoubled(runner, 8);

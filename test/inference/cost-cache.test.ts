@@ -39,6 +39,15 @@ describe('cost cache', () => {
     assert.equal(readdirSync(join(folder, 'inner')).length, 1);
   });
 
+  it('a batch for which memory ran out in use is noted, the smallest one, where the cost is known', async () => {
+    assert.equal(await cache.keepFailure(key, 8), false);
+    await cache.keep(key, costOf(5));
+    assert.equal(await cache.keepFailure(key, 16), true);
+    assert.equal(await cache.keepFailure(key, 8), true);
+    assert.equal(await cache.keepFailure(key, 32), false);
+    assert.deepEqual(await cache.find(key), { ...costOf(5), failedSize: 8 });
+  });
+
   it('only the newest hundred entries stay', async () => {
     for (let i = 0; i < 105; i++) await cache.keep({ ...key, modelHash: `model ${i}` }, costOf(i));
     assert.equal(await cache.find({ ...key, modelHash: 'model 4' }), null);

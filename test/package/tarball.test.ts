@@ -52,7 +52,7 @@ test('the tarball carries all that an installed command needs', () => {
 
 test('the tarball carries nothing that only the repository needs', () => {
   const allowed =
-    /^(LICENSE|README\.md|package\.json|bin\/|dist\/.*\.(js|d\.ts)$|dist\/imaging\/kernels\/kernels\.wasm$|models\/|docs\/(.*\.md|images\/.*\.jpg)$|test\/fixtures\/(README\.md|astronaut\.png|grace_hopper\.jpg)$)/;
+    /^(LICENSE|README\.md|package\.json|bin\/|dist\/.*\.(js|d\.ts)$|dist\/imaging\/kernels\/kernels\.wasm$|models\/|docs\/(.*\.md|images\/.*\.jpg)$|scripts\/setup-cuda\.mjs$|test\/fixtures\/(README\.md|astronaut\.png|grace_hopper\.jpg)$)/;
   assert.deepEqual(
     packedFiles().filter((file) => !allowed.test(file)),
     [],

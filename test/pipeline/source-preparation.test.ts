@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import sharp, { type Sharp } from 'sharp';
 import { FaceswapError } from '../../src/errors.js';
+import { embeddedModelFiles } from '../../src/pipeline/chain-models.js';
 import { chainSettings } from '../../src/pipeline/plan.js';
 import { resolveRunOptions } from '../../src/pipeline/resolve-run-options.js';
 import { prepareSources, type SourcePhoto } from '../../src/pipeline/source-preparation.js';
@@ -22,6 +23,13 @@ const codesFor = async (image: Sharp): Promise<readonly string[]> => {
 
 test('a sharp frontal portrait is taken without a remark', async () => {
   assert.deepEqual(await codesFor(sharp(fixture('astronaut.png'))), []);
+});
+
+test('generated models, which find no face in a photo, are not asked for one', async () => {
+  const photo = await photoOf(sharp(fixture('astronaut.png')), 'astronaut.png');
+  const generated = { ...embeddedModelFiles(), detector: 'generated.onnx', landmarker: 'generated.onnx' };
+  const { faces } = await prepareSources([photo], settings, generated);
+  assert.equal(faces.length, 1);
 });
 
 test('a portrait out of focus is warned about', async () => {

@@ -30,6 +30,8 @@ export type CropMaskPadding = {
 export type CropSwapperSettings = {
   /** Model runs that go together: faces times the parts that each is taken apart into. */
   readonly batchSize: number;
+  /** Told when a batch of so many did not fit into memory. */
+  readonly onTooLarge?: (size: number) => void;
   /** Side of the crop that is swapped, a whole multiple of the model's. */
   readonly boostPx: number;
   readonly arithmetic: CropArithmetic;
@@ -119,7 +121,7 @@ export class CropSwapper implements FaceCropSwapper {
     this.#output = known.output;
     this.#contract = contract;
     this.#settings = settings;
-    this.#batch = new GrowingBatch(known.session, settings.batchSize, [this.#output]);
+    this.#batch = new GrowingBatch(known.session, settings.batchSize, [this.#output], settings.onTooLarge);
     this.#cropper = new AlignedCropper(arithmetic);
     this.#every = boostPx / sizePx;
     this.#share = source.kind === 'embedding' ? targetShare(weight) : 0;
