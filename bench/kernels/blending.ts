@@ -113,6 +113,7 @@ const pasting = (sizePx: number, sidePx: number): KernelEntry => {
         mask: softBoxMask(sizePx, 0.3, [0, 0, 0, 0]),
         sizePx,
         toFrame: cropToFrame({ x: 960, y: 540 }, sidePx, 0.1, sizePx),
+        faceShare: 0.62,
       };
       const patch = paster.patch(format, swapped);
       if (patch === null) throw new Error('The crop lies outside of the frame');

@@ -144,11 +144,14 @@ const switchFields: ReadonlySet<string> = new Set(
 /**
  * Merges the config file's values under those of the command line and splits the result.
  *
- * @throws FaceswapError (usage) when source (without a map), target or output is given by neither.
+ * @throws FaceswapError (usage) when source (where faces are swapped with photos, without a map), target or output is given by
+ *   neither.
  */
 export const mergeOptionValues = (commandLine: OptionValues, config: OptionValues): RunRequest => {
   const merged: OptionValues = { ...config, ...commandLine };
-  const needed = [...(merged['map'] === undefined ? ['source'] : []), 'target', 'output'];
+  const { processors } = merged;
+  const swaps = !Array.isArray(processors) || processors.includes('face_swapper');
+  const needed = [...(swaps && merged['map'] === undefined ? ['source'] : []), 'target', 'output'];
   const missing = needed.filter((name) => merged[name] === undefined);
   if (missing.length > 0) {
     throw new FaceswapError('usage', `Missing: ${missing.map((name) => `--${name}`).join(', ')}`, {

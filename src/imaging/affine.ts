@@ -18,6 +18,8 @@ export type Point = { readonly x: number; readonly y: number };
 /** An axis-aligned box in pixels. */
 export type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
 
+export const identityAffine: Affine = { a: 1, b: 0, c: 0, d: 0, e: 1, f: 0 };
+
 export function applyAffine(map: Affine, x: number, y: number): Point {
   return { x: map.a * x + map.b * y + map.c, y: map.d * x + map.e * y + map.f };
 }

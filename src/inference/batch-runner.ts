@@ -147,7 +147,9 @@ export class BatchRunner {
   #slots({ name, dims }: TensorInfo, isFree: boolean): Slots {
     const [batch, ...rest] = dims;
     const isBatched = isFree && typeof batch === 'string';
-    const lengths = isBatched ? rest : dims;
+    // A batch that is free at one end of the model only is one of a single item.
+    const single = typeof batch === 'string' ? [1, ...rest] : dims;
+    const lengths = isBatched ? rest : single;
     const fixed = lengths.filter((dim) => typeof dim === 'number');
     if (fixed.length < lengths.length) {
       throw new FaceswapError('model', `"${name}" [${dims.join(', ')}] has no fixed size per item`, {

@@ -22,7 +22,8 @@ const manyOccluders = ['xseg_1', 'xseg_2', 'xseg_3'];
 /**
  * The files of a run's models, or null where it needs none but those of the package. Each is the one that was seen first: see `assureModel`.
  *
- * @throws FaceswapError `model` when models are not there, all of them in one error with the command that fetches them, or when one has changed.
+ * @throws FaceswapError `model` when models are not there, all of them in one error with the command that fetches them, or when one has
+ *   changed; `usage` for options that a model does not have.
  */
 export async function chainModelFiles(config: RunConfig): Promise<ChainModelFiles | null> {
   const folder = config.modelDir;
@@ -45,12 +46,19 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   const swapper =
     swaps && config.faceSwapperModel !== 'mesh' ? require(config.faceSwapperModel, 'swapper') : null;
   const source = swapper?.contract.source;
+  checkSwapperOptions(config, swapper);
   const landmarkers = listed(config.faceLandmarkerModel, 'facemesh', manyLandmarkers);
   const masksFaces = swapper !== null || deep;
   const detectors = listed(config.faceDetectorModel, 'blazeface', manyDetectors).map((id) =>
     require(id, 'anchor-distances', 'yolo-face', 'yunet'),
   );
   checkDetectorSize(config, detectors);
+  const enhancesByModel = enhances && config.faceEnhancerModel !== 'detail';
+  if (swaps && swapper === null && config.faceMaskTypes.some((type) => type !== 'box')) {
+    throw new FaceswapError('usage', '--face-mask-types must be box with --face-swapper-model mesh', {
+      hint: 'The mesh swapper has masks of its own: see --occlusion; the others are for swappers that are models',
+    });
+  }
   const neural: NeuralModelFiles = {
     detectors,
     imageLandmarkers: landmarkers.map((id) => require(id, 'heatmap-68', 'points-68')),
@@ -64,12 +72,9 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
         : null,
     swapper,
     deepSwapper: deep ? deepSwapperFile(config, require) : null,
-    enhancer:
-      enhances && config.faceEnhancerModel !== 'detail'
-        ? require(config.faceEnhancerModel, 'enhancer')
-        : null,
+    enhancer: enhancesByModel ? require(config.faceEnhancerModel, 'enhancer') : null,
     occluders:
-      masksFaces && config.faceMaskTypes.includes('occlusion')
+      (masksFaces || enhancesByModel) && config.faceMaskTypes.includes('occlusion')
         ? listed(config.faceOccluderModel, '', manyOccluders).map((id) => require(id, 'xseg'))
         : [],
     parser:
@@ -102,6 +107,36 @@ const checkDetectorSize = (
     throw new FaceswapError(
       'usage',
       `--face-detector-size must be one of ${contract.sizesPx.join(', ')} for ${id}, got ${sidePx}`,
+    );
+  }
+};
+
+/** @throws FaceswapError (usage) for what the chosen swapper cannot do. */
+const checkSwapperOptions = (config: RunConfig, swapper: ModelFile<'swapper'> | null): void => {
+  const { processors, faceSwapperPixelBoostPx: boostPx, faceSwapperWeight: weight } = config;
+  const isDeep = processors.includes('deep_swapper');
+  if (config.deepSwapperModel !== undefined && !isDeep) {
+    throw new FaceswapError('usage', '--deep-swapper-model must come with --processors deep_swapper');
+  }
+  if (isDeep && config.compat === 'facefusion') {
+    throw new FaceswapError('usage', '--compat facefusion must be left out with --processors deep_swapper', {
+      hint: 'Its colours are matched in our own way, which leaves nothing to compare',
+    });
+  }
+  const name = isDeep ? 'deep_swapper' : (swapper?.id ?? 'mesh');
+  const boosts = swapper?.contract.pixelBoostsPx ?? [];
+  const offered = boosts.filter((side) => Number.isInteger(side / (swapper?.contract.sizePx ?? 1)));
+  if (boostPx !== undefined && !offered.includes(boostPx)) {
+    const told =
+      offered.length === 0
+        ? `must be left out: ${name} has no fixed size to multiply`
+        : `must be one of ${offered.map((side) => `${side}x${side}`).join(', ')} for ${name}, got ${boostPx}x${boostPx}`;
+    throw new FaceswapError('usage', `--face-swapper-pixel-boost ${told}`);
+  }
+  if (weight !== 0.5 && swapper?.contract.source.kind !== 'embedding') {
+    throw new FaceswapError(
+      'usage',
+      `--face-swapper-weight must be left out: ${name} takes no embedding that could be weighed`,
     );
   }
 };

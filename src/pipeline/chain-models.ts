@@ -1,4 +1,8 @@
-import type { DetectorContract, ImageLandmarkerContract } from '../inference/model-contracts.js';
+import type {
+  DetectorContract,
+  ImageLandmarkerContract,
+  SwapperContract,
+} from '../inference/model-contracts.js';
 import { embeddedModelPath } from '../inference/model-registry.js';
 import type { ModelFile } from '../inference/model-store.js';
 import { createSession, type ModelSession } from '../inference/session.js';
@@ -15,12 +19,16 @@ import { MeshFitter } from '../processors/face-landmarker/mesh-fitter.js';
 import { SixtyEightEstimator } from '../processors/face-landmarker/sixty-eight-estimator.js';
 import { FaceClassifier } from '../processors/face-recognizer/face-classifier.js';
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
-import type { CropSwapperContract } from '../processors/face-swapper/crop-swapper.js';
 import type { ChainSettings } from './face-chain.js';
 import { type ProviderSettings, sessionOptions } from './session-options.js';
 
-/** A swapper that works on aligned crops. */
-export type SwapperFile = { readonly file: string; readonly contract: CropSwapperContract };
+/** A benchmark's swapper: a model that was made, not trained, and gets the first numbers of the source's descriptor. */
+export type SwapperFile = {
+  readonly file: string;
+  readonly contract: SwapperContract;
+  /** Whether it is to be converted to half precision. */
+  readonly halve?: true;
+};
 
 /** Files of the models of a chain; plain data. */
 export type ChainModelFiles = {
@@ -61,6 +69,10 @@ export const embeddedModelFiles = (): ChainModelFiles => ({
   swapper: null,
   neural: null,
 });
+
+/** Whether the chain's swapper is a model, through which faces go in batches. */
+export const hasSwapperModel = (files: ChainModelFiles | null): boolean =>
+  files !== null && (files.swapper ?? files.neural?.swapper ?? files.neural?.deepSwapper ?? null) !== null;
 
 /** The models that sources and targets are looked at with, loaded; one set per worker thread. */
 export type ChainModels = {

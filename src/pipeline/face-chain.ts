@@ -5,6 +5,7 @@ import { type PlanarFormat, wrapFrame } from '../imaging/planar-frame.js';
 import { leniencyOf } from '../processors/face-masker/leniency.js';
 import type { SourceFace } from '../processors/face-swapper/source-face.js';
 import type { CutVerdict } from '../processors/landmark-smoother/scene-cut-detector.js';
+import { releaseArcface } from './arcface-session.js';
 import { chainNeighbourFrames } from './chain-neighbours.js';
 import {
   type ChainModelFiles,
@@ -12,12 +13,14 @@ import {
   embeddedModelFiles,
   loadChainModels,
 } from './chain-models.js';
+import { type MaskModels, openMaskModels, swapMasks } from './crop-masking.js';
 import { type OpenedCropSwapper, openCropSwapper } from './crop-swapping.js';
 import { FindingsCollector, type SegmentFindings } from './cast/segment-findings.js';
 import { FrameRenderer } from './frame-renderer.js';
 import { zonesFor } from './mask-zones.js';
 import type { NeuralSettings } from './neural-options.js';
 import { OcclusionHistory } from './occlusion-history.js';
+import { enhancesDetail, type OpenedFaceEnhancer, openFaceEnhancer } from './open-face-enhancer.js';
 import type { Rational, RunConfig } from './run-options.js';
 import type { FrameRow } from './run-report.js';
 import { SegmentAnalyser } from './segment-analyser.js';
@@ -104,6 +107,13 @@ export type ChainOutput = {
   readonly row: FrameRow | null;
 };
 
+/** Models that make new faces, and what belongs to them. */
+type FaceModels = {
+  readonly swapper: OpenedCropSwapper | null;
+  readonly enhancer: OpenedFaceEnhancer | null;
+  readonly maskModels: MaskModels | null;
+};
+
 /** What one segment carries from frame to frame. */
 type SegmentState = {
   readonly segment: ChainSegment;
@@ -120,8 +130,21 @@ type SegmentState = {
   lastIndex: number;
 };
 
+/** @throws FaceswapError (usage) where FaceFusion's arithmetic has no meaning. */
+const checkCompatibility = (
+  { compat }: Pick<ChainSettings, 'compat'>,
+  { bitDepth, hdr }: PlanarFormat,
+): void => {
+  if (compat === 'none' || (bitDepth === 8 && hdr === undefined)) return;
+  throw new FaceswapError(
+    'usage',
+    `--compat facefusion works on frames of 8 bits and standard range, not of ${bitDepth} bits${hdr === undefined ? '' : ' and high dynamic range'}`,
+    { stage: 'swap', hint: 'Leave --compat out: nothing is lost without it' },
+  );
+};
+
 /**
- * analyse → smooth → select → swap → blend → monitor for one thread. One segment at a time; frames go in and come
+ * analyse → smooth → select → swap → blend → enhance → monitor for one thread. One segment at a time; frames go in and come
  * out in index order, later by the look-ahead and by what a group of frames holds.
  */
 export class FaceChain {
@@ -131,7 +154,11 @@ export class FaceChain {
   readonly #analyser: SegmentAnalyser;
   readonly #renderer: FrameRenderer;
   readonly #swapper: OpenedCropSwapper | null;
-  /** Most frames that wait together for a batch. */
+  readonly #enhancer: OpenedFaceEnhancer | null;
+  /** Null where no model makes masks. */
+  readonly #maskModels: MaskModels | null;
+  /** Faces that a group is filled with, and most frames that wait together for them. */
+  readonly #groupFaces: number;
   readonly #groupFrames: number;
   readonly #analyses = new SegmentAnalysisWriter();
   readonly #keepsAnalysis: boolean;
@@ -152,15 +179,20 @@ export class FaceChain {
     sources: readonly SourceFace[],
     models: ChainModels,
     machine: ChainMachine,
-    swapper: OpenedCropSwapper | null,
+    { swapper, enhancer, maskModels }: FaceModels,
   ) {
     this.#settings = settings;
     this.#models = models;
-    this.#canRender = sources.length > 0;
+    this.#canRender = sources.length > 0 || !settings.processors.includes('face_swapper');
     this.#keepsAnalysis = machine.keepsAnalysis;
     this.#swapper = swapper;
-    this.batch = swapper?.batch ?? { size: 1, reason: 'the mesh swapper is no model' };
-    this.#groupFrames = Math.max(1, Math.min(this.batch.size, machine.batchFrames));
+    this.#enhancer = enhancer;
+    this.#maskModels = maskModels;
+    const swaps = settings.processors.includes('face_swapper');
+    const reason = swaps ? 'the mesh swapper is no model' : 'no face is swapped';
+    this.batch = swapper?.batch ?? { size: 1, reason };
+    this.#groupFaces = Math.max(swapper?.facesPerBatch ?? 1, enhancer?.batchSize ?? 1);
+    this.#groupFrames = Math.max(1, Math.min(this.#groupFaces, machine.batchFrames));
     const zones = zonesFor(settings);
     // A swapper that works on crops lays them in by a mask of their own, in which nothing is closed.
     this.#leniency = settings.occlusion === 'auto' && swapper === null ? leniencyOf(zones) : null;
@@ -168,10 +200,18 @@ export class FaceChain {
       zones,
       samples: this.#samples,
       needsCast: settings.needsCast,
-      matchesGrain: settings.matchGrain,
+      matchesGrain: settings.matchGrain || enhancesDetail(settings),
     });
     this.#renderer = new FrameRenderer(
-      { settings, models, zones, sources, cropSwapper: swapper?.cropSwapper ?? null, samples: this.#samples },
+      {
+        settings,
+        models,
+        zones,
+        sources,
+        cropSwapper: swapper?.cropSwapper ?? null,
+        enhancer,
+        samples: this.#samples,
+      },
       new ShotWindow(smootherSettings(settings)),
     );
   }
@@ -179,7 +219,7 @@ export class FaceChain {
   /**
    * Loads the models, and finds out how many faces go through the swapper's at once.
    *
-   * @param sources without any, segments can only be analysed
+   * @param sources without any, segments can only be analysed, unless the processors need none
    * @throws FaceswapError as `loadChainModels` and `openCropSwapper`
    */
   static async create(
@@ -189,8 +229,20 @@ export class FaceChain {
   ): Promise<FaceChain> {
     const files = machine.models ?? embeddedModelFiles();
     const models = await loadChainModels(settings, files);
-    const swapper = files.swapper === null ? null : await openCropSwapper(files.swapper, settings, machine);
-    return new FaceChain(settings, sources, models, machine, swapper);
+    let swapper: OpenedCropSwapper | null = null;
+    let maskModels: MaskModels | null = null;
+    try {
+      maskModels = files.neural === null ? null : await openMaskModels(files.neural, settings, machine);
+      swapper = await openCropSwapper(files, settings, machine, (sizePx, plainCut) =>
+        swapMasks(maskModels, settings, sizePx, plainCut),
+      );
+      const enhancer = await openFaceEnhancer(files.neural, settings, machine, maskModels);
+      return new FaceChain(settings, sources, models, machine, { swapper, enhancer, maskModels });
+    } catch (error) {
+      await swapper?.session.dispose();
+      await maskModels?.dispose();
+      throw error;
+    }
   }
 
   /**
@@ -201,6 +253,8 @@ export class FaceChain {
   begin(segment: ChainSegment, analysis: ArrayBuffer | null = null): void {
     const { frameRate, decode, render } = segment;
     const isRendered = render.start < render.end;
+    if (isRendered && (this.#swapper !== null || this.#enhancer !== null))
+      checkCompatibility(this.#settings, segment.format);
     if (isRendered && !this.#canRender) {
       throw new FaceswapError('bug', 'The chain was made without a source face');
     }
@@ -224,7 +278,7 @@ export class FaceChain {
     this.#packsAnalysis = this.#keepsAnalysis && known === null;
     this.#samples.begin(frameCount);
     takeModelMs();
-    this.#halvingsBefore = this.#swapper?.cropSwapper.halvings ?? 0;
+    this.#halvingsBefore = this.#halvings();
     this.#analyser.begin(frameRate.num / frameRate.den, window);
     this.#renderer.begin(window, segment.selection);
   }
@@ -271,7 +325,7 @@ export class FaceChain {
       stageTimes: this.#samples.totals(),
       stageSamples: this.#samples.samples(),
       modelMs: takeModelMs(),
-      halvings: (this.#swapper?.cropSwapper.halvings ?? 0) - this.#halvingsBefore,
+      halvings: this.#halvings() - this.#halvingsBefore,
       analysis: this.#packsAnalysis ? this.#analyses.finish() : null,
       findings: this.#findings,
     };
@@ -285,8 +339,19 @@ export class FaceChain {
   async dispose({ keepsModels = false }: { readonly keepsModels?: boolean } = {}): Promise<void> {
     this.#analyser.dispose();
     this.#renderer.dispose();
-    if (!keepsModels) await this.#models.dispose();
+    if (!keepsModels) {
+      await this.#models.dispose();
+      await releaseArcface();
+    }
+    await this.#swapper?.cropSwapper.dispose();
     await this.#swapper?.session.dispose();
+    await this.#enhancer?.enhancer.dispose();
+    await this.#maskModels?.dispose();
+  }
+
+  /** How often a batch of the swapper or the enhancer was halved so far. */
+  #halvings(): number {
+    return (this.#swapper?.cropSwapper.halvings ?? 0) + (this.#enhancer?.enhancer.halvings ?? 0);
   }
 
   #current(): SegmentState {
@@ -355,7 +420,7 @@ export class FaceChain {
       if (index > last) break;
       count += 1;
       faces += window.tracksAt(index).length;
-      if (count === this.#groupFrames || faces >= this.batch.size) return count;
+      if (count === this.#groupFrames || faces >= this.#groupFaces) return count;
     }
     return which === 'all' ? count : 0;
   }

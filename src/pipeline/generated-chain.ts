@@ -29,12 +29,13 @@ export const generatedChainFiles = (folder: string): ChainModelFiles => ({
   swapper: {
     file: join(folder, 'swapper.onnx'),
     contract: {
+      kind: 'swapper',
+      image: { name: 'target', layout: 'NCHW', colourOrder: 'RGB', mean: [0, 0, 0], std: [255, 255, 255] },
       sizePx: generatedSwapperSizePx,
-      mean: 0,
-      std: 1,
-      input: 'target',
-      output: 'output',
-      embedding: { input: 'source', length: 512 },
+      template: 'arcface_128',
+      denormalise: false,
+      pixelBoostsPx: [generatedSwapperSizePx],
+      source: { kind: 'embedding', name: 'source', length: 512, form: 'normalised', weightBy: 'normalised' },
     },
   },
 });

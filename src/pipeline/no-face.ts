@@ -12,6 +12,7 @@ const skipHints: Readonly<Record<SkipReason, string>> = {
   'turned-away': 'Use a part of the target in which the faces turn towards the camera',
   'outside-frame': 'Use a part of the target in which the faces are inside of the picture',
   'not-selected': 'Give --face-selector-mode many to swap every face',
+  'no-gain': 'Give --face-enhancer-faces all to enhance faces of any size',
   masked: 'Lower --face-mask-padding: the mask leaves nothing of the faces',
 };
 

@@ -23,7 +23,7 @@ const faceTotals = (faces: readonly FaceRow[], jittering: JitteringFaces): FaceT
     }
   }
   const facesFilled = count('filled');
-  const unwanted = facesSkipped['not-selected'] ?? 0;
+  const unwanted = (facesSkipped['not-selected'] ?? 0) + (facesSkipped['no-gain'] ?? 0);
   const jitterShare = (
     which: ReadonlySet<FaceRow>,
     figure: (face: FaceRow) => number | null,

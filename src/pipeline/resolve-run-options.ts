@@ -263,7 +263,7 @@ type SelectionConfig = Pick<
  *
  * @throws FaceswapError (usage) also where options contradict each other.
  */
-const resolveSelection = (options: RunOptions): SelectionConfig => {
+const resolveSelection = (options: RunOptions, processors: readonly ProcessorName[]): SelectionConfig => {
   const years = { lowest: 0, highest: 100, integer: true };
   const age = (name: 'faceSelectorAgeStart' | 'faceSelectorAgeEnd'): number | undefined =>
     options[name] === undefined ? undefined : numberOption(name, options[name], years);
@@ -277,8 +277,10 @@ const resolveSelection = (options: RunOptions): SelectionConfig => {
   const { referenceFace, referenceFrameNumber, referenceFacePosition, faceSelectorGender } = options;
   const hasReference = referenceFace !== undefined || referenceFrameNumber !== undefined;
   const mode = options.faceSelectorMode ?? (hasReference ? 'reference' : runDefaults.faceSelectorMode);
+  const isWithoutSource =
+    options.source === undefined && (maps.length > 0 || !processors.includes('face_swapper'));
   const config: SelectionConfig = {
-    sources: options.source === undefined && maps.length > 0 ? [] : resolveImages('source', options.source),
+    sources: isWithoutSource ? [] : resolveImages('source', options.source),
     maps,
     faceSelectorMode: choiceOption('faceSelectorMode', mode, optionChoices.faceSelectorMode),
     faceSelectorOrder: choiceOption(
@@ -389,6 +391,16 @@ const resolveProcessors = (value: unknown): readonly ProcessorName[] => {
   }
   const names = value.map((name) => choiceOption('processors', name, optionChoices.processors));
   if (new Set(names).size !== names.length) throw refuse('processors', 'a list without repetitions', value);
+  if (names.includes('face_swapper') && names.includes('deep_swapper')) {
+    throw new FaceswapError('usage', '--processors takes face_swapper or deep_swapper, not both', {
+      hint: 'Each of them replaces the whole face: what the first had made would be gone',
+    });
+  }
+  if (names[0] === 'face_enhancer' && names.length > 1) {
+    throw new FaceswapError('usage', `--processors must name ${names[1]} before face_enhancer`, {
+      hint: 'What is enhanced before it is swapped would be gone',
+    });
+  }
   return names;
 };
 
@@ -487,7 +499,8 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
   }
   checkKeys(options);
   const cores = availableParallelism();
-  const selection = resolveSelection(options);
+  const processors = resolveProcessors(options.processors ?? runDefaults.processors);
+  const selection = resolveSelection(options, processors);
   const neural = resolveNeuralOptions(options);
   checkClassifier(selection, neural);
   const unit = { lowest: 0, highest: 1, integer: false };
@@ -509,7 +522,7 @@ export function resolveRunOptions(options: RunOptions): RunConfig {
     needsCast: needsCast(selection),
     target: resolve(textOption('target', options.target, 'a video or image file')),
     output: resolve(textOption('output', options.output, 'the file to write')),
-    processors: resolveProcessors(options.processors ?? runDefaults.processors),
+    processors,
     faceDetectorScore: numberOption(
       'faceDetectorScore',
       options.faceDetectorScore ?? runDefaults.faceDetectorScore,

@@ -48,12 +48,15 @@ type OptionsElsewhere = NeuralOptions & PolicyOptions;
 type ConfigElsewhere = NeuralConfig & PolicyConfig;
 
 /**
- * What a caller may ask of `run()`. Only `source` (or `map`), `target` and `output` are required; every other field has the
+ * What a caller may ask of `run()`. Only `source` (or `map`, or `processors` without `face_swapper`), `target` and `output` are required; every other field has the
  * default that `resolveRunOptions` fills in. Command-line flags and the keys of `--config` have the same names
  * in kebab-case.
  */
 export type RunOptions = OptionsElsewhere & {
-  /** Photographs of the face to put in (one person; several poses help). With `map`, the face for everybody else; may then be left out. */
+  /**
+   * Photographs of the face to put in (one person; several poses help). With `map`, the face for everybody else; may then be left out.
+   * Without the processor `face_swapper` it may be left out too; where it is given, the report says how alike the faces are to it.
+   */
   source?: string | readonly string[];
   /** The video or image to change. */
   target: string;

@@ -72,6 +72,7 @@ export const noStageTimes: StageTimes = {
   smooth: 0,
   swap: 0,
   blend: 0,
+  enhance: 0,
   monitor: 0,
   encode: 0,
   mux: 0,

@@ -13,8 +13,14 @@ export type Percentiles = {
   readonly count: number;
 };
 
-/** Why a face that was found was not swapped. */
-export type SkipReason = 'not-selected' | 'too-small' | 'turned-away' | 'outside-frame' | 'masked';
+/** Why a face that was found was left alone. `no-gain`: nothing but enhancing was asked for, and the face would not gain from it. */
+export type SkipReason =
+  | 'not-selected'
+  | 'too-small'
+  | 'turned-away'
+  | 'outside-frame'
+  | 'masked'
+  | 'no-gain';
 
 /** One face in one frame, as the monitor saw it. */
 export type FaceRow = {
@@ -22,13 +28,18 @@ export type FaceRow = {
   readonly trackId: number;
   /** Id of the person, where the run had to know who is who. */
   readonly person?: string;
-  /** `swapped`: found and swapped; `filled`: not detected, landmarks interpolated, swapped; `skipped`: left alone. */
+  /**
+   * `swapped`: found and swapped, or in a run that only enhances, found and enhanced; `filled`: the same of a face that was not detected, with
+   * interpolated landmarks; `skipped`: left alone.
+   */
   readonly outcome: 'swapped' | 'filled' | 'skipped';
   readonly skipReason?: SkipReason;
   /** Face box in frame pixels. */
   readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number };
   /** Index of the source photo that was used. */
   readonly sourceIndex?: number;
+  /** Set where the face was enhanced. */
+  readonly enhanced?: true;
   /** dB between the face box of this frame and of the previous one; null on the first frame of a shot or track. */
   readonly tpsnrOutputDb: number | null;
   readonly tpsnrSourceDb: number | null;
@@ -72,6 +83,7 @@ export type StageTimes = Readonly<
     | 'smooth'
     | 'swap'
     | 'blend'
+    | 'enhance'
     | 'monitor'
     | 'encode'
     | 'mux',
@@ -133,7 +145,7 @@ export type FaceTotals = {
   readonly facesSwapped: number;
   readonly facesFilled: number;
   readonly facesSkipped: Readonly<Partial<Record<SkipReason, number>>>;
-  /** Of the faces that were to be swapped, the share that was left alone, 0..1: all that were skipped but those not selected. */
+  /** Of the faces that were to be swapped, the share that was left alone, 0..1: all that were skipped but those not selected and those that enhancing would not gain. */
   readonly unswappedShare: number | null;
   readonly tpsnrOutputDb: Spread | null;
   readonly tpsnrSourceDb: Spread | null;
@@ -212,7 +224,7 @@ export type PersonReport = {
   readonly male: number | null;
   /** Distance to the reference photos that the person was found by, 0..1; null where it was not by photos. */
   readonly referenceDistance: number | null;
-  /** Source photos that the person could get; empty: left alone. */
+  /** Source photos that the person could get; empty where it was left alone, and where faces are changed without photos. */
   readonly sources: readonly string[];
   /** Frames in which the person's face was swapped. */
   readonly framesSwapped: number;

@@ -8,6 +8,7 @@ import { throwIfInterrupted, untilInterrupted } from './interruption.js';
 import type { Job } from './job.js';
 import { jobComponents } from './job-components.js';
 import { findTracks } from './cast/find-cast.js';
+import { hasSwapperModel } from './chain-models.js';
 import { chainSettings, type PlanSegment, planWithSelection } from './plan.js';
 import { RenderProgress } from './render-progress.js';
 import { type RenderContext, type RenderedSegment, segmentSlots } from './render-segment.js';
@@ -80,7 +81,7 @@ const runWithHashes = async (
   const earlyJob = config.needsCast ? null : await openJob(parts, prepared, { tools, hashes });
   const workerPlan = await planWorkersHere(config, parts.options, {
     ...prepared,
-    swapperIsModel: (parts.models?.swapper ?? null) !== null,
+    swapperIsModel: hasSwapperModel(parts.models),
   });
   logger.debug(workerPlan, 'workers');
 

@@ -34,9 +34,12 @@ const faceSchema = z.strictObject({
   trackId: z.int(),
   person: z.string().max(20).optional(),
   outcome: z.enum(['swapped', 'filled', 'skipped']),
-  skipReason: z.enum(['not-selected', 'too-small', 'turned-away', 'outside-frame', 'masked']).optional(),
+  skipReason: z
+    .enum(['not-selected', 'too-small', 'turned-away', 'outside-frame', 'masked', 'no-gain'])
+    .optional(),
   box: z.strictObject({ x: number, y: number, width: number, height: number }),
   sourceIndex: z.int().nonnegative().optional(),
+  enhanced: z.literal(true).optional(),
   tpsnrOutputDb: figure,
   tpsnrSourceDb: figure,
   tpsnrAlignedOutputDb: figure,

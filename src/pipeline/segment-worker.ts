@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { FaceswapError } from '../errors.js';
+import { releaseArcface } from './arcface-session.js';
 import { serveChain } from './chain-server.js';
 import { releaseChainModels } from './chain-models.js';
 import { FrameComparer } from './compare/frame-comparer.js';
@@ -16,5 +17,8 @@ serveChain(parentPort, {
   prepareSources,
   createComparer: () => new FrameComparer(),
   createInspector: () => new SampleInspector(),
-  releaseModels: releaseChainModels,
+  releaseModels: async () => {
+    await releaseArcface();
+    await releaseChainModels();
+  },
 });

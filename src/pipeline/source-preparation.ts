@@ -21,10 +21,12 @@ import {
   type ChainModels,
   embeddedModelFiles,
   loadChainModels,
+  type SwapperFile,
 } from './chain-models.js';
 import type { ChainSettings } from './face-chain.js';
 import { zonesFor } from './mask-zones.js';
 import type { RunWarning } from './run-report.js';
+import { openSwapSources } from './swap-sources.js';
 
 /** A decoded source photo: interleaved 8-bit sRGB, orientation applied. */
 export type SourcePhoto = {
@@ -63,6 +65,11 @@ export async function prepareSources(
   // Generated models, which measure everything but models, find no face in a photo.
   const usesFiles = files !== null && files.neural !== null;
   const models = await loadChainModels(settings, usesFiles ? files : embeddedModelFiles());
+  const { neural = null, swapper = null } = files ?? {};
+  const swapSources =
+    neural === null || neural.swapper === null
+      ? null
+      : await openSwapSources(neural.swapper, neural, settings);
   const zones = zonesFor(settings);
   const reader = new AppearanceReader(zones);
   const faces: SourceFace[] = [];
@@ -103,10 +110,13 @@ export async function prepareSources(
       facing,
     );
     const toneMaps = reader.lastToneMaps();
+    const { descriptor } = await models.recognizer.identify(frame, settled.points);
+    await swapSources?.add(frame, settled.points);
     const face: SourceFace = {
       index: photo.index,
       file: photo.file,
-      descriptor: (await models.recognizer.identify(frame, settled.points)).descriptor,
+      descriptor,
+      swapSource: swapper === null ? null : generatedSource(swapper, descriptor),
       texture: buildTexture(frame, settled.points, zones),
       appearance,
       toneMaps,
@@ -129,10 +139,18 @@ export async function prepareSources(
       },
     );
   }
-  return { faces, warnings };
+  if (swapSources === null) return { faces, warnings };
+  const sources = await swapSources.finish();
+  return { faces: faces.map((face, at) => ({ ...face, swapSource: sources[at] ?? null })), warnings };
 }
 
 type FoundFace = { readonly mesh: FaceMesh; readonly detection: FaceDetection };
+
+/** A benchmark's swapper does not look at who it is: any numbers will do. */
+const generatedSource = (
+  { contract: { source } }: SwapperFile,
+  descriptor: Float32Array,
+): Float32Array | null => (source.kind === 'embedding' ? descriptor.slice(0, source.length) : null);
 
 async function largestFace(
   frame: PlanarFrame,

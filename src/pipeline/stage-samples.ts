@@ -8,6 +8,7 @@ export const chainStages = [
   'identity',
   'swap',
   'blend',
+  'enhance',
   'monitor',
 ] as const satisfies readonly FrameStage[];
 

@@ -21,6 +21,7 @@ const stageOrder = [
   'smooth',
   'swap',
   'blend',
+  'enhance',
   'monitor',
   'encode',
 ] as const satisfies readonly FrameStage[];

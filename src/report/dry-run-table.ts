@@ -59,7 +59,10 @@ export const formatDryRun = (dryRun: DryRun): string => {
   const dropped = droppedStreams.map(({ index, type, reason }) => `#${index} ${type} (${reason})`).join(', ');
   return formatRows([
     ['status', 'dry run: nothing was rendered or written'],
-    ['sources', config.sources.join(', ') || 'none but those of the maps'],
+    [
+      'sources',
+      config.sources.join(', ') || (config.maps.length > 0 ? 'none but those of the maps' : 'none'),
+    ],
     ...config.maps.map((map, index): TableRow => [index === 0 ? 'map' : '', faceMapText(map)]),
     ...(config.needsCast
       ? [['people', 'are found first: all frames are analysed before the first is rendered'] as const]

@@ -22,6 +22,7 @@ const faceSchema = z.object({
   skipReason: z.string().max(100).optional(),
   box: z.object({ x: number, y: number, width: number.nonnegative(), height: number.nonnegative() }),
   sourceIndex: z.int().nonnegative().optional(),
+  enhanced: z.literal(true).optional(),
   tpsnrOutputDb: figure,
   tpsnrSourceDb: figure,
   tpsnrAlignedOutputDb: figure,

@@ -23,6 +23,7 @@ const stageOrder = [
   'smooth',
   'swap',
   'blend',
+  'enhance',
   'monitor',
   'encode',
   'mux',
@@ -123,9 +124,9 @@ const mostPeopleLines = 12;
 const photosText = (files: readonly string[]): string => files.map((file) => basename(file)).join(', ');
 
 const personText = ({ id, frames, framesSwapped, sources }: PersonReport): string =>
-  sources.length === 0
+  sources.length === 0 && framesSwapped === 0
     ? `${id}  left alone, seen in ${pluralText(frames, 'frame')}`
-    : `${id}  ${photosText(sources)}, swapped in ${framesSwapped} of ${pluralText(frames, 'frame')}`;
+    : `${id}  ${sources.length === 0 ? '' : `${photosText(sources)}, `}swapped in ${framesSwapped} of ${pluralText(frames, 'frame')}`;
 
 /** Who was swapped with what, where the run had to know who is who. */
 const peopleLines = ({ people }: RunReport): readonly TableRow[] => {

@@ -202,6 +202,8 @@ describe('the command line of run', () => {
       () => mergeOptionValues(readCommandLine(collect(words.slice(4))), {}),
       usageError(/Missing: --source/),
     );
+    const enhancing = collect([...words.slice(4), '--processors', 'face_enhancer']);
+    assert.equal(mergeOptionValues(readCommandLine(enhancing), {}).options.source, undefined);
   });
 
   test('takes several races', () => {

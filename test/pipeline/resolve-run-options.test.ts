@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { FaceswapError } from '../../src/errors.js';
 import { resolveRunOptions, runOptionNames } from '../../src/pipeline/resolve-run-options.js';
 import { defaultReferenceDistance } from '../../src/pipeline/selection/reference-distance.js';
-import type { RunConfig, RunOptions } from '../../src/pipeline/run-options.js';
+import type { ProcessorName, RunConfig, RunOptions } from '../../src/pipeline/run-options.js';
 
 const required = { source: 'a.png', target: 'b.mp4', output: 'c.mp4' };
 
@@ -755,4 +755,26 @@ test('an end that is not after the start is refused', () => {
 
 test('an option that is undefined counts as not given', () => {
   assert.deepEqual(resolveAny({ blend: undefined, trimStart: undefined }), resolveRunOptions(required));
+});
+
+test('photos of a face to put in may be left out where no face is put in', () => {
+  const options = { target: 'b.mp4', output: 'c.mp4' };
+  const processors = ['face_enhancer'] as const;
+  assert.deepEqual(resolveRunOptions({ ...options, processors }).sources, []);
+  const given = resolveRunOptions({ ...options, processors, source: 'a.png' });
+  assert.deepEqual(given.sources, [resolve('a.png')]);
+});
+
+test('a face is swapped once, and enhanced after that', () => {
+  const resolved = (...processors: ProcessorName[]) =>
+    resolveRunOptions({ ...required, processors }).processors;
+  assert.deepEqual(resolved('face_swapper', 'face_enhancer'), ['face_swapper', 'face_enhancer']);
+  assert.throws(
+    () => resolved('face_swapper', 'deep_swapper'),
+    /--processors takes face_swapper or deep_swapper, not both/,
+  );
+  assert.throws(
+    () => resolved('face_enhancer', 'face_swapper'),
+    /--processors must name face_swapper before face_enhancer/,
+  );
 });

@@ -35,6 +35,7 @@ const report: RunReport = {
     smooth: 10,
     swap: 3210,
     blend: 1500,
+    enhance: 0,
     monitor: 400,
     encode: 11_000,
     mux: 90,
@@ -132,6 +133,7 @@ stages     decode        1.20 s
            smooth        0.01 s
            swap          3.21 s
            blend         1.50 s
+           enhance       0.00 s
            monitor       0.40 s
            encode       11.00 s
            mux           0.09 s

@@ -37,6 +37,7 @@ export const sourceFaceOf = (photo: PlanarFrame, points: Float32Array, index = 0
   index,
   file: `photo-${index}.png`,
   descriptor: new Float32Array(1024),
+  swapSource: null,
   texture: buildTexture(photo, points, plainZones),
   appearance: appearanceOf({}),
   toneMaps: new Float32Array(3 * toneSide * toneSide),

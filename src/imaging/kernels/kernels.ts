@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { FaceswapError } from '../../errors.js';
 import type { BlendingKernels } from './blending-kernels.js';
 import type { ComparisonKernels } from './comparison-kernels.js';
+import type { DetailKernels } from './detail-kernels.js';
 import type { DrawingKernels } from './drawing-kernels.js';
 import type { GradientKernels } from './gradient-kernels.js';
 import type { GrainKernels } from './grain-kernels.js';
 import { KernelMemory } from './kernel-memory.js';
+import type { MaskKernels } from './mask-kernels.js';
 import type { PlaneKernels } from './plane-kernels.js';
 import type { SamplingKernels } from './sampling-kernels.js';
 import type { ToneKernels } from './tone-kernels.js';
@@ -16,9 +18,11 @@ import type { ToneKernels } from './tone-kernels.js';
  */
 export type KernelExports = BlendingKernels &
   ComparisonKernels &
+  DetailKernels &
   DrawingKernels &
   GradientKernels &
   GrainKernels &
+  MaskKernels &
   PlaneKernels &
   SamplingKernels &
   ToneKernels & {

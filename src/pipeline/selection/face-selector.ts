@@ -54,7 +54,6 @@ export class FaceSelector {
   #chosen: number | undefined;
   #hasBegun = false;
 
-  /** @param sources at least one */
   constructor(settings: SelectorSettings, sources: readonly SourceFace[]) {
     this.#settings = settings;
     this.#sources = sources;

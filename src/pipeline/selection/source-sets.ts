@@ -9,10 +9,13 @@ import { filesOfSets } from './run-photos.js';
 export type SourceSets = PreparedSources & {
   /**
    * Indexes of photos: first those for everybody whom no map names (none where `source` was left out), then those of each map in
-   * its order.
+   * its order. In a run that swaps with no photos, everybody whom no map names has {@link noPhoto}.
    */
   readonly sets: readonly (readonly number[])[];
 };
+
+/** The index that stands for no photo, where faces are changed without one. */
+export const noPhoto = -1;
 
 /**
  * Reads the source photos and has a worker prepare their faces, set by set: each set needs a face of its own.
@@ -26,7 +29,7 @@ export async function loadSourceSets(config: RunConfig, loading: SourceLoading):
   let photosBefore = 0;
   for (const files of filesOfSets(config)) {
     if (files.length === 0) {
-      sets.push([]);
+      sets.push(config.processors.includes('face_swapper') ? [] : [noPhoto]);
       continue;
     }
     const { faces, warnings } = await loadSourceFaces(files, settings, loading).catch((error: unknown) => {

@@ -1,151 +1,259 @@
-import { type Affine, similarityBetween } from '../../imaging/affine.js';
-import { FrameCropper } from '../../imaging/frame-crop.js';
-import type { PlanarFormat, PlanarFrame } from '../../imaging/planar-frame.js';
-import type { BatchRunner } from '../../inference/batch-runner.js';
+import { AlignedCropper, type CropArithmetic } from '../../imaging/aligned-cropper.js';
+import type { Affine } from '../../imaging/affine.js';
+import type { PlanarFrame } from '../../imaging/planar-frame.js';
+import { warpTemplates } from '../../imaging/warp-templates.js';
+import { FaceswapError } from '../../errors.js';
+import { type BatchSession, hasFreeBatch } from '../../inference/batch-runner.js';
+import { GrowingBatch } from '../../inference/growing-batch.js';
+import { plainScaling, writeImageInput } from '../../inference/image-input.js';
+import { withKnownDims } from '../../inference/known-dims.js';
+import type { SwapperContract } from '../../inference/model-contracts.js';
+import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/session-signature.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
-import { CropPaster } from '../multiband-blender/crop-paster.js';
+import type { CropMasks } from '../face-masker/crop-masks.js';
+import { type ArcfaceRecognizer, norm } from '../face-recognizer/arcface.js';
+import type { SwappedCrop } from '../multiband-blender/crop-paster.js';
 import { softBoxMask } from '../multiband-blender/soft-mask.js';
-import type { FacePatch } from './mesh-swapper.js';
-
-/** How a swapper that works on aligned crops is fed. Values go in as `(RGB 0..1 − mean) / std` and come out as RGB 0..1. */
-export type CropSwapperContract = {
-  /** Side of the square input and output in pixels. */
-  readonly sizePx: number;
-  readonly mean: number;
-  readonly std: number;
-  /** Names of the model's crop input and crop output: `[n, 3, sizePx, sizePx]`. */
-  readonly input: string;
-  readonly output: string;
-  /** The model's other input: who the source is, `[n, length]`. Null for a model that knows. */
-  readonly embedding: { readonly input: string; readonly length: number } | null;
-};
-
-/** A runner over the swapper's session with room for so many faces, sending so many through the model at once. */
-export type SwapRunnerFactory = (batchSize: number, capacity: number) => BatchRunner;
+import { faceShareOf } from './crop-face-share.js';
+import type { FaceCropSwapper } from './face-crop-swapper.js';
+import type { SourceFace } from './source-face.js';
+import { mixTarget, targetShare } from './swapper-weight.js';
 
 /** Insets of the mask in percent of the crop's side. */
-type MaskPadding = {
+export type CropMaskPadding = {
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
   readonly left: number;
 };
 
-/**
- * Where eyes, nose and mouth corners lie in an aligned crop, as shares of its side: the `arcface_128` template of InsightFace, which its
- * 128-pixel swapper was trained with.
- */
-const arcfaceTemplate = [
-  0.36167656, 0.40387734, 0.63696719, 0.40235469, 0.50019687, 0.56044219, 0.38710391, 0.72160547, 0.61507734,
-  0.72034453,
-] as const;
+export type CropSwapperSettings = {
+  /** Model runs that go together: faces times the parts that each is taken apart into. */
+  readonly batchSize: number;
+  /** Told when a batch of so many did not fit into memory. */
+  readonly onTooLarge?: (size: number) => void;
+  /** Side of the crop that is swapped, a whole multiple of the model's. */
+  readonly boostPx: number;
+  readonly arithmetic: CropArithmetic;
+  /** 0..1; 0.5 leaves the source as it is. Models whose source is no embedding do without. */
+  readonly weight: number;
+  /** What reads the targets' embeddings; needed where the weight is not 0.5. */
+  readonly arcface: ArcfaceRecognizer | null;
+  /** Null: the soft box of `blur` (0..1) and `padding` (percent). */
+  readonly masks: CropMasks | null;
+  readonly blur: number;
+  readonly padding: CropMaskPadding;
+};
+
+const unscaled = { scale: 1, offset: 0 };
+
+const inputDims = (layout: 'NCHW' | 'NHWC', sizePx: number): readonly (number | null)[] =>
+  layout === 'NCHW' ? [null, 3, sizePx, sizePx] : [null, sizePx, sizePx, 3];
 
 /**
- * A swapper that is a neural network on aligned face crops. Crops of several faces and frames are collected, go through the
- * model together, and come back as patches for the blender. One per thread; owns its buffers.
+ * A swapper's session with all lengths known but that of the batch, and the name of its output.
  *
- * All crops are cut before any of their frames is changed, so what a face becomes does not depend on how many go together.
+ * @throws FaceswapError `model` when the model is not as its contract says
  */
-export class CropSwapper {
-  readonly #makeRunner: SwapRunnerFactory;
-  readonly #contract: CropSwapperContract;
-  readonly #cropper = new FrameCropper();
-  readonly #paster = new CropPaster();
-  readonly #mask: Float32Array;
+export function swapperSession(
+  session: BatchSession,
+  { image, sizePx, source }: SwapperContract,
+): { readonly session: BatchSession; readonly output: string } {
+  const name = source.kind === 'embedding' ? source.name : source.image.name;
+  const pictureDims = inputDims(image.layout, sizePx);
+  const sourceDims =
+    source.kind === 'embedding' ? [null, source.length] : inputDims(source.image.layout, source.sizePx);
+  const outputDims = [null, 3, sizePx, sizePx];
+  const first = session.outputs[0];
+  const known = withKnownDims(session, {
+    [image.name]: pictureDims,
+    [name]: sourceDims,
+    ...(first === undefined ? {} : { [first.name]: outputDims }),
+  });
+  requireInput(known, image.name, pictureDims);
+  requireInput(known, name, sourceDims);
+  refuseOtherInputs(known, [image.name, name]);
+  const output = requireFirstOutput(known, outputDims);
+  if (hasFreeBatch(known) && known.inputs.some(({ dims }) => typeof dims[0] !== 'string')) {
+    throw new FaceswapError('model', 'The model takes several faces at once, but only one source', {
+      file: session.modelPath,
+      hint: 'The first axis must be free for all of its inputs, or for none',
+    });
+  }
+  return { session: known, output };
+}
+
+/**
+ * A neural network on aligned face crops, as its contract in the registry describes it. A crop larger than the model's is taken apart into
+ * its polyphase parts (every k-th pixel across and down, from each of the k² first ones on), which go through the model like faces of
+ * their own and are put together again. One per thread; owns its buffers.
+ */
+export class CropSwapper implements FaceCropSwapper {
+  readonly #contract: SwapperContract;
+  readonly #settings: CropSwapperSettings;
+  readonly #batch: GrowingBatch;
+  readonly #output: string;
+  readonly #cropper: AlignedCropper;
+  readonly #box: Float32Array;
+  readonly #faceShare: number;
   readonly #five = new Float32Array(fivePointLength);
-  readonly #template: Float32Array;
+  /** Parts across and down of a crop. */
+  readonly #every: number;
+  readonly #share: number;
+  /** A crop before it is laid into the model's input; empty where it is cut straight into that. */
+  readonly #crop: Float32Array;
+  /** Crops that were put together, by their number; kept for later batches. */
+  readonly #whole: Float32Array[] = [];
   readonly #toFrame: Affine[] = [];
-  #runner: BatchRunner;
-  #earlierHalvings = 0;
+  readonly #sources: Float32Array[] = [];
 
   /**
-   * @param batchSize faces that go through the model in one run
-   * @param blur width of the mask's soft edge, 0..1
-   * @param padding insets of the mask in percent
+   * @param session is not disposed of
+   * @throws FaceswapError `model` when the model is not as its contract says
    */
-  constructor(
-    makeRunner: SwapRunnerFactory,
-    batchSize: number,
-    contract: CropSwapperContract,
-    { blur, padding }: { blur: number; padding: MaskPadding },
-  ) {
-    this.#makeRunner = makeRunner;
-    this.#runner = makeRunner(batchSize, batchSize);
+  constructor(session: BatchSession, contract: SwapperContract, settings: CropSwapperSettings) {
+    const { image, sizePx, source, template } = contract;
+    const { boostPx, blur, padding, arithmetic, weight } = settings;
+    if (!Number.isInteger(boostPx / sizePx)) {
+      throw new FaceswapError('bug', `A crop of ${boostPx} px cannot be made of parts of ${sizePx} px`);
+    }
+    const known = swapperSession(session, contract);
+    this.#output = known.output;
     this.#contract = contract;
+    this.#settings = settings;
+    this.#batch = new GrowingBatch(known.session, settings.batchSize, [this.#output], settings.onTooLarge);
+    this.#cropper = new AlignedCropper(arithmetic);
+    this.#every = boostPx / sizePx;
+    this.#share = source.kind === 'embedding' ? targetShare(weight) : 0;
+    const isDirect = this.#every === 1 && plainScaling(image) !== null;
+    this.#crop = new Float32Array(isDirect ? 0 : 3 * boostPx * boostPx);
+    this.#faceShare = faceShareOf(warpTemplates[template]);
     const { top, right, bottom, left } = padding;
-    this.#mask = softBoxMask(contract.sizePx, blur, [top, right, bottom, left]);
-    // The template speaks of edges (0..1), crops of pixel centres.
-    this.#template = Float32Array.from(arcfaceTemplate, (share) => share * contract.sizePx - 0.5);
+    this.#box = softBoxMask(boostPx, blur, [top, right, bottom, left]);
   }
 
-  /** How often a batch was halved because memory ran out. */
   get halvings(): number {
-    return this.#earlierHalvings + this.#runner.halvings;
+    return this.#batch.halvings;
   }
 
-  /** Faces that were added since the last {@link clear}. */
   get count(): number {
     return this.#toFrame.length;
   }
 
-  /**
-   * Cuts out a face for the next run.
-   *
-   * @param points 468 × (x, y, z) in frame pixels
-   * @param embedding who the source is; only as much as the model takes is read
-   * @returns the number under which {@link patch} gives it back
-   */
-  add(frame: PlanarFrame, points: Float32Array, embedding: Float32Array): number {
-    const index = this.#toFrame.length;
-    if (index === this.#runner.capacity) this.#grow();
-    const { sizePx, mean, std, input, embedding: who } = this.#contract;
-    if (who !== null) {
-      this.#runner.input(who.input, index).set(embedding.subarray(0, who.length));
+  add(frame: PlanarFrame, points: Float32Array, source: SourceFace | null): number {
+    const who = source?.swapSource ?? null;
+    if (who === null) throw new FaceswapError('bug', 'A swapper was asked for a face without a source');
+    const { template, image, sizePx } = this.#contract;
+    const { boostPx, arcface, masks } = this.#settings;
+    const index = this.count;
+    const toFrame = this.#cropper.align(template, boostPx, fivePointsOf(points, this.#five));
+    const scaling = plainScaling(image);
+    if (this.#every === 1 && scaling !== null) {
+      this.#cropper.cut(frame, toFrame, sizePx, this.#batch.input(image.name, index), scaling);
+    } else {
+      this.#cropper.cut(frame, toFrame, boostPx, this.#crop, unscaled);
+      this.#eachPart(index, (item, row, column) => {
+        const phase = { every: this.#every, row, column };
+        writeImageInput(this.#crop, boostPx, image, this.#batch.input(image.name, item), phase);
+      });
     }
-    const toFrame = similarityBetween(this.#template, fivePointsOf(points, this.#five));
+    this.#eachPart(index, (item) => this.#sourceSlot(item).set(who));
     this.#toFrame.push(toFrame);
-    const scaling = { scale: 1 / std, offset: -mean / std };
-    this.#cropper.crop(frame, toFrame, sizePx, sizePx, this.#runner.input(input, index), scaling);
+    this.#sources.push(who);
+    if (this.#share !== 0) arcface?.add(frame, points);
+    masks?.add(index, frame, { toFrame, points });
     return index;
   }
 
-  /** Sends all added faces through the model. */
   async run(): Promise<void> {
-    if (this.count > 0) await this.#runner.run(this.count);
+    if (this.count === 0) return;
+    if (this.#share !== 0) await this.#mixTargets();
+    await this.#batch.run(this.count * this.#every ** 2);
+    for (let index = 0; index < this.count; index++) this.#putTogether(index);
+    await this.#settings.masks?.run((index) => this.#swappedCrop(index));
   }
 
-  /**
-   * The swapped face as a patch, valid until the next call.
-   *
-   * @returns null when nothing of it lies inside the frame
-   */
-  patch(format: PlanarFormat, index: number): FacePatch | null {
-    const { sizePx, output } = this.#contract;
-    return this.#paster.patch(format, {
-      crop: this.#runner.output(output, index),
-      mask: this.#mask,
-      sizePx,
+  swapped(index: number): SwappedCrop {
+    return {
+      crop: this.#swappedCrop(index),
+      mask: this.#settings.masks?.mask(index) ?? this.#box,
+      sizePx: this.#settings.boostPx,
       toFrame: this.#toFrame[index] as Affine,
-    });
+      faceShare: this.#faceShare,
+    };
   }
 
-  /** Forgets the faces; the next {@link add} starts at 0 again. */
   clear(): void {
     this.#toFrame.length = 0;
+    this.#sources.length = 0;
+    this.#settings.arcface?.clear();
+    this.#settings.masks?.clear();
   }
 
-  /** A frame may show more faces than a batch holds: doubles the room and takes along what is in it. */
-  #grow(): void {
-    const full = this.#runner;
-    const { input, embedding } = this.#contract;
-    this.#earlierHalvings += full.halvings;
-    this.#runner = this.#makeRunner(full.batchSize, 2 * full.capacity);
-    for (let index = 0; index < full.capacity; index++) {
-      this.#runner.input(input, index).set(full.input(input, index));
-      if (embedding !== null) {
-        this.#runner.input(embedding.input, index).set(full.input(embedding.input, index));
+  async dispose(): Promise<void> {
+    await this.#settings.masks?.dispose();
+  }
+
+  #eachPart(index: number, work: (item: number, row: number, column: number) => void): void {
+    const every = this.#every;
+    for (let row = 0; row < every; row++) {
+      for (let column = 0; column < every; column++) {
+        work((index * every + row) * every + column, row, column);
       }
     }
-    full.dispose();
+  }
+
+  #sourceSlot(item: number): Float32Array {
+    const { source } = this.#contract;
+    return this.#batch.input(source.kind === 'embedding' ? source.name : source.image.name, item);
+  }
+
+  /** Lays the sources in again, with their share of each target. */
+  async #mixTargets(): Promise<void> {
+    const { source } = this.#contract;
+    const { arcface } = this.#settings;
+    if (arcface === null || source.kind !== 'embedding') {
+      throw new FaceswapError('bug', 'A weight was asked for without a recogniser');
+    }
+    await arcface.run();
+    for (let index = 0; index < this.count; index++) {
+      const target = arcface.embedding(index);
+      const targetNorm = source.weightBy === 'normalised' ? norm(target) : 1;
+      const mix = { share: this.#share, targetNorm };
+      this.#eachPart(index, (item) => {
+        mixTarget(this.#sources[index] as Float32Array, target, mix, this.#sourceSlot(item));
+      });
+    }
+  }
+
+  #swappedCrop(index: number): Float32Array {
+    return this.#every === 1 ? this.#batch.output(this.#output, index) : (this.#whole[index] as Float32Array);
+  }
+
+  /** Makes R'G'B' 0..1 of what the model gave, and one crop of its parts. */
+  #putTogether(index: number): void {
+    const { sizePx, image, denormalise } = this.#contract;
+    const { boostPx, masks, arithmetic } = this.#settings;
+    const isRgb = image.colourOrder === 'RGB' && !denormalise;
+    // Our own paster clips, so that nothing is left to do.
+    if (this.#every === 1 && isRgb && masks === null && arithmetic === 'ours') return;
+    const area = sizePx * sizePx;
+    if (this.#every > 1) this.#whole[index] ??= new Float32Array(3 * boostPx * boostPx);
+    const whole = this.#swappedCrop(index);
+    this.#eachPart(index, (item, row, column) => {
+      const part = this.#batch.output(this.#output, item);
+      for (let channel = 0; channel < 3; channel++) {
+        const at = image.colourOrder === 'RGB' ? channel : 2 - channel;
+        const gain = denormalise ? (image.std[at] as number) / 255 : 1;
+        const lift = denormalise ? (image.mean[at] as number) / 255 : 0;
+        for (let y = 0, from = at * area; y < sizePx; y++) {
+          let to = (channel * boostPx + y * this.#every + row) * boostPx + column;
+          for (let x = 0; x < sizePx; x++, from++, to += this.#every) {
+            const value = (part[from] as number) * gain + lift;
+            whole[to] = value > 0 ? Math.min(1, value) : 0;
+          }
+        }
+      }
+    });
   }
 }

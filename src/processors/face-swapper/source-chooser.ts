@@ -1,4 +1,3 @@
-import { FaceswapError } from '../../errors.js';
 import type { FaceAppearance } from './appearance.js';
 import type { HeadPose } from './head-pose.js';
 import type { SourceFace } from './source-face.js';
@@ -15,7 +14,6 @@ export class SourceChooser {
   readonly #sources: readonly SourceFace[];
   readonly #chosen = new Map<number, SourceFace>();
 
-  /** @param sources at least one */
   constructor(sources: readonly SourceFace[]) {
     this.#sources = sources;
   }
@@ -25,9 +23,14 @@ export class SourceChooser {
     this.#chosen.clear();
   }
 
-  choose(trackId: number, pose: HeadPose, appearance: Pick<FaceAppearance, 'mean' | 'std'>): SourceFace {
+  /** @returns null where there are no photos */
+  choose(
+    trackId: number,
+    pose: HeadPose,
+    appearance: Pick<FaceAppearance, 'mean' | 'std'>,
+  ): SourceFace | null {
     const [first] = this.#sources;
-    if (first === undefined) throw new FaceswapError('bug', 'There is no source face to choose from');
+    if (first === undefined) return null;
     const cost = (source: SourceFace): number =>
       Math.abs(source.pose.yaw - pose.yaw) +
       0.7 * Math.abs(source.pose.pitch - pose.pitch) +

@@ -23,6 +23,11 @@ export type SourceFace = {
   readonly file: string;
   /** 1024 numbers, L2-normalised. */
   readonly descriptor: Float32Array;
+  /**
+   * Who the person is in the form that the swapper's model takes: numbers of an embedding, the same for all photos of a person, or an
+   * aligned crop. Null for swappers that are no model.
+   */
+  readonly swapSource: Float32Array | null;
   readonly texture: FaceTexture;
   readonly appearance: FaceAppearance;
   /** 3 × toneSide² numbers: the skin's tones, L, a and b, all over the flattened face. */

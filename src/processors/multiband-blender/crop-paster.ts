@@ -17,13 +17,9 @@ export type SwappedCrop = {
   readonly sizePx: number;
   /** Maps crop pixel centres to luma pixel centres of the frame. */
   readonly toFrame: Affine;
+  /** The face's width as a share of the crop's side; 0.62, as in `arcface_128`, when it is left out. */
+  readonly faceShare?: number;
 };
-
-/**
- * The face's width as a share of an aligned crop's side: in the templates that swappers are trained with, the eyes
- * lie 0.28 of the side apart, and a face is 2.2 times as wide as that.
- */
-const faceShare = 0.62;
 
 /**
  * Draws swapped crops as patches that {@link FaceBlender} lays into the frame, in any of its modes. Each pixel of
@@ -40,7 +36,10 @@ export class CropPaster {
    * @returns a patch that is valid until the next call; null when nothing of the mask lies inside the frame
    * @throws FaceswapError (bug) when the buffers do not have the size that is told, or the map is singular
    */
-  patch(format: PlanarFormat, { crop, mask, sizePx, toFrame }: SwappedCrop): FacePatch | null {
+  patch(
+    format: PlanarFormat,
+    { crop, mask, sizePx, toFrame, faceShare = 0.62 }: SwappedCrop,
+  ): FacePatch | null {
     const area = sizePx * sizePx;
     if (crop.length !== 3 * area || mask.length !== area) {
       throw new FaceswapError('bug', `Not a crop of ${sizePx} px: ${crop.length} and ${mask.length} values`);

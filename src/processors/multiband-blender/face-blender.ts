@@ -160,19 +160,26 @@ export class FaceBlender {
   }
 
   /** Makes the mask thinner, and lets the target's own pixels move by as much less. */
-  #fadePatch({ region, mask, placeX, placeY }: FacePatch, opacity: number): void {
+  #fadePatch({ region, placeX, placeY }: FacePatch, opacity: number): void {
     const { width, height } = region;
     const copyOf = (name: string): Float32Array =>
       this.#scratch.floats(`faded ${name}`, width * height + slack);
+    // Read by their addresses: making room may move the memory away from under the patch's views.
+    const planeAt = (address: number): Float32Array =>
+      new Float32Array(kernels().memory.buffer, address, width * height);
     const masks = copyOf('mask');
-    for (let i = 0; i < mask.length; i++) masks[i] = opacity * (mask[i] as number);
+    const whole = planeAt(this.#patch.mask);
+    for (let i = 0; i < whole.length; i++) masks[i] = opacity * (whole[i] as number);
     this.#patch.mask = addressOf(masks);
     if (placeX === null || placeY === null) return;
-    const [across, down] = [copyOf('placeX'), copyOf('placeY')];
+    copyOf('placeX');
+    const down = copyOf('placeY');
+    const across = copyOf('placeX');
+    const [fromX, fromY] = [planeAt(this.#patch.placeX), planeAt(this.#patch.placeY)];
     for (let y = 0, i = 0; y < height; y++) {
       for (let x = 0; x < width; x++, i++) {
-        across[i] = x + opacity * ((placeX[i] as number) - x);
-        down[i] = y + opacity * ((placeY[i] as number) - y);
+        across[i] = x + opacity * ((fromX[i] as number) - x);
+        down[i] = y + opacity * ((fromY[i] as number) - y);
       }
     }
     this.#patch.placeX = addressOf(across);

@@ -43,10 +43,16 @@ export class FaceMasks {
     this.#areas.clear();
   }
 
-  /** Adds the mask of a face that is being drawn; where two faces lie over each other, the larger opacity stays. */
+  /** Adds a mask of a face that is being drawn, which may have several; where two lie over each other, the larger opacity stays. */
   mark(face: number, { region, mask }: Pick<FacePatch, 'region' | 'mask'>): void {
     const { x, y, width, height } = region;
-    this.#areas.set(face, { left: x, top: y, right: x + width, bottom: y + height });
+    const known = this.#areas.get(face);
+    this.#areas.set(face, {
+      left: Math.min(x, known?.left ?? x),
+      top: Math.min(y, known?.top ?? y),
+      right: Math.max(x + width, known?.right ?? 0),
+      bottom: Math.max(y + height, known?.bottom ?? 0),
+    });
     const inside = mask.buffer === kernels().memory.buffer ? mask : this.#copy(mask);
     const to = addressOf(this.plane) + y * this.#widthPx + x;
     kernels().call.markMask(addressOf(inside), to, this.#widthPx, width, height);

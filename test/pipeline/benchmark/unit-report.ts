@@ -65,6 +65,7 @@ export const cycle = (
       smooth: 1,
       swap: 1,
       blend: 1,
+      enhance: 0,
       monitor: 1,
       encode: 1,
       mux: 1,

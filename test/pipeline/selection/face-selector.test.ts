@@ -36,6 +36,7 @@ before(() => {
     index,
     file: `photo-${index}.png`,
     descriptor: new Float32Array(1024),
+    swapSource: null,
     texture: { sizePx: 0, levels: [] },
     appearance,
     toneMaps: new Float32Array(0),
@@ -156,7 +157,7 @@ describe('where it is known who is who', () => {
       ['person2', 'person1', undefined, 'person3'],
     );
     assert.deepEqual(
-      choices.map(({ chooser }, at) => chooser?.choose(faces[at]!.trackId, frontal, appearance).index),
+      choices.map(({ chooser }, at) => chooser?.choose(faces[at]!.trackId, frontal, appearance)?.index),
       [1, undefined, undefined, 0],
     );
   });
@@ -165,7 +166,7 @@ describe('where it is known who is who', () => {
     const selector = selectorOf({});
     selector.begin(noFrames, { ...selection, unknown: [2] });
     const [choice] = selector.select(0, [candidate(9, 0)], size);
-    assert.equal(choice?.chooser?.choose(9, frontal, appearance).index, 2);
+    assert.equal(choice?.chooser?.choose(9, frontal, appearance)?.index, 2);
     assert.equal(choice?.person, undefined);
   });
 

@@ -22,6 +22,7 @@ const noiseCrop = (random: Random, sizePx: number, toFrame: Affine): SwappedCrop
   mask: softBoxMask(sizePx, 0.3, [0, 10, 0, 5]),
   sizePx,
   toFrame,
+  faceShare: 0.62,
 });
 
 const flatCrop = (sizePx: number, rgb: readonly [number, number, number], toFrame: Affine): SwappedCrop => ({
@@ -29,6 +30,7 @@ const flatCrop = (sizePx: number, rgb: readonly [number, number, number], toFram
   mask: new Float32Array(sizePx * sizePx).fill(1),
   sizePx,
   toFrame,
+  faceShare: 0.62,
 });
 
 const pasted = (frame: PlanarFrame, swapped: SwappedCrop, mode: (typeof modes)[number]): PlanarFrame => {

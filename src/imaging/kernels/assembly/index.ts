@@ -33,9 +33,11 @@ export {
   writeBasic8,
 } from './blend';
 export { maskedSsim16, maskedSsim8, squaredDifferences8, squaredDifferences16, ssim8, ssim16 } from './comparison';
+export { gatherDetail, limitDetail, smoothApart } from './detail';
 export { anchorOutline, membraneTerms, subtractMembrane, weighedMean } from './gradient';
 export { addGrain16, addGrain8, grainBlocks16, grainBlocks8 } from './grain';
 export { labToSrgbPlanes, srgbToLabPlanes } from './lab';
+export { softenMask } from './mask';
 export {
   factorMembrane,
   prolongMembrane,

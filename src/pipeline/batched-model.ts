@@ -1,0 +1,59 @@
+import { join } from 'node:path';
+import { hasFreeBatch } from '../inference/batch-runner.js';
+import { batchableModel } from '../inference/free-batch-cache.js';
+import { createSession, type ModelSession } from '../inference/session.js';
+import type { ChainMachine } from './face-chain.js';
+import { sessionOptions } from './session-options.js';
+
+/** A model that faces go through one after the other or together, loaded. */
+export type BatchedModel = {
+  readonly session: ModelSession;
+  /** Faces per run at most. */
+  readonly batchSize: number;
+};
+
+/** Faces per run on a device where nothing was asked for; memory that does not suffice halves it. */
+const deviceBatch = 8;
+
+/** What the faces of one run may take of memory as the model's inputs and outputs. */
+const mostBatchBytes = 256 * 2 ** 20;
+
+const bytesPerFace = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'outputs'>): number =>
+  [...inputs, ...outputs].reduce(
+    (sum, { dims }) =>
+      sum + 4 * dims.reduce<number>((product, dim) => product * (typeof dim === 'number' ? dim : 1), 1),
+    0,
+  );
+
+/**
+ * Loads a model that makes something of each face besides swapping it: an enhancer, or one for masks. On the CPU one run takes one face unless a
+ * batch was asked for, since such models keep all cores busy with one; on devices a run takes up to eight. A model whose batch is fixed
+ * is rewritten where there is a place to keep the copy.
+ *
+ * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there
+ */
+export async function openBatchedModel(
+  file: string,
+  settings: Parameters<typeof sessionOptions>[0],
+  { batchSize: request, cacheFolder }: Pick<ChainMachine, 'batchSize' | 'cacheFolder'>,
+): Promise<BatchedModel> {
+  const options = sessionOptions(settings);
+  const { providers, intraOpThreads } = options;
+  const isOnDevice = providers.some((provider) => provider !== 'cpu');
+  const wanted = request !== 'auto' ? request : isOnDevice ? deviceBatch : 1;
+  if (wanted === 1 || cacheFolder === null) {
+    const session = await createSession(file, options);
+    return { session, batchSize: hasFreeBatch(session) ? limited(session, wanted) : 1 };
+  }
+  const model = await batchableModel(file, {
+    folder: join(cacheFolder, 'models'),
+    providers,
+    intraOpThreads,
+  });
+  const rewritten = model.path === file ? {} : { rewrittenPath: model.path };
+  const session = await createSession(file, { ...options, ...rewritten });
+  return { session, batchSize: hasFreeBatch(session) ? limited(session, wanted) : 1 };
+}
+
+const limited = (session: ModelSession, wanted: number): number =>
+  Math.max(1, Math.min(wanted, Math.floor(mostBatchBytes / bytesPerFace(session))));
