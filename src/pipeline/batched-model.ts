@@ -27,7 +27,7 @@ const bytesPerFace = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'output
 
 /**
  * Loads a model that makes something of each face besides swapping it: an enhancer, or one for masks. On the CPU one run takes one face unless a
- * batch was asked for, since such models keep all cores busy with one; on devices a run takes up to eight. A model whose batch is fixed
+ * batch was asked for, on devices up to eight. A model whose batch is fixed
  * is rewritten where there is a place to keep the copy.
  *
  * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there
