@@ -27,7 +27,7 @@ const bytesPerFace = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'output
 
 /**
  * Loads a model that makes something of each face besides swapping it: an enhancer, or one for masks. On the CPU one run takes one face unless a
- * batch was asked for, since such models keep all cores busy with one; on devices a run takes up to eight. A model whose batch is fixed
+ * batch was asked for, on devices up to eight. A model whose batch is fixed
  * is rewritten where there is a place to keep the copy.
  *
  * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there
@@ -41,19 +41,24 @@ export async function openBatchedModel(
   const { providers, intraOpThreads } = options;
   const isOnDevice = providers.some((provider) => provider !== 'cpu');
   const wanted = request !== 'auto' ? request : isOnDevice ? deviceBatch : 1;
-  if (wanted === 1 || cacheFolder === null) {
-    const session = await createSession(file, options);
-    return { session, batchSize: hasFreeBatch(session) ? limited(session, wanted) : 1 };
+  let session = await createSession(file, options);
+  const isRewritable = wanted > 1 && cacheFolder !== null && !hasFreeBatch(session) && isKnown(session);
+  if (isRewritable) {
+    // One after the other: both at once would need twice the memory for their weights.
+    await session.dispose();
+    const folder = join(cacheFolder, 'models');
+    const model = await batchableModel(file, { folder, providers, intraOpThreads });
+    session = await createSession(
+      file,
+      model.path === file ? options : { ...options, rewrittenPath: model.path },
+    );
   }
-  const model = await batchableModel(file, {
-    folder: join(cacheFolder, 'models'),
-    providers,
-    intraOpThreads,
-  });
-  const rewritten = model.path === file ? {} : { rewrittenPath: model.path };
-  const session = await createSession(file, { ...options, ...rewritten });
   return { session, batchSize: hasFreeBatch(session) ? limited(session, wanted) : 1 };
 }
+
+/** Whether the file states all lengths: what leaves some open is not compared with a copy of itself. */
+const isKnown = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'outputs'>): boolean =>
+  [...inputs, ...outputs].every(({ dims }) => dims.every((dim) => typeof dim === 'number'));
 
 const limited = (session: ModelSession, wanted: number): number =>
   Math.max(1, Math.min(wanted, Math.floor(mostBatchBytes / bytesPerFace(session))));

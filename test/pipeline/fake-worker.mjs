@@ -40,7 +40,7 @@ const face = {
   identityToTarget: 0.3,
 };
 
-const stages = ['detect', 'landmarks', 'identity', 'smooth', 'swap', 'blend', 'monitor'];
+const stages = ['detect', 'landmarks', 'identity', 'smooth', 'swap', 'blend', 'enhance', 'monitor'];
 
 const disasters = {
   throw: () =>

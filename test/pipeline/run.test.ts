@@ -586,7 +586,7 @@ test('the debug log tells frames in flight times bytes, never more than the pool
     [
       'decode',
       'worker',
-      ...['detect', 'landmarks', 'smooth', 'identity', 'swap', 'blend', 'monitor'],
+      ...['detect', 'landmarks', 'smooth', 'identity', 'swap', 'blend', 'enhance', 'monitor'],
       'waiting',
       'encode',
     ],

@@ -3,9 +3,9 @@ import { AlignedCropper, type CropArithmetic } from '../../imaging/aligned-cropp
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { warpTemplates } from '../../imaging/warp-templates.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
-import { imageDims, writeImageInput } from '../../inference/image-input.js';
+import { writeImageInput } from '../../inference/image-input.js';
+import { imageSession } from '../../inference/image-session.js';
 import type { EnhancerContract } from '../../inference/model-contracts.js';
-import { refuseOtherInputs, requireFirstOutput, requireInput } from '../../inference/session-signature.js';
 import type { ModelSession } from '../../inference/session.js';
 import { fivePointLength, fivePointsOf } from '../face-landmarker/five-points.js';
 import type { CropMasks } from '../face-masker/crop-masks.js';
@@ -62,19 +62,15 @@ export class CropEnhancer implements FaceEnhancer {
     { session, contract, batchSize }: OpenedEnhancer,
     { weight, masks, arithmetic }: CropEnhancerSettings,
   ) {
-    const { image, sizePx, template } = contract;
-    requireInput(session, image.name, imageDims(image.layout, sizePx));
-    if (contract.weight !== undefined) requireInput(session, contract.weight.name, [null]);
-    refuseOtherInputs(session, [
-      image.name,
-      ...(contract.weight === undefined ? [] : [contract.weight.name]),
-    ]);
-    this.#output = requireFirstOutput(session, [null, 3, sizePx, sizePx]);
+    const { sizePx, template } = contract;
+    const others = contract.weight === undefined ? {} : { [contract.weight.name]: [null] };
+    const known = imageSession(session, contract, [null, 3, sizePx, sizePx], others);
+    this.#output = known.output;
     this.#session = session;
     this.#contract = contract;
     this.#weight = weight;
     this.#masks = masks;
-    this.#batch = new GrowingBatch(session, batchSize, [this.#output]);
+    this.#batch = new GrowingBatch(known.session, batchSize, [this.#output]);
     this.#faceShare = faceShareOf(warpTemplates[template]);
     this.#arithmetic = arithmetic;
     this.#cropper = new AlignedCropper(arithmetic);

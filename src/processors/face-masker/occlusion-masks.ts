@@ -3,9 +3,9 @@ import { FrameCropper } from '../../imaging/frame-crop.js';
 import { PlaneResizer } from '../../imaging/plane-resizer.js';
 import type { PlanarFrame } from '../../imaging/planar-frame.js';
 import { GrowingBatch } from '../../inference/growing-batch.js';
-import { imageDims, writeImageInput } from '../../inference/image-input.js';
+import { writeImageInput } from '../../inference/image-input.js';
+import { imageSession } from '../../inference/image-session.js';
 import type { ContractOf } from '../../inference/model-contracts.js';
-import { requireFirstOutput, requireInput, refuseOtherInputs } from '../../inference/session-signature.js';
 import type { ModelSession } from '../../inference/session.js';
 
 /** A model that tells what of a face is not covered, loaded. */
@@ -51,11 +51,10 @@ export class OcclusionMasks {
    */
   constructor(occluders: readonly OpenedOccluder[], sizePx: number, plainCut: CropCutter | null) {
     this.#occluders = occluders.map(({ session, contract, batchSize }) => {
-      const { image, sizePx: side } = contract;
-      requireInput(session, image.name, imageDims(image.layout, side));
-      refuseOtherInputs(session, [image.name]);
-      const output = requireFirstOutput(session, [null, side, side, 1]);
-      return { batch: new GrowingBatch(session, batchSize, [output]), contract, output };
+      const { sizePx: side } = contract;
+      const known = imageSession(session, contract, [null, side, side, 1]);
+      const batch = new GrowingBatch(known.session, batchSize, [known.output]);
+      return { batch, contract, output: known.output };
     });
     this.#sizePx = sizePx;
     this.#modelPx = occluders[0]?.contract.sizePx ?? sizePx;

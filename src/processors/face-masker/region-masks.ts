@@ -1,7 +1,7 @@
 import { BatchRunner } from '../../inference/batch-runner.js';
-import { imageDims, writeImageInput } from '../../inference/image-input.js';
+import { writeImageInput } from '../../inference/image-input.js';
+import { imageSession } from '../../inference/image-session.js';
 import type { ContractOf } from '../../inference/model-contracts.js';
-import { requireFirstOutput, requireInput, refuseOtherInputs } from '../../inference/session-signature.js';
 import type { ModelSession } from '../../inference/session.js';
 import { PlaneResizer } from '../../imaging/plane-resizer.js';
 
@@ -67,12 +67,11 @@ export class RegionMasks {
     sizePx: number,
     filter: 'smooth' | 'plain',
   ) {
-    const { image, sizePx: side, classCount } = contract;
-    requireInput(session, image.name, imageDims(image.layout, side));
-    refuseOtherInputs(session, [image.name]);
-    this.#output = requireFirstOutput(session, [null, classCount, side, side]);
+    const { sizePx: side, classCount } = contract;
+    const known = imageSession(session, contract, [null, classCount, side, side]);
+    this.#output = known.output;
     this.#contract = contract;
-    this.#runner = new BatchRunner(session, { batchSize, outputs: [this.#output] });
+    this.#runner = new BatchRunner(known.session, { batchSize, outputs: [this.#output] });
     this.#isChosen = Array.from({ length: classCount }, (_, id) =>
       regions.some((name) => classOf[name] === id),
     );

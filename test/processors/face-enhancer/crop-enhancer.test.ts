@@ -381,6 +381,33 @@ test('--compat facefusion enhances with its roundings', async () => {
   }
 });
 
+test('axes that a file leaves open get the contract’s lengths', async () => {
+  const dims = ['batch', 3, 'height', 'width'];
+  const path = writeModel(
+    join(folder, 'open.onnx'),
+    modelOf({ inputs: { input: dims }, outputs: { output: dims }, nodes: [op('Neg', ['input'], 'output')] }),
+  );
+  const session = await createSession(path, { providers: ['cpu'], intraOpThreads: 1 });
+  const contract = contractOf('gpen_bfr_256');
+  const masks = new FaceCropMasks({
+    sizePx: contract.sizePx,
+    box: null,
+    occluders: [],
+    areas: [],
+    parser: null,
+    regions: [],
+    plainCut: null,
+  });
+  const enhancer = new CropEnhancer(
+    { session, contract, batchSize: 2 },
+    { weight: 0.5, masks, arithmetic: 'ours' },
+  );
+  enhancers.push(enhancer);
+  const frame = await enhance(enhancer, () => [0.8, 0.2, 0.5]);
+  assertClose(sampleOf(frame, 0, 80, 70), 51, 1);
+  assertClose(sampleOf(frame, 1, 80, 70), 204, 1);
+});
+
 test('a model that does not fit its contract is refused', async () => {
   const path = writeModel(
     join(folder, 'wrong.onnx'),
