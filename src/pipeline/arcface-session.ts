@@ -1,19 +1,23 @@
-import { createSession, type ModelSession } from '../inference/session.js';
-import { type ProviderSettings, sessionOptions } from './session-options.js';
+import type { ModelFile } from '../inference/model-store.js';
+import type { ModelSession } from '../inference/session.js';
+import { type FetchedModelPlace, openFetchedModel } from './fetched-model.js';
+import { sessionOptions } from './session-options.js';
 
 let loaded: { readonly key: string; readonly session: Promise<ModelSession> } | null = null;
 
 /**
  * The recogniser's session, loaded once per thread: sources use it, and the chain where a weight asks for the targets' embeddings.
  *
- * @throws FaceswapError as `createSession`
+ * @throws FaceswapError as `openFetchedModel`
  */
-export async function loadArcface(file: string, settings: ProviderSettings): Promise<ModelSession> {
-  const options = sessionOptions(settings);
-  const key = JSON.stringify([file, options]);
+export async function loadArcface(
+  model: ModelFile<'arcface'>,
+  place: FetchedModelPlace,
+): Promise<ModelSession> {
+  const key = JSON.stringify([model.file, model.halve ?? false, sessionOptions(place.settings)]);
   if (loaded?.key === key) return loaded.session;
   await releaseArcface();
-  const session = createSession(file, options);
+  const session = openFetchedModel(model, place);
   loaded = { key, session };
   session.catch(() => {
     if (loaded?.session === session) loaded = null;

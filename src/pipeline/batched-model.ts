@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { hasFreeBatch } from '../inference/batch-runner.js';
 import { batchableModel } from '../inference/free-batch-cache.js';
-import { createSession, type ModelSession } from '../inference/session.js';
+import type { ModelSession } from '../inference/session.js';
 import type { ChainMachine } from './face-chain.js';
-import { sessionOptions } from './session-options.js';
+import { type FetchedFile, openFetchedModel } from './fetched-model.js';
+import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 /** A model that faces go through one after the other or together, loaded. */
 export type BatchedModel = {
@@ -33,25 +34,23 @@ const bytesPerFace = ({ inputs, outputs }: Pick<ModelSession, 'inputs' | 'output
  * @throws FaceswapError `model` for a missing or damaged file, `unavailable` for a provider that is not there
  */
 export async function openBatchedModel(
-  file: string,
-  settings: Parameters<typeof sessionOptions>[0],
+  model: FetchedFile,
+  settings: ProviderSettings,
   { batchSize: request, cacheFolder }: Pick<ChainMachine, 'batchSize' | 'cacheFolder'>,
 ): Promise<BatchedModel> {
+  const { file } = model;
   const options = sessionOptions(settings);
-  const { providers, intraOpThreads } = options;
-  const isOnDevice = providers.some((provider) => provider !== 'cpu');
+  const place = { settings, cacheFolder };
+  const isOnDevice = options.providers.some((provider) => provider !== 'cpu');
   const wanted = request !== 'auto' ? request : isOnDevice ? deviceBatch : 1;
-  let session = await createSession(file, options);
+  let session = await openFetchedModel(model, place);
   const isRewritable = wanted > 1 && cacheFolder !== null && !hasFreeBatch(session) && isKnown(session);
   if (isRewritable) {
     // One after the other: both at once would need twice the memory for their weights.
     await session.dispose();
     const folder = join(cacheFolder, 'models');
-    const model = await batchableModel(file, { folder, providers, intraOpThreads });
-    session = await createSession(
-      file,
-      model.path === file ? options : { ...options, rewrittenPath: model.path },
-    );
+    const { path } = await batchableModel(file, { folder, ...options });
+    session = await openFetchedModel(model, path === file ? place : { ...place, rewrittenPath: path });
   }
   return { session, batchSize: hasFreeBatch(session) ? limited(session, wanted) : 1 };
 }

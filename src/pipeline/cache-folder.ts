@@ -39,3 +39,7 @@ export function cacheFolder({ environment, platform, homeFolder }: CachePlace = 
       return join(homeFolder, '.cache', 'faceswap');
   }
 }
+
+/** Where a run keeps copies of models and what was measured of them; null where it keeps nothing. */
+export const modelCacheFolder = ({ cache }: { readonly cache: boolean }): string | null =>
+  cache ? join(cacheFolder(), 'models') : null;

@@ -12,6 +12,7 @@ import {
   modelFileOf,
 } from '../inference/model-store.js';
 import { type ChainModelFiles, embeddedModelFiles, type NeuralModelFiles } from './chain-models.js';
+import { modelCacheFolder } from './cache-folder.js';
 import type { RunConfig } from './run-options.js';
 
 /** The detectors that `many` stands for, as in FaceFusion. */
@@ -88,7 +89,7 @@ export async function chainModelFiles(config: RunConfig): Promise<ChainModelFile
   const { assureModel } = await import('./models/model-record.js');
   // A file that was named by its path is none of the model folder's.
   for (const [, { id, file }] of files) if (file !== config.deepSwapperModel) await assureModel(id, file);
-  return { ...embeddedModelFiles(), neural };
+  return { ...embeddedModelFiles(), neural, cacheFolder: modelCacheFolder(config) };
 }
 
 /** @throws FaceswapError `usage` for a side that one of the detectors does not take. */

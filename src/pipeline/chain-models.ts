@@ -4,7 +4,7 @@ import type {
   SwapperContract,
 } from '../inference/model-contracts.js';
 import { embeddedModelPath } from '../inference/model-registry.js';
-import type { ModelFile } from '../inference/model-store.js';
+import type { AnyModelFile, ModelFile } from '../inference/model-store.js';
 import { createSession, type ModelSession } from '../inference/session.js';
 import { FaceDetector } from '../processors/face-detector/face-detector.js';
 import {
@@ -20,6 +20,7 @@ import { SixtyEightEstimator } from '../processors/face-landmarker/sixty-eight-e
 import { FaceClassifier } from '../processors/face-recognizer/face-classifier.js';
 import { FaceRecognizer } from '../processors/face-recognizer/face-recognizer.js';
 import type { ChainSettings } from './face-chain.js';
+import { openFetchedModel } from './fetched-model.js';
 import { type ProviderSettings, sessionOptions } from './session-options.js';
 
 /** A benchmark's swapper: a model that was made, not trained, and gets the first numbers of the source's descriptor. */
@@ -39,6 +40,8 @@ export type ChainModelFiles = {
   readonly swapper: SwapperFile | null;
   /** Null where all models are those of the package. */
   readonly neural: NeuralModelFiles | null;
+  /** Where copies of fetched models are kept between runs; null: nowhere. */
+  readonly cacheFolder: string | null;
 };
 
 /** Files of models that were fetched, by their use in the chain; plain data. */
@@ -68,6 +71,7 @@ export const embeddedModelFiles = (): ChainModelFiles => ({
   recognizer: embeddedModelPath('faceres'),
   swapper: null,
   neural: null,
+  cacheFolder: null,
 });
 
 /** Whether the chain's swapper is a model, through which faces go in batches. */
@@ -142,11 +146,13 @@ export async function releaseChainModels(): Promise<void> {
 async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapper'>): Promise<ChainModels> {
   const options = sessionOptions(settings);
   const sessions: ModelSession[] = [];
-  const session = async (file: string): Promise<ModelSession> => {
-    const opened = await createSession(file, options);
-    sessions.push(opened);
-    return opened;
+  const keep = (session: ModelSession): ModelSession => {
+    sessions.push(session);
+    return session;
   };
+  const session = async (file: string): Promise<ModelSession> => keep(await createSession(file, options));
+  const place = { settings, cacheFolder: files.cacheFolder };
+  const fetched: OpenFetched = async (model) => keep(await openFetchedModel(model, place));
   const dispose = async (): Promise<void> => {
     loaded = null;
     for (const session of sessions) await session.dispose();
@@ -157,14 +163,14 @@ async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapp
       detector:
         neural === null || neural.detectors.length === 0
           ? new FaceDetector(await session(files.detector), settings.faceDetectorScore)
-          : await openDetector(neural.detectors, settings, session),
+          : await openDetector(neural.detectors, settings, fetched),
       landmarker: new FaceLandmarker(await session(files.landmarker)),
-      fitter: neural === null ? null : await openFitter(neural, settings, session),
+      fitter: neural === null ? null : await openFitter(neural, settings, fetched),
       recognizer: new FaceRecognizer(await session(files.recognizer)),
       classifier:
         neural === null || neural.classifier === null
           ? null
-          : new FaceClassifier(await session(neural.classifier.file), neural.classifier.contract),
+          : new FaceClassifier(await fetched(neural.classifier), neural.classifier.contract),
       dispose,
     };
   } catch (error) {
@@ -173,17 +179,17 @@ async function open(settings: ModelSettings, files: Omit<ChainModelFiles, 'swapp
   }
 }
 
-type OpenSession = (file: string) => Promise<ModelSession>;
+type OpenFetched = (model: AnyModelFile) => Promise<ModelSession>;
 
 const isCompatible = ({ compat }: ModelSettings): boolean => compat === 'facefusion';
 
 const openDetector = async (
   files: NeuralModelFiles['detectors'],
   settings: ModelSettings,
-  session: OpenSession,
+  fetched: OpenFetched,
 ): Promise<NetworkDetector> => {
   const models: OpenDetector[] = [];
-  for (const { file, contract } of files) models.push({ session: await session(file), contract });
+  for (const model of files) models.push({ session: await fetched(model), contract: model.contract });
   return new NetworkDetector(models, {
     scoreThreshold: settings.faceDetectorScore,
     sizePx: settings.faceDetectorSizePx ?? commonSizePx(files.map(({ contract }) => contract)),
@@ -196,13 +202,13 @@ const openDetector = async (
 const openFitter = async (
   { fiveToSixtyEight, imageLandmarkers }: NeuralModelFiles,
   settings: ModelSettings,
-  session: OpenSession,
+  fetched: OpenFetched,
 ): Promise<MeshFitter | null> => {
   if (fiveToSixtyEight === null || imageLandmarkers.length === 0) return null;
-  const estimator = new SixtyEightEstimator(await session(fiveToSixtyEight.file), fiveToSixtyEight.contract);
+  const estimator = new SixtyEightEstimator(await fetched(fiveToSixtyEight), fiveToSixtyEight.contract);
   const landmarkers: ImageLandmarker[] = [];
-  for (const { file, contract } of imageLandmarkers) {
-    landmarkers.push(new ImageLandmarker(await session(file), contract, isCompatible(settings)));
+  for (const model of imageLandmarkers) {
+    landmarkers.push(new ImageLandmarker(await fetched(model), model.contract, isCompatible(settings)));
   }
   return new MeshFitter(estimator, landmarkers, settings.faceLandmarkerScore ?? 0.5);
 };

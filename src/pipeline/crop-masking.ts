@@ -37,12 +37,13 @@ export async function openMaskModels(
     await parser?.session.dispose();
   };
   try {
-    for (const { file, contract } of files.occluders) {
-      occluders.push({ contract, ...(await openBatchedModel(file, settings, machine)) });
+    for (const model of files.occluders) {
+      const { contract } = model;
+      occluders.push({ contract, ...(await openBatchedModel(model, settings, machine)) });
     }
     if (files.parser !== null) {
-      const { file, contract } = files.parser;
-      parser = { contract, ...(await openBatchedModel(file, settings, machine)) };
+      const { contract } = files.parser;
+      parser = { contract, ...(await openBatchedModel(files.parser, settings, machine)) };
     }
     return { occluders, parser, dispose };
   } catch (error) {

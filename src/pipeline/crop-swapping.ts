@@ -17,7 +17,6 @@ import { type BatchableModel, batchableModel } from '../inference/free-batch-cac
 import { modelHash } from '../inference/model-hash.js';
 import type { ModelFile } from '../inference/model-store.js';
 import { onnxruntimeVersion } from '../inference/onnxruntime-version.js';
-import { openModel } from '../inference/open-model.js';
 import { openStaticBatch, wantsStaticBatch } from '../inference/static-batch.js';
 import { readSystemMemory } from '../inference/system-memory.js';
 import { runDeviceTool } from '../media/device-tools.js';
@@ -31,6 +30,7 @@ import { loadArcface, releaseArcface } from './arcface-session.js';
 import type { ChainModelFiles, SwapperFile } from './chain-models.js';
 import { cropArithmetic } from './crop-arithmetic.js';
 import type { ChainMachine, ChainSettings } from './face-chain.js';
+import { openFetchedModel } from './fetched-model.js';
 import { mainProvider, sessionOptions } from './session-options.js';
 import type { ChainBatch } from './worker-protocol.js';
 
@@ -173,7 +173,7 @@ const openContractSwapper = async (
     if (recognizer === null || targetShare(weight) === 0) {
       await releaseArcface();
     } else {
-      const model = await loadArcface(recognizer.file, settings);
+      const model = await loadArcface(recognizer, { settings, cacheFolder: machine.cacheFolder });
       const batchSize = hasFreeBatch(model) ? batch.size : 1;
       arcface = new ArcfaceRecognizer(model, recognizer.contract, { batchSize, arithmetic });
     }
@@ -207,7 +207,7 @@ const openDeepSwapper = async (
   settings: ChainSettings,
   { batchSize: request, cacheFolder }: ChainMachine,
 ): Promise<OpenedCropSwapper> => {
-  const session = await openModel(file, { ...sessionOptions(settings), cacheFolder, halve });
+  const session = await openFetchedModel({ file, halve }, { settings, cacheFolder });
   try {
     const asked = typeof request === 'number' ? request : 1;
     const size = hasFreeBatch(session) ? asked : 1;
@@ -247,8 +247,8 @@ async function openSwapperModel(
   const { batchSize: request, cacheFolder, vramLimitBytes } = machine;
   const provider = mainProvider(settings);
   const device = request === 1 ? null : await deviceOf(provider, settings.deviceId);
-  const options = { ...sessionOptions(settings), cacheFolder, halve };
-  let session = await openModel(file, options);
+  const place = { settings, cacheFolder };
+  let session = await openFetchedModel({ file, halve }, place);
   let model: BatchableModel | null = null;
   let remembered = Promise.resolve();
   const known = (): BatchSession => swapperSession(session, contract).session;
@@ -264,7 +264,7 @@ async function openSwapperModel(
         model = await findBatchable(file, settings, cacheFolder);
         if (model.path !== file) {
           await session.dispose();
-          session = await openModel(file, { ...options, rewrittenPath: model.path });
+          session = await openFetchedModel({ file, halve }, { ...place, rewrittenPath: model.path });
         }
       }
     }

@@ -26,6 +26,7 @@ export const generatedChainFiles = (folder: string): ChainModelFiles => ({
   landmarker: join(folder, 'facemesh.onnx'),
   recognizer: join(folder, 'faceres.onnx'),
   neural: null,
+  cacheFolder: null,
   swapper: {
     file: join(folder, 'swapper.onnx'),
     contract: {

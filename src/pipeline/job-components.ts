@@ -62,10 +62,12 @@ const modelComponents = async (models: ChainModelFiles | null): Promise<JobCompo
   if (models === null) {
     return Object.fromEntries(embeddedModelEntries().map(({ id, sha256 }) => [`model ${id}`, sha256]));
   }
-  const { swapper, neural, ...files } = models;
+  const { swapper, neural, detector, landmarker, recognizer } = models;
   const fetched = neural === null ? [] : neuralFilesOf(neural);
   const all = {
-    ...files,
+    detector,
+    landmarker,
+    recognizer,
     ...(swapper === null ? {} : { swapper: swapper.file }),
     ...Object.fromEntries(fetched.map(([use, { file }]) => [use, file])),
   };

@@ -48,8 +48,8 @@ export async function openFaceEnhancer(
   const swappedEyesPx = swappedEyes(files, settings);
   const model = files?.enhancer ?? null;
   if (model === null) return { enhancer: new DetailEnhancer(), batchSize: 1, swappedEyesPx };
-  const { contract, file } = model;
-  const opened = await openBatchedModel(file, settings, machine);
+  const { contract } = model;
+  const opened = await openBatchedModel(model, settings, machine);
   try {
     const enhancer = new CropEnhancer(
       { contract, ...opened },

@@ -69,7 +69,7 @@ export async function prepareSources(
   const swapSources =
     neural === null || neural.swapper === null
       ? null
-      : await openSwapSources(neural.swapper, neural, settings);
+      : await openSwapSources(neural.swapper, { neural, cacheFolder: files?.cacheFolder ?? null }, settings);
   const zones = zonesFor(settings);
   const reader = new AppearanceReader(zones);
   const faces: SourceFace[] = [];

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { cacheFolder } from './cache-folder.js';
+import { modelCacheFolder } from './cache-folder.js';
 import { chainLookAheadFrames } from './chain-neighbours.js';
 import type { ChainMachine } from './face-chain.js';
 import { batchFramesOf, frameNeed } from './frame-budget.js';
@@ -41,7 +40,7 @@ export const startTeam = async (
         ? undefined
         : Math.max(1, Math.floor(config.vramLimitBytes / workerPlan.count)),
     batchFrames: workerPlan.batchFrames,
-    cacheFolder: config.cache ? join(cacheFolder(), 'models') : null,
+    cacheFolder: modelCacheFolder(config),
     keepsAnalysis: keepsAnalysis(parts),
     models: parts.models,
   };

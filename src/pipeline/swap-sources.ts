@@ -6,14 +6,13 @@ import { readLastInitializer } from '../inference/initializers.js';
 import type { SwapperContract } from '../inference/model-contracts.js';
 import { refuseOtherInputs, requireFirstOutput, requireInput } from '../inference/session-signature.js';
 import type { ModelFile } from '../inference/model-store.js';
-import { createSession } from '../inference/session.js';
 import { fivePointLength, fivePointsOf } from '../processors/face-landmarker/five-points.js';
 import { ArcfaceRecognizer, norm } from '../processors/face-recognizer/arcface.js';
 import { loadArcface } from './arcface-session.js';
 import type { NeuralModelFiles } from './chain-models.js';
 import { cropArithmetic } from './crop-arithmetic.js';
 import type { ChainSettings } from './face-chain.js';
-import { sessionOptions } from './session-options.js';
+import { type FetchedModelPlace, openFetchedModel } from './fetched-model.js';
 
 /** Reads who a person is, photo by photo, in the form that a swapper's model takes. */
 export type SwapSourceReader = {
@@ -77,13 +76,13 @@ export function throughMatrix(row: Float32Array, matrix: Float32Array): Float32A
  */
 export async function openSwapSources(
   swapper: ModelFile<'swapper'>,
-  neural: NeuralModelFiles,
+  { neural, cacheFolder }: Pick<EmbeddingParts, 'neural' | 'cacheFolder'>,
   settings: ChainSettings,
 ): Promise<SwapSourceReader> {
   const { source } = swapper.contract;
   return source.kind === 'image'
     ? imageReader(source, settings)
-    : embeddingReader({ swapper, source, neural }, settings);
+    : embeddingReader({ swapper, source, neural, cacheFolder }, settings);
 }
 
 /** Each photo is its own source; FaceFusion takes the first of several for all. */
@@ -114,13 +113,14 @@ type EmbeddingParts = {
   readonly swapper: ModelFile<'swapper'>;
   readonly source: EmbeddingSource;
   readonly neural: NeuralModelFiles;
+  readonly cacheFolder: string | null;
 };
 
 const embeddingReader = async (parts: EmbeddingParts, settings: ChainSettings): Promise<SwapSourceReader> => {
   const { recognizer } = parts.neural;
   if (recognizer === null)
     throw new FaceswapError('bug', 'A swapper of embeddings came without a recogniser');
-  const session = await loadArcface(recognizer.file, settings);
+  const session = await loadArcface(recognizer, { settings, cacheFolder: parts.cacheFolder });
   const arcface = new ArcfaceRecognizer(session, recognizer.contract, {
     arithmetic: cropArithmetic(settings),
   });
@@ -149,18 +149,19 @@ const embeddingReader = async (parts: EmbeddingParts, settings: ChainSettings): 
 
 const sourceOf = async (
   { raw, normalised }: MeanEmbedding,
-  { swapper, source, neural }: EmbeddingParts,
+  { swapper, source, neural, cacheFolder }: EmbeddingParts,
   settings: ChainSettings,
 ): Promise<Float32Array> => {
+  const place = { settings, cacheFolder };
   switch (source.form) {
     case 'normalised':
       return normalised;
     case 'emap':
       return throughMatrix(raw, sourceMatrix(swapper.file, raw.length, source.length));
     case 'converted':
-      return convert(raw, neural.converter, settings);
+      return convert(raw, neural.converter, place);
     case 'converted-normalised': {
-      const converted = await convert(raw, neural.converter, settings);
+      const converted = await convert(raw, neural.converter, place);
       const length = norm(converted);
       return converted.map((value) => value / length);
     }
@@ -184,12 +185,12 @@ const sourceMatrix = (file: string, rows: number, columns: number): Float32Array
 const convert = async (
   raw: Float32Array,
   converter: ModelFile<'embedding-converter'> | null,
-  settings: ChainSettings,
+  place: FetchedModelPlace,
 ): Promise<Float32Array> => {
   if (converter === null)
     throw new FaceswapError('bug', 'A swapper came without its converter of embeddings');
   const { input, length } = converter.contract;
-  const session = await createSession(converter.file, sessionOptions(settings));
+  const session = await openFetchedModel(converter, place);
   try {
     requireInput(session, input, [null, length]);
     refuseOtherInputs(session, [input]);

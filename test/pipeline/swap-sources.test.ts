@@ -61,7 +61,7 @@ const sourcesOf = async (
     occluders: [],
     parser: null,
   };
-  const reader = await openSwapSources(swapper, neural, settingsWith(compat));
+  const reader = await openSwapSources(swapper, { neural, cacheFolder: null }, settingsWith(compat));
   for (const five of faces) await reader.add(frame, fivePointMesh(five));
   return reader.finish();
 };
@@ -189,7 +189,7 @@ test('an INSwapper file whose last constant is no such matrix is refused with wh
     const neural = { recognizer: file('arcface_w600k_r50', 'arcface'), swapper };
     const opened = await openSwapSources(
       swapper,
-      neural as unknown as NeuralModelFiles,
+      { neural: neural as unknown as NeuralModelFiles, cacheFolder: null },
       settingsWith('none'),
     );
     await opened.add(frame, fivePointMesh(faces[0] as FivePoints));

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { FaceswapError } from '../../errors.js';
 import { writeSamplePicture } from '../../media/sample-picture.js';
 import { isFlagged } from '../../processors/content-analyser/content-analyser.js';
+import { modelCacheFolder } from '../cache-folder.js';
 import { untilInterrupted } from '../interruption.js';
 import { canonicalJson } from '../plan.js';
 import type { RunLogger } from '../run-logger.js';
@@ -146,6 +147,7 @@ export class PolicyRun implements PolicyHook {
       analysers: this.#plan.analysers,
       givesPictures: folder !== null,
       compat: config.compat,
+      cacheFolder: modelCacheFolder(config),
       executionProviders: config.executionProviders,
       deviceId: config.deviceId,
       executionThreadCount: config.executionThreadCount,

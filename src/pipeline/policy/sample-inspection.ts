@@ -11,6 +11,8 @@ export type InspectionSetup = ProviderSettings & {
   /** Whether pictures are given back, made smaller, for a program to look at. */
   readonly givesPictures: boolean;
   readonly compat: Compatibility;
+  /** Where copies of models are kept between runs; null: nowhere. */
+  readonly cacheFolder: string | null;
 };
 
 /** A picture to be looked at; the buffer is transferred. */

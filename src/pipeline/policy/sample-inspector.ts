@@ -1,7 +1,7 @@
 import { FrameCropper } from '../../imaging/frame-crop.js';
 import { kernels } from '../../imaging/kernels/kernels.js';
 import { type PlanarFrame, wrapFrame } from '../../imaging/planar-frame.js';
-import { createSession, type ModelSession } from '../../inference/session.js';
+import type { ModelSession } from '../../inference/session.js';
 import { type AnalyserModel, ContentAnalyser } from '../../processors/content-analyser/content-analyser.js';
 import type {
   InspectedFrame,
@@ -9,7 +9,7 @@ import type {
   InspectionSetup,
   ReducedPicture,
 } from './sample-inspection.js';
-import { sessionOptions } from '../session-options.js';
+import { openFetchedModel } from '../fetched-model.js';
 
 /** The longer side of pictures that a program looks at, at most. */
 const reducedSidePx = 640;
@@ -34,10 +34,10 @@ export class SampleInspector {
     this.#givesPictures = setup.givesPictures;
     if (setup.analysers.length === 0) return;
     const models: AnalyserModel[] = [];
-    for (const { id, file, contract } of setup.analysers) {
-      const session = await createSession(file, sessionOptions(setup));
+    for (const model of setup.analysers) {
+      const session = await openFetchedModel(model, { settings: setup, cacheFolder: setup.cacheFolder });
       this.#sessions.push(session);
-      models.push({ id, contract, session });
+      models.push({ id: model.id, contract: model.contract, session });
     }
     this.#analyser = new ContentAnalyser(models, setup.compat === 'facefusion' ? 'bilinear' : 'averaged');
   }
