@@ -104,9 +104,23 @@ export function externalModel(name: string, folder: string = modelFolder()): Ext
 export const modelFilePath = (entry: ExternalModelEntry, folder: string = modelFolder()): string =>
   join(folder, ...entry.file.split('/'));
 
-/** Whether the file of a model is there; nothing is said of its contents. */
-export const isModelThere = (entry: ExternalModelEntry, folder: string = modelFolder()): boolean =>
-  statSync(modelFilePath(entry, folder), { throwIfNoEntry: false })?.isFile() === true;
+/**
+ * Whether the file of a model is there; nothing is said of its contents.
+ *
+ * @throws FaceswapError `model` where that cannot be seen, such as in a folder that may not be entered.
+ */
+export function isModelThere(entry: ExternalModelEntry, folder: string = modelFolder()): boolean {
+  const file = modelFilePath(entry, folder);
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+  } catch (cause) {
+    throw new FaceswapError('model', `The model "${entry.id}" cannot be looked for`, {
+      file,
+      cause,
+      hint: 'Let this user read the model folder, or name another with --model-dir or FACESWAP_MODEL_DIR',
+    });
+  }
+}
 
 /**
  * A model's file as what it is, whether it is there or not.

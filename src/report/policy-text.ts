@@ -7,7 +7,7 @@ const lookedAtText = ({ frames, photos }: Pick<PolicyCheckReport, 'frames' | 'ph
   return photos === 0 ? plural(frames, 'frame') : `${plural(frames, 'frame')}, ${plural(photos, 'photo')}`;
 };
 
-/** A check that did not look, such as `content-analyser does not run: models are not there: nsfw_1`. */
+/** A check that did not look, such as `content-analyser does not run: nsfw_1 is not there`. */
 export const missedChecksText = ({ check, reason }: PolicyReport['notRun'][number]): string =>
   `${check} does not run: ${reason}`;
 

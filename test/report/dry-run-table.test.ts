@@ -49,7 +49,7 @@ const video: DryRun = {
   droppedStreams: [{ index: 2, type: 'data', reason: 'mp4 cannot hold bin_data' }],
   policy: {
     checks: ['policy-command'],
-    notRun: [{ check: 'content-analyser', reason: 'models are not there: nsfw_2' }],
+    notRun: [{ check: 'content-analyser', reason: 'nsfw_2 is not there' }],
   },
   warnings: [],
 };
@@ -68,7 +68,7 @@ dropped   #2 data (mp4 cannot hold bin_data)
 workers   1 (2 cores: one worker and its ffmpeg keep them busy); 2 threads for each model
 memory    22 MiB of frame buffers, 17 for each worker; limit 6.0 GiB
 policy    policy-command, before rendering and after
-          content-analyser does not run: models are not there: nsfw_2
+          content-analyser does not run: nsfw_2 is not there
 estimate  240 frames in 1 segment
           about 12 s on a machine like 2 cores of a 2.3 GHz Xeon; one face per frame assumed
           a rough guess: machine, encoder and number of faces can change it several times over

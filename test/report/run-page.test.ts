@@ -71,12 +71,9 @@ test('a page says which checks looked at the run, and when none did', async () =
   const looked = await pageOf(wavy(10), { policy: { checks: [check], notRun: [] } });
   assert.match(looked, /Policy checks/);
   assert.match(looked, /<td>policy-command<\/td><td>after<\/td>.*all known/);
-  const notRun = [{ check: 'content-analyser', reason: 'models are not there: nsfw_1' }];
+  const notRun = [{ check: 'content-analyser', reason: 'nsfw_1 is not there' }];
   const missed = await pageOf(wavy(10), { policy: { checks: [], notRun } });
-  assert.match(
-    missed,
-    /None looked at this run.*content-analyser did not run: models are not there: nsfw_1\./s,
-  );
+  assert.match(missed, /None looked at this run.*content-analyser did not run: nsfw_1 is not there\./s);
   // A report of an earlier version has nothing of it.
   assert.doesNotMatch(await pageOf(wavy(10)), /Policy checks/);
 });

@@ -106,7 +106,7 @@ const report: RunReport = {
       },
       { check: 'policy-command', point: 'after', frames: 1, photos: 0, said: 'fine\u0007', details: null },
     ],
-    notRun: [{ check: 'content-analyser', reason: 'models are not there: nsfw_1' }],
+    notRun: [{ check: 'content-analyser', reason: 'nsfw_1 is not there' }],
   },
   machine: {
     system: 'linux x64 6.1',
@@ -150,7 +150,7 @@ gates      min-identity 0.700: 0.770, passed
            max-jitter 0.1 %: 0.42 %, missed
 policy     content-analyser before: 0 of 9 frames flagged (9 frames, 1 photo)
            policy-command after: fine\\u0007 (1 frame)
-           content-analyser does not run: models are not there: nsfw_1
+           content-analyser does not run: nsfw_1 is not there
 `;
 
 describe('the table at the end of a run', () => {

@@ -58,6 +58,11 @@ export function planPolicy({
     notRun:
       missing.length === 0
         ? []
-        : [{ check: 'content-analyser', reason: `models are not there: ${missing.join(', ')}` }],
+        : [
+            {
+              check: 'content-analyser',
+              reason: `${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not there`,
+            },
+          ],
   };
 }

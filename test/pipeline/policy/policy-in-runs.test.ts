@@ -230,7 +230,7 @@ test('without models and command nothing is looked at, and the report says so', 
   assert.equal(phases.includes('policy'), false);
   assert.deepEqual((await handle).policy, {
     checks: [],
-    notRun: [{ check: 'content-analyser', reason: 'models are not there: nsfw_1, nsfw_2, nsfw_3' }],
+    notRun: [{ check: 'content-analyser', reason: 'nsfw_1, nsfw_2, nsfw_3 are not there' }],
   });
 });
 

@@ -219,7 +219,7 @@ describe('the content analyser', () => {
     assert.deepEqual(planPolicy(config), {
       analysers: [],
       command: null,
-      notRun: [{ check: 'content-analyser', reason: 'models are not there: nsfw_2' }],
+      notRun: [{ check: 'content-analyser', reason: 'nsfw_2 is not there' }],
     });
     assert.throws(
       () => planPolicy({ ...config, contentAnalyser: 'require' }),
