@@ -11,7 +11,7 @@ import {
   sha256Hex,
   verifyModelFile,
 } from '../../src/inference/model-registry.js';
-import { createSession } from '../../src/inference/session.js';
+import { createSession, type TensorInfo } from '../../src/inference/session.js';
 
 const isModelError = (message: RegExp) => (error: unknown) => {
   assert.ok(error instanceof FaceswapError, String(error));
@@ -38,9 +38,10 @@ describe('model registry', () => {
       const path = embeddedModelPath(id);
       assert.ok(isAbsolute(path));
       const session = await createSession(path, { providers: ['cpu'], intraOpThreads: 1 });
-      assert.deepEqual(session.inputs, [{ name: contract.input.name, dims: contract.input.dims }]);
+      const shapes = (all: readonly TensorInfo[]) => all.map(({ name, dims }) => ({ name, dims }));
+      assert.deepEqual(shapes(session.inputs), [{ name: contract.input.name, dims: contract.input.dims }]);
       assert.deepEqual(
-        session.outputs,
+        shapes(session.outputs),
         contract.outputs.map(({ name, dims }) => ({ name, dims })),
       );
       await session.dispose();
