@@ -39,35 +39,18 @@ const createWarningTeller = (log: Logger): ((warning: RunWarning) => void) => {
   };
 };
 
-/** What `faceswap benchmark` says of a run that it measures, by options that the help does not list. */
-type BenchmarkMarks = {
-  /** Folder of generated models; undefined for those of the package. */
-  readonly models: string | undefined;
-  /** The target is a clip of its own, at which no policy check has to look. */
-  readonly isClip: boolean;
-};
-
-const benchmarkMarks = (collected: Readonly<Record<string, unknown>>): BenchmarkMarks => {
-  const models = collected['benchmarkModels'];
-  return {
-    models: typeof models === 'string' ? models : undefined,
-    isClip: collected['benchmarkClip'] === true,
-  };
-};
-
-/** A run as the library gives it, or as `faceswap benchmark` measures it. */
+/** A run as the library gives it, or with the generated models that `faceswap benchmark` names. */
 const startTarget = async (
   options: RunOptions,
   context: RunContext,
-  { models, isClip }: BenchmarkMarks,
+  benchmarkModels: unknown,
 ): Promise<{ readonly handle: RunHandle }> => {
-  if (models === undefined && !isClip) return { handle: run(options, context) };
+  if (typeof benchmarkModels !== 'string') return { handle: run(options, context) };
   const [{ startRun }, { generatedChainFiles }] = await Promise.all([
     import('../pipeline/run.js'),
     import('../pipeline/generated-chain.js'),
   ]);
-  const generated = models === undefined ? undefined : generatedChainFiles(models);
-  return { handle: startRun(options, context, { models: generated, withoutPolicy: isClip }) };
+  return { handle: startRun(options, context, { models: generatedChainFiles(benchmarkModels) }) };
 };
 
 type RenderSetting = {
@@ -77,16 +60,16 @@ type RenderSetting = {
   /** Whether events are printed, so that the log need not say the same. */
   readonly printsEvents: boolean;
   readonly interruption: Interruption;
-  readonly benchmark: BenchmarkMarks;
+  readonly benchmarkModels: unknown;
 };
 
 const renderTarget = async (
   options: RunOptions,
-  { display, log, tellWarning, printsEvents, interruption, benchmark }: RenderSetting,
+  { display, log, tellWarning, printsEvents, interruption, benchmarkModels }: RenderSetting,
 ): Promise<RunReport> => {
   // A handle is a promise of its own: wrapped, so that awaiting its start does not await its end.
   const { signal, drain } = interruption;
-  const { handle } = await startTarget(options, { signal, drain, logger: log }, benchmark);
+  const { handle } = await startTarget(options, { signal, drain, logger: log }, benchmarkModels);
   const showAll = async (): Promise<void> => {
     for await (const event of handle.progress) {
       // As an event it is a line of its own in JSON mode; there the log need not repeat it.
@@ -185,7 +168,7 @@ export const runAction = async (collected: Readonly<Record<string, unknown>>): P
       tellWarning,
       printsEvents,
       interruption,
-      benchmark: benchmarkMarks(collected),
+      benchmarkModels: collected['benchmarkModels'],
     });
     finished = true;
     return tellReport(report, json);

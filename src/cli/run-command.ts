@@ -72,9 +72,6 @@ export const addRunCommand = (program: Command, onExit: (code: ExitCode) => void
   command.addOption(
     new Option('--benchmark-models <folder>', 'models that `faceswap benchmark` made').hideHelp(),
   );
-  command.addOption(
-    new Option('--benchmark-clip', 'the target is a clip that `faceswap benchmark` made').hideHelp(),
-  );
   command.action(async (collected: Record<string, unknown>) => {
     const { runAction } = await import('./run-action.js');
     onExit(await runAction(collected));

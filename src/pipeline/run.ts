@@ -55,8 +55,6 @@ export type RunInternals = {
   readonly sourceMemory?: SourceMemory | undefined;
   /** Memory of each worker thread. */
   readonly workerMemory?: WorkerMemory | undefined;
-  /** No check looks at the run: its target is a clip that a benchmark made. */
-  readonly withoutPolicy?: boolean | undefined;
   readonly retryPolicy?: RetryPolicy | undefined;
   readonly stallLimits?: StallLimits | undefined;
   readonly clock?: Clock | undefined;
@@ -245,7 +243,6 @@ const execute = async (
     models,
     workers: givenWorkers,
     sourceMemory,
-    withoutPolicy = false,
     retryPolicy,
     stallLimits,
     clock,
@@ -256,12 +253,12 @@ const execute = async (
   const stop = new StopRequest({ signal: stopSignal, drain });
   const { signal } = stop;
   throwIfInterrupted(signal);
-  const [{ WorkerClient: Client }, { chainModelFiles }, { noPolicy, planPolicy }] = await Promise.all([
+  const [{ WorkerClient: Client }, { chainModelFiles }, { planPolicy }] = await Promise.all([
     import('./worker-client.js'),
     import('./chain-files.js'),
     import('./policy/policy-plan.js'),
   ]);
-  const policyPlan = withoutPolicy ? noPolicy : planPolicy(config);
+  const policyPlan = planPolicy(config);
   const chainModels = models ?? (await chainModelFiles(config));
   const workers =
     givenWorkers ?? new WorkerSet(() => new Client({ logger, entry: workerEntry, memory: workerMemory }));

@@ -25,7 +25,7 @@ export function runnerArguments(
   return [
     'run',
     ...['--source', files.source, '--target', files.target, '--output', files.output],
-    ...['--no-cache', '--json', '--progress', 'none', '--log-level', 'warn', '--benchmark-clip'],
+    ...['--no-cache', '--json', '--progress', 'none', '--log-level', 'warn'],
     ...(files.models === undefined ? [] : ['--benchmark-models', files.models]),
     ...settings,
   ];

@@ -21,9 +21,6 @@ export type PolicyPlan = {
   readonly notRun: readonly MissedPolicyCheck[];
 };
 
-/** No check at all. */
-export const noPolicy: PolicyPlan = { analysers: [], command: null, notRun: [] };
-
 /**
  * Decides which checks look at a run. The content analyser does whenever its models are in the model folder.
  *

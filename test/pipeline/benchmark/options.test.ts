@@ -82,7 +82,7 @@ describe('the words of a measured run', () => {
     const words = runnerArguments(resolveBenchmarkOptions({}), files);
     assert.deepEqual(words, [
       ...['run', '--source', 'a.jpg', '--target', 'b.mp4', '--output', 'c.mp4'],
-      ...['--no-cache', '--json', '--progress', 'none', '--log-level', 'warn', '--benchmark-clip'],
+      ...['--no-cache', '--json', '--progress', 'none', '--log-level', 'warn'],
     ]);
   });
 
