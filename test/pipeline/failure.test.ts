@@ -265,7 +265,11 @@ test('a segment that goes on failing leaves its bundle, and the others are finis
     encoder: { command: string[]; stderr: string[] };
   };
   assert.deepEqual([record.error.kind, record.error.segment, record.error.retries], ['resources', 2, 2]);
-  assert.ok(record.firstUnfinishedFrame >= 100 && record.firstUnfinishedFrame < 150);
+  // All 50 frames may have been handed over before the encoder was found dead.
+  assert.ok(
+    record.firstUnfinishedFrame >= 100 && record.firstUnfinishedFrame <= 150,
+    `frame ${record.firstUnfinishedFrame}`,
+  );
   assert.ok(record.decoder.command.includes(clip));
   assert.ok(record.encoder.command.some((word) => /segment-0002\.mp4\.\w+\.part$/.test(word)));
   assert.deepEqual(record.encoder.stderr, ['[error] told before the end']);

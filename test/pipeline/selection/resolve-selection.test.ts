@@ -234,7 +234,7 @@ describe('filters', () => {
       () => select({ source: 'x.jpg', faceSelectorAgeStart: 90 }),
       failure(
         'noFace',
-        /Nobody in the target is selected; it shows person1 \(male, 40\), person2 \(female, 30\), person3 \(cannot be recognised\)/,
+        /Nobody in the target is selected; it shows person1 \(male, 40\), person2 \(female, 30, asian\), person3 \(cannot be recognised\)/,
       ),
     );
   });
