@@ -249,9 +249,11 @@ export async function requireEncoder(tools: FfmpegTools, name: string): Promise<
 export const parsePixelFormats = (help: string): readonly string[] | undefined =>
   /^\s*Supported pixel formats: *(.+)$/m.exec(help)?.[1]?.trim().split(/\s+/);
 
+const helpByEncoder = new Map<string, Promise<string>>();
+
 /**
  * The pixel formats that an encoder of this build takes, devices (`vaapi`) included; undefined where ffmpeg does not say.
- * Builds differ: libx264 and libx265 may be built for 8 bits only.
+ * Builds differ: libx264 and libx265 may be built for 8 bits only. Asked once per ffmpeg, encoder and process; a failure is not kept.
  *
  * @throws FaceswapError (unavailable) when ffmpeg does not run.
  */
@@ -259,8 +261,16 @@ export async function encoderPixelFormats(
   tools: FfmpegTools,
   name: string,
 ): Promise<readonly string[] | undefined> {
-  const { stdout } = await runTool(tools.ffmpegPath, ['-hide_banner', '-h', `encoder=${name}`], { stage });
-  return parsePixelFormats(stdout);
+  const key = JSON.stringify([tools.ffmpegPath, name]);
+  let asked = helpByEncoder.get(key);
+  if (asked === undefined) {
+    asked = runTool(tools.ffmpegPath, ['-hide_banner', '-h', `encoder=${name}`], { stage }).then(
+      ({ stdout }) => stdout,
+    );
+    helpByEncoder.set(key, asked);
+    asked.catch(() => helpByEncoder.delete(key));
+  }
+  return parsePixelFormats(await asked);
 }
 
 /** Reads the list that `ffmpeg -hwaccels` prints. */

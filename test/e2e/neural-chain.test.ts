@@ -26,7 +26,7 @@ const folder = temporaryFolder('neural-chain');
 const at = (name: string): string => join(folder, name);
 const models = at('models');
 const talk = 'open/webcam_talk.mp4';
-const frames = 8;
+const frames = 7;
 const widthPx = 400;
 
 /** Where the clip shows its face, in its own pixels; the detector's input is 640 pixels wide and its frame is not enlarged. */
@@ -89,11 +89,10 @@ describe('a chain of fetched models on a real clip', needsShared(talk), () => {
   });
 
   test('takes half precision and a pixel boost, and a swapper that copies leaves who is in the clip', async () => {
-    const report = await render('hyperswap_1a_256', 'boost.mkv', '--face-swapper-pixel-boost', '512x512');
+    const words = ['--face-swapper-pixel-boost', '512x512', '--precision', 'fp16'];
+    const report = await render('hyperswap_1a_256', 'boost.mkv', ...words);
     assert.equal(report.quality.facesSwapped, frames);
     assert.ok((report.quality.identityToTarget?.p50 ?? 0) > 0.8, 'the copied face is the target’s own');
-    const half = await render('inswapper_128', 'half.mkv', '--precision', 'fp16');
-    assert.equal(half.quality.facesSwapped, frames);
   });
 
   test('a model that is missing is named with all others and the command that fetches them', async () => {

@@ -14,7 +14,7 @@ const astronaut = fixture('astronaut.png');
 /** Both people side by side, the astronaut on the left. */
 const both = at('both.mkv');
 const bothPhoto = at('both.png');
-const frames = 16;
+const frames = 9;
 const widthPx = 640;
 const heightPx = 240;
 
